@@ -1,0 +1,65 @@
+# Everything a checkout needs. `make demo` and `make test` set up what is missing by themselves.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export THONGSUOT_STATE_DIR ?= $(CURDIR)/.state
+APT_BASE := python3-venv ca-certificates iproute2 nftables util-linux
+APT_TEST := chromium fonts-dejavu-core iputils-ping
+JOBS ?= 2
+
+.PHONY: help setup demo test check bench lab clean lock debian-base debian-test
+
+help:
+	@echo 'make setup   environment in .venv, Debian packages where missing'
+	@echo 'make demo    a small real province on this machine, with a story; Ctrl-C ends it'
+	@echo 'make test    lint, types, unit, property, contract, rules, end-to-end, browser'
+	@echo 'make check   lint and types only'
+	@echo 'make bench   measurements, as tables and JSON'
+	@echo 'make lab     the province without the story, to try things in'
+	@echo 'make lock    resolve constraints.txt again'
+	@echo 'make clean   remove .venv and .state'
+
+debian-base:
+	@deploy/debian-packages.sh $(APT_BASE)
+
+debian-test:
+	@deploy/debian-packages.sh $(APT_TEST)
+
+$(VENV)/.done: constraints.txt pyproject.toml | debian-base
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.done
+
+demo: setup
+	@$(BIN)/thongsuot demo
+
+lab: setup
+	@$(BIN)/thongsuot lab
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The lab has the machine for itself; everything else runs in parallel.
+test: check debian-test
+	$(BIN)/thongsuot tools
+	$(BIN)/pytest -n $(JOBS) -m 'not lab'
+	$(BIN)/pytest -m lab
+
+bench: setup debian-test
+	$(BIN)/thongsuot tools --bench
+	$(BIN)/python -m tests.bench
+
+lock:
+	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
+	  -o constraints.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .state .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

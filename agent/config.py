@@ -1,0 +1,60 @@
+"""``agent.yml``: what one agent measures and where it pushes. Rendered from the inventory."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+
+
+class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Immutable; an unknown key is an error."""
+
+
+class AgentTarget(_Base, frozen=True, kw_only=True):
+    """One thing to measure.
+
+    ``name`` is unique within the file; ``target`` the component id that the series carries
+    (``system:ho-tich``); ``line`` the line by which it is reached, empty when unbound; ``gate`` the
+    name of another target (the LAN gateway) without which this one's state is unknown, not down;
+    ``sla`` marks the one probe per line by which the line is accounted.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    target: Annotated[str, Meta(min_length=1, max_length=120)]
+    probe: Annotated[str, Meta(min_length=1, max_length=40)]
+    address: Annotated[str, Meta(min_length=1, max_length=2000)]
+    commune: str = ""
+    line: str = ""
+    source: str | None = None
+    interval_seconds: Annotated[float, Meta(ge=0.2, le=3600)] = 5
+    timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 2
+    gate: str | None = None
+    sla: bool = False
+    options: dict[str, Any] = {}
+
+
+class Push(_Base, frozen=True, kw_only=True):
+    """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://")]
+    bearer_token_file: str | None = None
+    ca_file: str | None = None
+    heartbeat_seconds: Seconds = 2
+    state_seconds: Seconds = 5
+    detail_seconds: Seconds = 30
+    timeout_seconds: Seconds = 5
+
+
+class AgentConfig(_Base, frozen=True, kw_only=True):
+    """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``."""
+
+    version: Literal[1]
+    site: Annotated[str, Meta(min_length=1, max_length=40)]
+    commune: str = ""
+    listen: str = "127.0.0.1:9465"
+    state_directory: str | None = None
+    max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
+    push: Push | None = None
+    targets: tuple[AgentTarget, ...] = ()

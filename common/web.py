@@ -1,0 +1,93 @@
+"""What every HTTP page of ours shares: limits, health pages, ``/metrics``, start and stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+MAX_BODY_BYTES: Final = 1 << 20
+log = logging.getLogger(__name__)
+Ready = Callable[[], bool]
+Reload = Callable[[], Awaitable[str | None]]
+
+
+class ListenError(Exception):
+    """A listen address that cannot be used; the message says what was expected."""
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Split ``host:port`` or ``[v6]:port``. Raises ListenError.
+
+    >>> parse_listen("127.0.0.1:9465")
+    ('127.0.0.1', 9465)
+    """
+    host, colon, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ListenError(f"{text!r}: expected host:port, such as 127.0.0.1:9465 or [::1]:9465")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listen host stays on this machine."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def add_health(
+    app: web.Application,
+    registry: CollectorRegistry,
+    ready: Ready = lambda: True,
+    reload: Reload | None = None,
+) -> None:
+    """Add ``/-/healthy``, ``/-/ready``, ``/metrics`` and, where given, ``POST /-/reload``.
+
+    ``reload`` returns None when it took the new configuration, else what is wrong with it (answer 422).
+    """
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="OK\n")
+
+    async def is_ready(_: web.Request) -> web.Response:
+        return web.Response(text="OK\n") if ready() else web.Response(status=503, text="not ready\n")
+
+    async def metrics(request: web.Request) -> web.Response:
+        encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body = await asyncio.to_thread(encoder, registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def do_reload(_: web.Request) -> web.Response:
+        assert reload is not None  # noqa: S101 - the route exists only with it
+        problem = await reload()
+        return web.Response(text="OK\n") if problem is None else web.Response(status=422, text=problem + "\n")
+
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", is_ready)
+    app.router.add_get("/metrics", metrics)
+    if reload is not None:
+        app.router.add_post("/-/reload", do_reload)
+
+
+@asynccontextmanager
+async def serve(app: web.Application, listen: str) -> AsyncIterator[tuple[str, int]]:
+    """Serve ``app`` while the context is open; yields the address bound (port 0 picks a free one).
+
+    Raises ListenError when the address is malformed or taken.
+    """
+    host, port = parse_listen(listen)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=30.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ListenError(f"{listen}: {error.strerror or error}") from error
+        bound = runner.addresses[0]
+        yield str(bound[0]), int(bound[1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,62 @@
+"""The contract of a probe, on one screen.
+
+A kind of measurement is one module in ``exporters/probes``: ``KIND``, a frozen ``Config`` with units
+in its names, ``METRICS``, pure parsing functions, and ``async def probe(target, config) -> Outcome``.
+The harness (``agent``) owns schedule, deadline, labels and the common metrics; a probe only measures.
+A failed measurement is a value with a closed reason; an exception is our own bug and is counted apart.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from inventory.names import Metric, Reason
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What one probe measures. ``address`` is a URL, ``host:port`` or host, as the kind wants it;
+    ``source`` an own address or interface to leave by; ``timeout_seconds`` covers the whole probe."""
+
+    name: str
+    address: str
+    timeout_seconds: float
+    source: str | None = None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One value besides the common ones; ``labels`` only those that the metric adds to a target's."""
+
+    metric: Metric
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one probe. ``evidence`` is one line for people, in English, without secrets."""
+
+    reason: Reason
+    duration_seconds: float
+    samples: tuple[Sample, ...] = ()
+    evidence: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the measurement succeeded."""
+        return self.reason is Reason.OK
+
+
+class ProbeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every kind's ``Config``: an unknown key is refused."""
+
+
+Probe = Callable[[Target, Any], Awaitable[Outcome]]
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A discovered kind of probe."""
+
+    kind: str
+    config: type[ProbeConfig]
+    metrics: tuple[Metric, ...]
+    probe: Probe

@@ -1,0 +1,225 @@
+"""The province as data: what a person writes in ``province.yml``.
+
+Frozen structs and nothing else: no I/O, no clock. Units stand in names. ``load.py`` reads a file
+into :class:`Inventory` and reports every error at once; ``graph.py`` derives components and paths.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+CommuneCode = Annotated[str, Meta(pattern=r"^[0-9]{5}$")]
+Positive = Annotated[float, Meta(gt=0)]
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+TimeRange = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+]
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+SegmentKind = Literal["area", "pop", "ring", "wan", "dns", "host", "datacentre"]
+Technology = Literal["tslcd", "ftth", "leased", "4g", "5g", "satellite", "other"]
+Transport = Literal["push", "scrape"]
+Language = Literal["vi", "en"]
+
+
+class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What all inventory records share: immutable, and an unknown key is an error."""
+
+
+class Text(_Base, frozen=True, kw_only=True):
+    """A name in both languages. In the file a plain string stands for the same text in both."""
+
+    vi: ShortText
+    en: ShortText
+
+
+class Contact(_Base, frozen=True, kw_only=True):
+    """Somebody to call. ``phone`` as it is dialled; ``zalo`` is a chat id of the Zalo bot."""
+
+    id: Id
+    name: Text
+    phone: str | None = None
+    email: str | None = None
+    zalo: str | None = None
+    note: str | None = None
+
+
+class Province(_Base, frozen=True, kw_only=True):
+    code: Annotated[str, Meta(pattern=r"^[0-9]{2}$")]
+    name: ShortText
+    timezone: str = "Asia/Ho_Chi_Minh"
+
+
+class Hub(_Base, frozen=True, kw_only=True):
+    """The provincial hub. ``address`` is what agents ping as the far end of their line."""
+
+    id: Id = "main"
+    name: Text
+    address: ShortText  # IPv4, IPv6 or name, as agents reach it
+    remote_write_url: ShortText  # where agents push; credentials come from a file at the agent
+    contact: Id | None = None
+
+
+class Carrier(_Base, frozen=True, kw_only=True):
+    """An ISP: component ``isp:<id>``. ``checkpoint`` is an address of its core that answers ping."""
+
+    id: Id
+    name: Text
+    contact: Id | None = None
+    checkpoint: str | None = None
+
+
+class Segment(_Base, frozen=True, kw_only=True):
+    """Something that several paths share: component ``<kind>:<id>``."""
+
+    id: Id
+    kind: SegmentKind
+    name: Text
+    carrier: Id | None = None
+    contact: Id | None = None
+    checkpoint: str | None = None
+
+
+class Line(_Base, frozen=True, kw_only=True):
+    """A line of a commune: component ``line:<code>/<id>``.
+
+    ``segments`` are the shared ones that it runs through, in order from the commune to the hub
+    (pop, ring, wan ...). ``router`` is the address by which the hub pings it from outside.
+    ``source`` is the agent's own address or interface that leaves by this line.
+    """
+
+    id: Id = "main"
+    carrier: Id
+    technology: Technology = "tslcd"
+    down_mbps: Positive
+    up_mbps: Positive
+    shared: bool = False
+    segments: tuple[Id, ...] = ()
+    router: str | None = None
+    source: str | None = None
+    sla_target: Ratio | None = None
+
+
+class Commune(_Base, frozen=True, kw_only=True):
+    """A commune with its agent. Components: power, lan and agent ``:<code>``, and its lines."""
+
+    code: CommuneCode
+    name: ShortText
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    dossiers_per_day: Annotated[float, Meta(ge=0)] = 0
+    calendar: Id | None = None
+    contact: Id | None = None
+    gateway: str | None = None  # the LAN's router as the agent sees it
+    area: Id | None = None  # power area, a segment of kind area
+    transport: Transport = "push"
+    scrape_address: str | None = None  # host:port, only with transport: scrape
+    lines: tuple[Line, ...]
+
+
+class Check(_Base, frozen=True, kw_only=True):
+    """How a system is checked. ``options`` are the probe's own and are validated by rendering."""
+
+    kind: Id
+    address: ShortText  # a URL for http, host:port for tcp, host for icmp
+    interval_seconds: Annotated[float, Meta(ge=1, le=3600)] | None = None
+    timeout_seconds: Annotated[float, Meta(gt=0, le=60)] | None = None
+    options: dict[str, Any] = {}
+
+
+class System(_Base, frozen=True, kw_only=True):
+    """An interconnected system: component ``system:<id>``.
+
+    ``path`` lists the segments between hub and system (wan, dns, datacentre, host), nearest first.
+    """
+
+    id: Id
+    name: Text
+    owner: Text
+    contact: Id | None = None
+    check: Check
+    path: tuple[Id, ...] = ()
+    sla_target: Ratio | None = None
+
+
+class Calendar(_Base, frozen=True, kw_only=True):
+    """Service hours. ``holidays: VN`` closes Vietnam's public holidays; ``closed`` and ``open``
+    override single days, since swap days are decreed each year."""
+
+    id: Id
+    name: Text
+    hours: dict[Weekday, tuple[TimeRange, ...]]
+    holidays: Literal["VN"] | None = None
+    closed: tuple[date, ...] = ()
+    open: tuple[date, ...] = ()
+
+
+class Maintenance(_Base, frozen=True, kw_only=True):
+    """A planned interruption of components (ids such as ``system:ho-tich``). Times with zone."""
+
+    id: Id
+    components: tuple[str, ...]
+    starts: datetime
+    ends: datetime
+    reason: Text
+
+
+class OnCall(_Base, frozen=True, kw_only=True):
+    """Weekly rotation from ``starts``; ``handover`` is local time; then ``escalate_to``."""
+
+    rotation: tuple[Id, ...]
+    starts: date
+    handover: Clock = "07:30"
+    escalate_to: Id | None = None
+    escalate_after_minutes: Positive = 15
+
+
+class Channel(_Base, frozen=True, kw_only=True):
+    """A way to reach people. ``options`` are the channel's own; secrets only as file names or
+    names of environment variables, never as values."""
+
+    id: Id
+    kind: Id
+    languages: tuple[Language, ...] = ("vi", "en")
+    options: dict[str, Any] = {}
+
+
+class Probing(_Base, frozen=True, kw_only=True):
+    """Intervals and deadlines (design: measuring). Deadlines of locator probes are at most 2 s."""
+
+    interval_seconds: Annotated[float, Meta(ge=1, le=300)] = 5
+    timeout_seconds: Annotated[float, Meta(gt=0, le=2)] = 2
+    heartbeat_seconds: Annotated[float, Meta(ge=1, le=60)] = 2
+    state_push_seconds: Annotated[float, Meta(ge=1, le=60)] = 5
+    detail_push_seconds: Annotated[float, Meta(ge=5, le=600)] = 30
+
+
+class Storage(_Base, frozen=True, kw_only=True):
+    """One number each: the out-of-order window is rendered as ``spool_days`` plus one."""
+
+    spool_days: Annotated[float, Meta(ge=1, le=60)] = 14
+    retention_days: Annotated[float, Meta(ge=1, le=3650)] = 100
+
+
+class Inventory(_Base, frozen=True, kw_only=True):
+    version: Literal[1]
+    province: Province
+    hub: Hub
+    contacts: tuple[Contact, ...] = ()
+    carriers: tuple[Carrier, ...]
+    segments: tuple[Segment, ...] = ()
+    communes: tuple[Commune, ...]
+    systems: tuple[System, ...]
+    calendars: tuple[Calendar, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    oncall: OnCall | None = None
+    channels: tuple[Channel, ...] = ()
+    dead_mans_switch_url_file: str | None = None
+    runbook_base_url: str | None = None
+    probing: Probing = Probing()
+    storage: Storage = Storage()

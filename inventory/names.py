@@ -1,0 +1,298 @@
+"""Every metric, label, component kind and failure reason, in one leaf module.
+
+Nothing else in the project spells a metric or label name: probes, rules, boards and reports import
+them from here, and ``docs/metrics.md`` is generated from here. Base units, ``_total`` on counters
+(https://prometheus.io/docs/practices/naming/).
+"""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+JOB_AGENT: Final = "thongsuot-agent"
+JOB_HUB: Final = "thongsuot-hub"
+HUB_SITE: Final = "hub"
+"""Value of the ``site`` label for everything that the hub's own agent measures."""
+
+
+class ComponentKind(StrEnum):
+    """Whatever fails alone and has somebody to call. Closed list (design: inventory)."""
+
+    POWER = "power"
+    AREA = "area"
+    LAN = "lan"
+    AGENT = "agent"
+    LINE = "line"
+    POP = "pop"
+    RING = "ring"
+    ISP = "isp"
+    HUB = "hub"
+    WAN = "wan"
+    DNS = "dns"
+    HOST = "host"
+    DATACENTRE = "datacentre"
+    SYSTEM = "system"
+
+
+class Reason(StrEnum):
+    """Why a measurement failed. Closed list: a reason is evidence for locating, never free text.
+
+    ``refused``, ``tls``, ``status``, ``body`` and ``stalled`` prove that packets passed;
+    ``dns`` speaks about name resolution only; ``local`` is the agent's own machine (no route,
+    no address, no permission) and makes a target's state unknown, not down.
+    """
+
+    OK = "ok"
+    TIMEOUT = "timeout"  # nothing came back before the deadline
+    UNREACHABLE = "unreachable"  # ICMP said so (RFC 792, RFC 4443)
+    REFUSED = "refused"  # TCP RST to our SYN
+    RESET = "reset"  # connection broken off midway
+    STALLED = "stalled"  # connected, then no complete answer before the deadline
+    DNS = "dns"  # the name did not resolve
+    TLS = "tls"  # handshake or certificate refused
+    STATUS = "status"  # HTTP status not expected
+    BODY = "body"  # expected text missing, or forbidden text present
+    REDIRECT = "redirect"  # too many, or a redirect that is not allowed
+    PROTOCOL = "protocol"  # an answer that breaks its protocol
+    TOO_LARGE = "too_large"  # an answer over the size limit
+    LOCAL = "local"  # the agent's own interface, route or permission
+
+
+class State(StrEnum):
+    """Confirmed state of a target."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+class Label(StrEnum):
+    """Label names. Identity labels first: the same whether pushed or scraped."""
+
+    JOB = "job"
+    INSTANCE = "instance"
+    SITE = "site"  # who measured: commune code, or "hub"
+    COMMUNE = "commune"  # whom it is about
+    LINE = "line"
+    TARGET = "target"  # component or system id
+    PROBE = "probe"  # kind of probe
+    RESULT = "result"
+    STATE = "state"
+    PHASE = "phase"
+    REASON = "reason"
+    COMPONENT = "component"
+    KIND = "kind"
+
+
+TARGET_LABELS: Final = (Label.LINE, Label.TARGET, Label.PROBE)
+"""Labels of a per-target series besides the identity of the site (job, instance, site, commune)."""
+
+MetricType = Literal["counter", "gauge", "histogram", "info"]
+Source = Literal["agent", "hub"]
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One metric family. ``labels`` are those beyond job, instance, site and commune."""
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[str, ...] = ()
+    source: Source = "agent"
+
+
+_T = tuple(str(label) for label in TARGET_LABELS)
+
+
+def _agent(name: str, type_: MetricType, help_: str, *labels: str) -> Metric:
+    return Metric(name, type_, help_, labels)
+
+
+def _target(name: str, type_: MetricType, help_: str, *labels: str) -> Metric:
+    return Metric(name, type_, help_, (*_T, *labels))
+
+
+def _hub(name: str, type_: MetricType, help_: str, *labels: str) -> Metric:
+    return Metric(name, type_, help_, labels, "hub")
+
+
+# --- per target, kept by the harness for every kind of probe -------------------------------------
+PROBE_SUCCESS = _target("probe_success", "gauge", "Whether the last probe succeeded (1) or failed (0)")
+PROBE_DURATION = _target("probe_duration_seconds", "gauge", "How long the last probe took")
+PROBE_RESULTS = _target(
+    "thongsuot_probe_results_total",
+    "counter",
+    "Probes completed, by result: ok or the reason of failure",
+    "result",
+)
+TARGET_UP = _target(
+    "thongsuot_target_up", "gauge", "Confirmed state: 1 up, 0 down; absent while it is unknown"
+)
+TARGET_STATE_SECONDS = _target(
+    "thongsuot_target_state_seconds_total",
+    "counter",
+    "Seconds spent in each confirmed state; integrates through outages and restarts",
+    "state",
+)
+TARGET_STATE_CHANGED = _target(
+    "thongsuot_target_state_changed_timestamp_seconds",
+    "gauge",
+    "Unix time of the last confirmed change of state",
+)
+
+# --- probe specific, under the names that the ecosystem knows ------------------------------------
+PROBE_IP_PROTOCOL = _target("probe_ip_protocol", "gauge", "IP version used by the last probe, 4 or 6")
+PROBE_ICMP_DURATION = _target(
+    "probe_icmp_duration_seconds", "gauge", "Duration of the last ICMP echo by phase (resolve, rtt)", "phase"
+)
+PROBE_ICMP_HOP_LIMIT = _target(
+    "probe_icmp_reply_hop_limit", "gauge", "TTL or hop limit of the last echo reply"
+)
+PROBE_TCP_DURATION = _target(
+    "probe_tcp_duration_seconds",
+    "gauge",
+    "Duration of the last TCP probe by phase (resolve, connect, tls)",
+    "phase",
+)
+PROBE_HTTP_DURATION = _target(
+    "probe_http_duration_seconds",
+    "gauge",
+    "Duration of the last HTTP probe by phase (resolve, connect, tls, processing, transfer)",
+    "phase",
+)
+PROBE_HTTP_STATUS = _target(
+    "probe_http_status_code", "gauge", "HTTP status of the last answer, 0 without one"
+)
+PROBE_HTTP_REDIRECTS = _target("probe_http_redirects", "gauge", "Redirects followed by the last probe")
+PROBE_HTTP_LENGTH = _target("probe_http_uncompressed_body_length", "gauge", "Bytes of the last answer's body")
+PROBE_SSL_EXPIRY = _target(
+    "probe_ssl_earliest_cert_expiry", "gauge", "Unix time at which the first certificate of the chain expires"
+)
+
+# --- the agent about itself ----------------------------------------------------------------------
+HEARTBEAT = _agent(
+    "thongsuot_agent_heartbeat_timestamp_seconds", "gauge", "Unix time of the agent's last heartbeat"
+)
+AGENT_BUILD_INFO = _agent(
+    "thongsuot_agent_build_info",
+    "gauge",
+    "Version of the agent and of its configuration",
+    "version",
+    "config",
+)
+AGENT_START = _agent(
+    "thongsuot_agent_start_timestamp_seconds", "gauge", "Unix time at which the agent started"
+)
+AGENT_BOOT = _agent(
+    "thongsuot_agent_boot_timestamp_seconds", "gauge", "Unix time at which the machine booted"
+)
+AGENT_UPTIME = _agent("thongsuot_agent_uptime_seconds", "gauge", "Monotonic seconds since the agent started")
+AGENT_CLOCK_OFFSET = _agent(
+    "thongsuot_agent_clock_offset_seconds",
+    "gauge",
+    "The hub's clock minus this machine's clock; absent until known",
+)
+AGENT_CLOCK_GUARD = _agent(
+    "thongsuot_agent_clock_guard", "gauge", "1 while nothing is pushed because the clock is not trusted"
+)
+AGENT_TARGETS = _agent("thongsuot_agent_targets", "gauge", "Configured targets")
+AGENT_PUSHES = _agent("thongsuot_agent_pushes_total", "counter", "Remote-write requests, by result", "result")
+AGENT_PUSHED_SAMPLES = _agent(
+    "thongsuot_agent_pushed_samples_total", "counter", "Samples that the hub acknowledged"
+)
+AGENT_DROPPED_SAMPLES = _agent(
+    "thongsuot_agent_dropped_samples_total", "counter", "Samples given up before the hub took them", "reason"
+)
+AGENT_PUSH_DURATION = _agent(
+    "thongsuot_agent_push_duration_seconds",
+    "histogram",
+    "From sending a remote-write request to its answer",
+)
+AGENT_SCHEDULE_DELAY = _agent(
+    "thongsuot_agent_schedule_delay_seconds", "histogram", "How late probes started against their schedule"
+)
+AGENT_PROBE_EXCEPTIONS = _agent(
+    "thongsuot_agent_probe_exceptions_total", "counter", "Bugs: exceptions that a probe let out", "probe"
+)
+AGENT_STORE_ERRORS = _agent(
+    "thongsuot_agent_state_store_errors_total", "counter", "Failures to persist the state counters"
+)
+AGENT_CONFIG_RELOADS = _agent(
+    "thongsuot_agent_config_reloads_total",
+    "counter",
+    "Configuration reloads, by result (ok, refused)",
+    "result",
+)
+
+# --- the hub: the inventory as series, so that a commune that never spoke is seen ----------------
+COMMUNE_INFO = _hub(
+    "thongsuot_commune_info",
+    "gauge",
+    "Every commune of the inventory; always 1",
+    "commune", "name", "name_en", "type", "area", "latitude", "longitude",
+)  # fmt: skip
+COMMUNE_DOSSIERS = _hub(
+    "thongsuot_commune_dossiers_per_day", "gauge", "Dossiers that a commune handles in a day", "commune"
+)
+LINE_INFO = _hub(
+    "thongsuot_line_info",
+    "gauge",
+    "Every line of the inventory; always 1",
+    "commune", "line", "carrier", "technology", "shared", "pop", "ring", "isp", "router",
+)  # fmt: skip
+LINE_CONTRACTED = _hub(
+    "thongsuot_line_contracted_bits_per_second",
+    "gauge",
+    "Contracted rate of a line per direction (down, up)",
+    "commune", "line", "direction",
+)  # fmt: skip
+SYSTEM_INFO = _hub(
+    "thongsuot_system_info",
+    "gauge",
+    "Every interconnected system of the inventory; always 1",
+    "target", "name", "name_en", "owner", "contact",
+)  # fmt: skip
+COMPONENT_INFO = _hub(
+    "thongsuot_component_info",
+    "gauge",
+    "Every component that can fail alone; always 1",
+    "component", "kind", "name", "name_en", "contact",
+)  # fmt: skip
+SLA_TARGET = _hub(
+    "thongsuot_sla_target_ratio", "gauge", "Availability that the contract promises", "component"
+)
+IN_SERVICE_HOURS = _hub(
+    "thongsuot_commune_in_service_hours", "gauge", "1 while the commune's office is open", "commune"
+)
+MAINTENANCE = _hub(
+    "thongsuot_maintenance_active", "gauge", "1 while a component is inside a maintenance window", "component"
+)
+CHILD_UP = _hub("thongsuot_hub_process_up", "gauge", "1 while a process of the hub's stack runs", "process")
+CHILD_RESTARTS = _hub(
+    "thongsuot_hub_process_restarts_total", "counter", "Restarts of a process of the hub's stack", "process"
+)
+NOTIFICATIONS = _hub(
+    "thongsuot_notifications_total",
+    "counter",
+    "Notifications by channel and result (sent, retried, failed)",
+    "channel", "result",
+)  # fmt: skip
+NOTIFICATION_DELAY = _hub(
+    "thongsuot_notification_delay_seconds",
+    "histogram",
+    "From Alertmanager's webhook to the channel's answer",
+    "channel",
+)
+WEBHOOKS = _hub(
+    "thongsuot_receiver_webhooks_total",
+    "counter",
+    "Webhook bodies by result (accepted or why refused)",
+    "result",
+)
+OPEN_PAGES = _hub("thongsuot_receiver_open_pages", "gauge", "Pages that went out and are not resolved")
+
+
+def all_metrics() -> tuple[Metric, ...]:
+    """Return every family defined in this module, in order of definition."""
+    return tuple(value for value in globals().values() if isinstance(value, Metric))
