@@ -242,9 +242,9 @@ LINE_INFO = _hub(
     "commune", "line", "carrier", "technology", "shared", "pop", "ring", "isp", "router",
 )  # fmt: skip
 LINE_CONTRACTED = _hub(
-    "thongsuot_line_contracted_bits_per_second",
+    "thongsuot_line_contracted_bytes_per_second",
     "gauge",
-    "Contracted rate of a line per direction (down, up)",
+    "Contracted rate of a line per direction (down, up), in bytes: Mbit/s x 125,000",
     "commune", "line", "direction",
 )  # fmt: skip
 SYSTEM_INFO = _hub(
