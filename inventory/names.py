@@ -263,7 +263,7 @@ SLA_TARGET = _hub(
     "thongsuot_sla_target_ratio", "gauge", "Availability that the contract promises", "component"
 )
 IN_SERVICE_HOURS = _hub(
-    "thongsuot_commune_in_service_hours", "gauge", "1 while the commune's office is open", "commune"
+    "thongsuot_commune_office_open", "gauge", "1 while the commune's office is open", "commune"
 )
 MAINTENANCE = _hub(
     "thongsuot_maintenance_active", "gauge", "1 while a component is inside a maintenance window", "component"

@@ -1,0 +1,57 @@
+"""What documents say of the project is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.commands.docs import metrics_page
+from inventory.names import all_metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
+
+
+def documents() -> list[Path]:
+    """Return every Markdown file of ours, generated state left out."""
+    top = [path for path in ROOT.glob("*.md")]
+    rooms = ("agent", "alerts", "dashboards", "deploy", "docs", "exporters", "inventory", "tests", "examples")
+    return sorted([*top, *(path for room in rooms for path in (ROOT / room).rglob("*.md"))])
+
+
+def test_the_page_of_metrics_is_the_generated_one() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_page()
+
+
+def test_the_page_of_metrics_names_every_metric_once() -> None:
+    page = metrics_page()
+    assert [metric.name for metric in all_metrics() if page.count(f"| `{metric.name}` |") != 1] == []
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    broken = []
+    for match in LINK.finditer(path.read_text(encoding="utf-8")):
+        target = (match[1] or match[2]).partition("#")[0]
+        if target and not target.startswith(("http://", "https://", "mailto:")):
+            where = path.parent / target
+            if not where.exists():
+                broken.append(target)
+    assert broken == []
+
+
+def test_the_readme_names_the_commands() -> None:
+    for name in ("README.md", "README.vi.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "make demo" in text
+        assert "make test" in text
+
+
+def test_every_make_target_that_a_document_names_exists() -> None:
+    made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    asked = {
+        (path.name, target)
+        for path in documents()
+        for target in re.findall(r"`make ([a-z-]+)", path.read_text(encoding="utf-8"))
+    }
+    assert [pair for pair in sorted(asked) if pair[1] not in made] == []
