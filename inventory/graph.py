@@ -2,16 +2,29 @@
 
 A component is whatever fails alone and has somebody to call; a path is the set of components that a
 probe runs through. See "The inventory" in the design for which probe runs through what.
+
+Legs are written in the order in which packets meet them: from the commune outwards for what a
+commune measures, from the hub inwards for what the hub measures and for heartbeats.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
 
 import msgspec
 
-from inventory.model import Inventory, Text
-from inventory.names import ComponentKind
+from common.i18n import t
+from inventory.model import Carrier, Commune, Inventory, Line, Segment, System, Text
+from inventory.names import HUB_SITE, ComponentKind
+from inventory.naming import english
 
 Role = Literal["gateway", "checkpoint", "hub", "system", "outside-in"]
+Leg = tuple[str, ...]
+
+CLASS_KINDS: Final = (ComponentKind.POWER, ComponentKind.LAN, ComponentKind.LINE, ComponentKind.AGENT)
+"""Kinds of one commune that may be inseparable, in the order in which a class names them."""
+
+_CARRIED: Final = frozenset({"pop", "ring"})
+"""Kinds of segment that lie inside a carrier's network; the rest lies between carrier and hub."""
 
 
 class Component(msgspec.Struct, frozen=True):
@@ -53,16 +66,238 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sla: bool = False
 
 
+class _Index:
+    """The inventory by id, for one derivation."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self.segments = {segment.id: segment for segment in inventory.segments}
+        self.carriers = {carrier.id: carrier for carrier in inventory.carriers}
+        self.hub = f"hub:{inventory.hub.id}"
+        addresses = [(f"isp:{carrier.id}", carrier.checkpoint) for carrier in inventory.carriers]
+        addresses += ((segment_id(segment), segment.checkpoint) for segment in inventory.segments)
+        self.checkpoints = {target: address for target, address in addresses if address}
+
+    def segment_ids(self, ids: Iterable[str]) -> Leg:
+        return tuple(segment_id(self.segments[item]) for item in ids)
+
+    def line_leg(self, commune: Commune, line: Line) -> Leg:
+        """Line, POP, ring, carrier, then what lies between the carrier and the hub."""
+        inside = [i for i in line.segments if self.segments[i].kind in _CARRIED]
+        beyond = [i for i in line.segments if self.segments[i].kind not in _CARRIED]
+        return (
+            line_id(commune, line),
+            *self.segment_ids(inside),
+            f"isp:{line.carrier}",
+            *self.segment_ids(beyond),
+        )
+
+
+def segment_id(segment: Segment) -> str:
+    """Return the component id of a shared segment, such as ``pop:ba-to``."""
+    return f"{segment.kind}:{segment.id}"
+
+
+def line_id(commune: Commune, line: Line) -> str:
+    """Return the component id of a line, such as ``line:21040/main``."""
+    return f"line:{commune.code}/{line.id}"
+
+
+def class_id(commune: str, kinds: Iterable[ComponentKind]) -> str:
+    """Return the id of a class of inseparable components of one commune.
+
+    >>> class_id("21040", (ComponentKind.LINE, ComponentKind.POWER))
+    'power|line:21040'
+    """
+    chosen = frozenset(kinds)
+    return "|".join(kind for kind in CLASS_KINDS if kind in chosen) + f":{commune}"
+
+
+# --- components ----------------------------------------------------------------------------------
 def components(inventory: Inventory) -> dict[str, Component]:
     """Return every component by id."""
-    raise NotImplementedError
+    index = _Index(inventory)
+    hub = inventory.hub
+    found = [Component(index.hub, ComponentKind.HUB, hub.name, hub.contact)]
+    found += (Component(f"isp:{c.id}", ComponentKind.ISP, c.name, c.contact) for c in inventory.carriers)
+    found += (_segment_component(index, segment) for segment in inventory.segments)
+    for commune in inventory.communes:
+        found += _commune_components(index, commune)
+    found += (Component(f"system:{s.id}", ComponentKind.SYSTEM, s.name, s.contact) for s in inventory.systems)
+    return {component.id: component for component in found}
 
 
-def plans(inventory: Inventory, site: str) -> tuple[Plan, ...]:
-    """Return the probes of ``site``: a commune's code, or ``hub``. Raises KeyError."""
-    raise NotImplementedError
+def _segment_component(index: _Index, segment: Segment) -> Component:
+    carrier = index.carriers[segment.carrier] if segment.carrier else None
+    contact = segment.contact or (carrier.contact if carrier else None)
+    return Component(segment_id(segment), ComponentKind(segment.kind), segment.name, contact)
+
+
+def _commune_components(index: _Index, commune: Commune) -> Iterator[Component]:
+    for kind in (ComponentKind.POWER, ComponentKind.LAN, ComponentKind.AGENT):
+        name = _named(f"inventory.component_{kind}", commune)
+        yield Component(f"{kind}:{commune.code}", kind, name, commune.contact, commune.code)
+    for line in commune.lines:
+        carrier = index.carriers[line.carrier]
+        yield Component(
+            line_id(commune, line), ComponentKind.LINE, _line_name(commune, line, carrier),
+            carrier.contact, commune.code,
+        )  # fmt: skip
+
+
+def _named(key: str, commune: Commune) -> Text:
+    return Text(
+        vi=t(key, "vi", commune=commune.name),
+        en=t(key, "en", commune=english(commune.name)),
+    )
+
+
+def _line_name(commune: Commune, line: Line, carrier: Carrier) -> Text:
+    key = "inventory.component_line" if len(commune.lines) == 1 else "inventory.component_line_of_several"
+    return Text(
+        vi=t(key, "vi", commune=commune.name, line=line.id, carrier=carrier.name.vi),
+        en=t(key, "en", commune=english(commune.name), line=line.id, carrier=carrier.name.en),
+    )
+
+
+# --- paths ---------------------------------------------------------------------------------------
+def _site_leg(commune: Commune) -> Leg:
+    area = (f"area:{commune.area}",) if commune.area else ()
+    return (f"power:{commune.code}", *area, f"lan:{commune.code}")
+
+
+def _hub_leg(index: _Index, commune: Commune, line: Line) -> Leg:
+    return (*_site_leg(commune), *index.line_leg(commune, line), index.hub)
 
 
 def heartbeat_path(inventory: Inventory, commune: str) -> Path:
     """Return the path from hub to agent, the agent included. Raises KeyError."""
-    raise NotImplementedError
+    index = _Index(inventory)
+    found = _commune(inventory, commune)
+    agent = f"agent:{found.code}"
+    return Path(tuple((*reversed(_hub_leg(index, found, line)), agent) for line in found.lines))
+
+
+def _commune(inventory: Inventory, code: str) -> Commune:
+    for commune in inventory.communes:
+        if commune.code == code:
+            return commune
+    raise KeyError(code)
+
+
+# --- plans ---------------------------------------------------------------------------------------
+def plans(inventory: Inventory, site: str) -> tuple[Plan, ...]:
+    """Return the probes of ``site``: a commune's code, or ``hub``. Raises KeyError."""
+    index = _Index(inventory)
+    if site == HUB_SITE:
+        return tuple(_hub_plans(index))
+    return tuple(_commune_plans(index, _commune(inventory, site)))
+
+
+def _commune_plans(index: _Index, commune: Commune) -> Iterator[Plan]:
+    gate = "lan" if commune.gateway else None
+    if commune.gateway:
+        path = Path((_site_leg(commune),))
+        target = f"lan:{commune.code}"
+        yield _icmp(
+            index, commune, name="lan", target=target, role="gateway", address=commune.gateway, path=path
+        )
+    for line in commune.lines:
+        yield from _checkpoints(index, commune, line)
+        yield _icmp(
+            index, commune, line, name=f"hub/{line.id}", target=index.hub, role="hub", gate=gate, sla=True,
+            address=index.inventory.hub.address, path=Path((_hub_leg(index, commune, line),)),
+        )  # fmt: skip
+    home = tuple(_hub_leg(index, commune, line) for line in commune.lines)
+    for system in index.inventory.systems:
+        yield _system(index, system, commune.code, commune.code, home)
+
+
+def _icmp(index: _Index, commune: Commune, line: Line | None = None, **values: Any) -> Plan:
+    """An ICMP probe that a commune's agent runs, bound to ``line`` where one is given."""
+    probing = index.inventory.probing
+    return Plan(
+        kind="icmp", site=commune.code, commune=commune.code, line=line.id if line else "",
+        source=line.source if line else None, interval_seconds=probing.interval_seconds,
+        timeout_seconds=probing.timeout_seconds, **values,
+    )  # fmt: skip
+
+
+def _checkpoints(index: _Index, commune: Commune, line: Line) -> Iterator[Plan]:
+    """One probe per address along the line, each over the path as far as that address."""
+    leg = index.line_leg(commune, line)
+    for position, target in enumerate(leg):
+        address = index.checkpoints.get(target)
+        if address:
+            path = Path(((*_site_leg(commune), *leg[: position + 1]),))
+            yield _icmp(
+                index, commune, line, name=f"{target}/{line.id}", target=target, role="checkpoint",
+                address=address, path=path,
+            )  # fmt: skip
+
+
+def _system(index: _Index, system: System, site: str, commune: str, home: tuple[Leg, ...]) -> Plan:
+    """The check of a system. Unbound: any of the ``home`` legs may carry it."""
+    probing = index.inventory.probing
+    check = system.check
+    rest = (*index.segment_ids(system.path), f"system:{system.id}")
+    return Plan(
+        name=f"system:{system.id}", site=site, commune=commune, line="", target=f"system:{system.id}",
+        role="system", kind=check.kind, address=check.address, options=check.options,
+        interval_seconds=check.interval_seconds or probing.interval_seconds,
+        timeout_seconds=check.timeout_seconds or probing.timeout_seconds,
+        path=Path(tuple((*leg, *rest) for leg in home)),
+    )  # fmt: skip
+
+
+def _hub_plans(index: _Index) -> Iterator[Plan]:
+    for commune in index.inventory.communes:
+        for line in commune.lines:
+            if line.router:
+                yield _outside_in(index, commune, line, line.router)
+    approaches = _approaches(index)
+    for target, address in index.checkpoints.items():
+        yield _from_hub(
+            index, name=target, target=target, role="checkpoint", commune="", line="", address=address,
+            path=Path((approaches.get(target, (target,)),)),
+        )  # fmt: skip
+    for system in index.inventory.systems:
+        yield _system(index, system, HUB_SITE, "", ((index.hub,),))
+
+
+def _outside_in(index: _Index, commune: Commune, line: Line, router: str) -> Plan:
+    """The hub pings the line's router: the LAN behind it and the agent are not on this path."""
+    site = [item for item in _site_leg(commune) if not item.startswith("lan:")]
+    leg = (*reversed(index.line_leg(commune, line)), *reversed(site))
+    name = line_id(commune, line)
+    return _from_hub(
+        index, name=name, target=name, role="outside-in", commune=commune.code, line=line.id,
+        address=router, path=Path((leg,)),
+    )  # fmt: skip
+
+
+def _from_hub(index: _Index, **values: Any) -> Plan:
+    probing = index.inventory.probing
+    return Plan(
+        kind="icmp", site=HUB_SITE, interval_seconds=probing.interval_seconds,
+        timeout_seconds=probing.timeout_seconds, **values,
+    )  # fmt: skip
+
+
+def _approaches(index: _Index) -> dict[str, Leg]:
+    """For each segment and carrier, what every path to it from the hub runs through, itself last."""
+    common: dict[str, Leg] = {}
+    for leg in _legs_from_hub(index):
+        for position, item in enumerate(leg):
+            before = common.get(item)
+            here = leg[:position]
+            common[item] = here if before is None else tuple(i for i in before if i in here)
+    return {item: (*leg, item) for item, leg in common.items()}
+
+
+def _legs_from_hub(index: _Index) -> Iterator[Leg]:
+    for commune in index.inventory.communes:
+        for line in commune.lines:
+            yield tuple(reversed(index.line_leg(commune, line)[1:]))
+    for system in index.inventory.systems:
+        yield index.segment_ids(system.path)
