@@ -230,7 +230,7 @@ COMMUNE_INFO = _hub(
     "thongsuot_commune_info",
     "gauge",
     "Every commune of the inventory; always 1",
-    "commune", "name", "name_en", "type", "area", "latitude", "longitude",
+    "commune", "name", "name_en", "type", "area", "latitude", "longitude", "transport",
 )  # fmt: skip
 COMMUNE_DOSSIERS = _hub(
     "thongsuot_commune_dossiers_per_day", "gauge", "Dossiers that a commune handles in a day", "commune"
@@ -258,6 +258,24 @@ COMPONENT_INFO = _hub(
     "gauge",
     "Every component that can fail alone; always 1",
     "component", "kind", "name", "name_en", "contact",
+)  # fmt: skip
+COMPONENT_MEMBER = _hub(
+    "thongsuot_component_member_info",
+    "gauge",
+    "A line or system (member) of a commune or a system (origin) that runs through a shared component",
+    "component", "kind", "member", "origin",
+)  # fmt: skip
+COMPONENT_WITHIN = _hub(
+    "thongsuot_component_within_info",
+    "gauge",
+    "All members of a shared component run through a larger one too (twin: both have the same members)",
+    "component", "larger", "twin",
+)  # fmt: skip
+COMPONENT_UPSTREAM = _hub(
+    "thongsuot_component_upstream_info",
+    "gauge",
+    "The shared components that everything behind a line, a commune's agent or a segment runs through",
+    "component", "commune", "pop", "ring", "isp",
 )  # fmt: skip
 SLA_TARGET = _hub(
     "thongsuot_sla_target_ratio", "gauge", "Availability that the contract promises", "component"
@@ -291,6 +309,35 @@ WEBHOOKS = _hub(
     "result",
 )
 OPEN_PAGES = _hub("thongsuot_receiver_open_pages", "gauge", "Pages that went out and are not resolved")
+
+
+class Recorded(StrEnum):
+    """Series that the recording rules keep, ``level:metric:operation``. ``:bool`` is 0 or 1.
+
+    A commune has them only once it has reported; what they say is at most one evaluation old.
+    """
+
+    EVALUATED = "hub:thongsuot_evaluated:timestamp_seconds"  # last evaluation of the rules
+    RESUMED = "hub:thongsuot_resumed:timestamp_seconds"  # start of the present unbroken evaluation
+    AGENT_AGE = "hub:thongsuot_agent_heartbeat_age:seconds"  # of the hub's own agent
+    LAST_HEARD = "commune:thongsuot_agent_heartbeat:timestamp_seconds"
+    LAST_HEARD_KEPT = "commune:thongsuot_agent_heartbeat_kept:timestamp_seconds"  # survives a day's stop
+    SILENT = "commune:thongsuot_silent:bool"
+    CUT_OFF = "commune:thongsuot_cut_off:bool"  # silent, and no router of it answers the hub
+    MAINTENANCE = "commune:thongsuot_maintenance:bool"  # all of it is inside a maintenance window
+    OUTSIDE_IN = "line:thongsuot_outside_in_up:bool"  # does the line's router answer the hub
+    FAILED = "member:thongsuot_failed:bool"  # lines and systems, by label member
+    CHECKPOINT = "component:thongsuot_checkpoint_up:bool"
+    FAILED_RATIO = "component:thongsuot_failed_members:ratio"
+    FAILED_ORIGINS = "component:thongsuot_failed_origins:count"
+    SUSPECT = "component:thongsuot_suspect:bool"  # most of what runs through it fails
+    DOWN = "component:thongsuot_down:bool"  # suspect, and no larger component explains it
+    SYSTEM_HUB_UP = "system:thongsuot_hub_up:bool"  # as the hub sees it
+    SYSTEM_UP_RATIO = "system:thongsuot_up:ratio"  # share of the speaking communes that reach it
+    SYSTEM_REPORTS = "system:thongsuot_reports:count"  # speaking communes with a verdict
+    LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
+    LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
+    LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
 
 
 def all_metrics() -> tuple[Metric, ...]:
