@@ -1,0 +1,85 @@
+"""Reading Alertmanager's open alerts (API v2): who fires, since when, and what mutes it.
+
+    async with AmApi("http://127.0.0.1:9493") as alertmanager:
+        shown = [alert for alert in await alertmanager.alerts() if not alert.muted]
+
+Raises nothing but ApiError (tree in ``alerts.httpapi``).
+API: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from alerts.httpapi import ApiError, BadAnswerError, JsonApi
+
+__all__ = ["Alert", "AmApi", "ApiError", "parse_alerts"]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert. ``starts`` is Unix seconds; the ids of what mutes it are silences and alerts."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    starts: float
+    fingerprint: str = ""
+    inhibited_by: tuple[str, ...] = ()
+    silenced_by: tuple[str, ...] = ()
+
+    @property
+    def muted(self) -> bool:
+        """Whether a silence or a larger alert keeps it from being notified."""
+        return bool(self.inhibited_by or self.silenced_by)
+
+    def label(self, name: str) -> str:
+        """Return a label's value, or the empty string."""
+        return self.labels.get(name, "")
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    state: str = ""
+    silenced_by: tuple[str, ...] | None = None
+    inhibited_by: tuple[str, ...] | None = None
+
+
+class _Alert(msgspec.Struct, frozen=True, rename="camel"):
+    labels: dict[str, str]
+    starts_at: datetime
+    annotations: dict[str, str] = {}
+    fingerprint: str = ""
+    status: _Status = _Status()
+
+
+def _alert(raw: _Alert) -> Alert:
+    if raw.starts_at.tzinfo is None:
+        raise BadAnswerError("startsAt without a time zone")
+    return Alert(
+        labels=raw.labels,
+        annotations=raw.annotations,
+        starts=raw.starts_at.timestamp(),
+        fingerprint=raw.fingerprint,
+        inhibited_by=raw.status.inhibited_by or (),
+        silenced_by=raw.status.silenced_by or (),
+    )
+
+
+def parse_alerts(body: bytes) -> tuple[Alert, ...]:
+    """Parse the answer of ``/api/v2/alerts``, oldest alert first. Raises BadAnswerError."""
+    try:
+        found = msgspec.json.decode(body, type=tuple[_Alert, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswerError(f"alerts: {error}") from error
+    return tuple(sorted(map(_alert, found), key=lambda alert: (alert.starts, alert.fingerprint)))
+
+
+class AmApi(JsonApi):
+    """Alertmanager below ``url``."""
+
+    async def alerts(self, *, inhibited: bool = True, silenced: bool = True) -> tuple[Alert, ...]:
+        """Return the open alerts, the muted ones too unless told otherwise."""
+        wanted = {"inhibited": inhibited, "silenced": silenced, "active": True, "unprocessed": True}
+        parameters = {name: str(value).lower() for name, value in wanted.items()}
+        status, body = await self.get("/api/v2/alerts", parameters)
+        if status != 200:
+            raise BadAnswerError(f"HTTP status {status}")
+        return parse_alerts(body)
