@@ -1,0 +1,117 @@
+"""An outage as the receiver keeps it, and how an alert becomes one. Pure.
+
+The identity of an outage is the annotation ``outage_id`` where the sender gives one, else the alert's
+fingerprint with its start: Alertmanager notifies again after a crash, and repeats, with both unchanged.
+"""
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from alerts.payload import Alert
+
+WATCHDOG: Final = "Watchdog"
+"""The alert that always fires; its absence is the news."""
+MONITORING_DOWN: Final = "MonitoringDown"
+"""Raised by the receiver itself when the watchdog stays away."""
+RULES: Final = "rules"
+"""Value of the label ``source`` of what Prometheus' rules raised."""
+
+_CODE: Final = re.compile(r"[0-9]{5}")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/|@+-]{0,127}")
+MAX_EVIDENCE_CHARS: Final = 2000
+MAX_ID_CHARS: Final = 300
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one outage. Times are Unix seconds; ``ends_at`` is None while it lasts."""
+
+    id: str
+    fingerprint: str = ""
+    alertname: str
+    component: str = ""
+    kind: str = ""
+    severity: str = "page"
+    source: str = ""
+    communes: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+    evidence: str = ""
+    labels: dict[str, str] = {}
+    starts_at: float
+    ends_at: float | None = None
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the sender named the outage itself."""
+        return not self.id.startswith(f"{self.fingerprint}@")
+
+
+def from_alert(alert: Alert) -> Outage:
+    """Return the outage that ``alert`` speaks of."""
+    labels, notes = alert.labels, alert.annotations
+    return Outage(
+        id=_identity(alert),
+        fingerprint=alert.fingerprint,
+        alertname=_one_line(labels.get("alertname", ""))[:MAX_ID_CHARS],
+        component=_one_line(labels.get("component", ""))[:MAX_ID_CHARS],
+        kind=_one_line(labels.get("kind", ""))[:MAX_ID_CHARS],
+        severity=_one_line(labels.get("severity", "page"))[:MAX_ID_CHARS],
+        source=_one_line(labels.get("source", ""))[:MAX_ID_CHARS],
+        communes=_communes(labels, notes),
+        systems=tuple(dict.fromkeys(_one_line(notes.get("systems", "")).split())),
+        evidence=_one_line(notes.get("evidence", "")),
+        labels=labels,
+        starts_at=_unix(alert.starts_at),
+        ends_at=_unix(alert.ends_at) if alert.ends_at else None,
+    )
+
+
+def monitoring_down(since: float, identity: str) -> Outage:
+    """Return the receiver's own outage: the watchdog has been away since ``since``."""
+    return Outage(
+        id=identity,
+        alertname=MONITORING_DOWN,
+        component="hub:main",
+        kind="hub",
+        evidence="no Watchdog alert reached the receiver",
+        starts_at=since,
+    )
+
+
+def is_watchdog(alert: Alert) -> bool:
+    """Whether ``alert`` is the dead-man's switch rather than an outage."""
+    return alert.labels.get("alertname") == WATCHDOG
+
+
+def public(outage: Outage) -> dict[str, Any]:
+    """Return what ``/api/outages`` shows of an outage."""
+    shown: dict[str, Any] = msgspec.to_builtins(outage)
+    del shown["labels"]
+    return shown
+
+
+def _identity(alert: Alert) -> str:
+    given = alert.annotations.get("outage_id", "")
+    if _ID.fullmatch(given):
+        return given
+    return f"{alert.fingerprint}@{round(_unix(alert.starts_at) * 1000)}"
+
+
+def _communes(labels: dict[str, str], notes: dict[str, str]) -> tuple[str, ...]:
+    listed = [code for code in notes.get("communes", "").split() if _CODE.fullmatch(code)]
+    own = labels.get("commune", "")
+    if not listed and _CODE.fullmatch(own):
+        listed = [own]
+    return tuple(dict.fromkeys(listed))
+
+
+def _one_line(text: str) -> str:
+    """Control characters go: evidence is shown to people and written to logs."""
+    flat = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(flat.split())[:MAX_EVIDENCE_CHARS]
+
+
+def _unix(moment: datetime) -> float:
+    return moment.timestamp()
