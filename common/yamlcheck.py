@@ -18,7 +18,7 @@ from common.i18n import t
 
 KeyPath = tuple[str | int, ...]
 _T = TypeVar("_T")
-_MAX_NODES: Final = 2_000_000
+_MAX_EVENTS: Final = 2_000_000
 _MAX_DEPTH: Final = 40
 _MAX_PROBLEMS: Final = 100
 
@@ -91,14 +91,27 @@ def parse(raw: bytes, name: str) -> Document:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise Refused([Problem(name, line, "", t("yaml.not_utf8"))]) from None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, Loader=loader)
+        _bound(text, name)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise Refused([_syntax(name, error)]) from None
-    except RecursionError:
-        raise Refused([Problem(name, 1, "", t("yaml.too_deep"))]) from None
     return _Reader(name).document(root)
+
+
+def _bound(text: str, name: str) -> None:
+    """Refuse what would exhaust the composer, which recurses in C and dies of deep nesting."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH or count > _MAX_EVENTS:
+            raise Refused([Problem(name, line, "", t("yaml.too_deep"))])
+        if getattr(event, "anchor", None) is not None:
+            raise Refused([Problem(name, line, "", t("yaml.anchor", name=event.anchor[:60]))])
 
 
 def _syntax(name: str, error: yaml.YAMLError) -> Problem:
@@ -108,14 +121,13 @@ def _syntax(name: str, error: yaml.YAMLError) -> Problem:
 
 
 class _Reader:
-    """Turns composed nodes into plain data, noting lines; refuses duplicate keys and alias bombs."""
+    """Turns composed nodes into plain data, noting lines; refuses duplicate keys."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._lines: dict[KeyPath, int] = {}
         self._problems: list[Problem] = []
         self._scalars = yaml.constructor.SafeConstructor()
-        self._left = _MAX_NODES
 
     def document(self, root: yaml.Node | None) -> Document:
         value = None if root is None else self._value(root, ())
@@ -128,10 +140,6 @@ class _Reader:
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
-        self._left -= 1
-        if self._left < 0 or len(path) > _MAX_DEPTH:
-            self._fail(node, (), t("yaml.too_deep"))
-            raise Refused(self._problems)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
