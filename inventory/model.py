@@ -2,6 +2,7 @@
 
 Frozen structs and nothing else: no I/O, no clock. Units stand in names. ``load.py`` reads a file
 into :class:`Inventory` and reports every error at once; ``graph.py`` derives components and paths.
+``say`` names the sentence ``inventory.expected_<say>`` that tells people what a pattern wants.
 """
 
 from datetime import date, datetime
@@ -10,14 +11,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-CommuneCode = Annotated[str, Meta(pattern=r"^[0-9]{5}$")]
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z", extra={"say": "id"})]
+CommuneCode = Annotated[str, Meta(pattern=r"^[0-9]{5}\Z", extra={"say": "commune_code"})]
 Positive = Annotated[float, Meta(gt=0)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 TimeRange = Annotated[
-    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+    str,
+    Meta(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z",
+        extra={"say": "time_range"},
+    ),
 ]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", extra={"say": "clock"})]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -50,7 +55,7 @@ class Contact(_Base, frozen=True, kw_only=True):
 
 
 class Province(_Base, frozen=True, kw_only=True):
-    code: Annotated[str, Meta(pattern=r"^[0-9]{2}$")]
+    code: Annotated[str, Meta(pattern=r"^[0-9]{2}\Z", extra={"say": "province_code"})]
     name: ShortText
     timezone: str = "Asia/Ho_Chi_Minh"
 
