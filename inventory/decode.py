@@ -11,7 +11,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from msgspec import NODEFAULT, inspect
+from msgspec import inspect
 
 from inventory.model import Text
 from inventory.problems import Location, Problem, key_of, shorten
@@ -200,7 +200,7 @@ class _Decoder:
         return self._refuse(node, wanted, at)
 
     def _string(self, node: Node, wanted: Any, at: Location) -> Any:
-        rule = wanted.type if isinstance(wanted, inspect.Metadata) else wanted
+        rule: Any = wanted.type if isinstance(wanted, inspect.Metadata) else wanted
         if not isinstance(node, Scalar) or node.null or not _fits(node.text, rule):
             return self._refuse(node, wanted, at)
         return node.text
@@ -270,19 +270,10 @@ def _plain_scalar(node: Scalar) -> Any:
 
 def describe(wanted: Any) -> Expected:
     """Return the sentence that says what a type expects, by name, and its values."""
-    if isinstance(wanted, inspect.Metadata) and wanted.extra:
-        return (str(wanted.extra["say"]), ())
     if isinstance(wanted, inspect.UnionType):
         return describe(_without_none(wanted))
-    if isinstance(wanted, inspect.StructType):
-        return _describe_struct(wanted)
-    if isinstance(wanted, inspect.LiteralType):
-        return ("one_of", (("names", ", ".join(sorted(map(str, wanted.values)))),))
-    if isinstance(wanted, inspect.StrType):
-        return ("text", (("most", str(wanted.max_length or MAX_TEXT)),))
-    if isinstance(wanted, inspect.FloatType):
-        return _describe_number(wanted)
-    return (type(wanted).__name__.removesuffix("Type").lower(), ())
+    special = _DESCRIPTIONS.get(type(wanted))
+    return special(wanted) if special else (type(wanted).__name__.removesuffix("Type").lower(), ())
 
 
 def _describe_struct(wanted: inspect.StructType) -> Expected:
@@ -295,3 +286,12 @@ def _describe_number(wanted: inspect.FloatType) -> Expected:
     bounds = {"above": wanted.gt, "from": wanted.ge, "to": wanted.le}
     given = tuple((name, f"{bound:g}") for name, bound in bounds.items() if bound is not None)
     return ("_".join(("number", *(name for name, _ in given))), given)
+
+
+_DESCRIPTIONS: Final[dict[type, Callable[[Any], Expected]]] = {
+    inspect.Metadata: lambda wanted: (wanted.extra["say"], ()),
+    inspect.StructType: _describe_struct,
+    inspect.FloatType: _describe_number,
+    inspect.LiteralType: lambda wanted: ("one_of", (("names", ", ".join(sorted(map(str, wanted.values)))),)),
+    inspect.StrType: lambda wanted: ("text", (("most", str(wanted.max_length or MAX_TEXT)),)),
+}

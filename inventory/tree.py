@@ -98,6 +98,10 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> InventoryError:
     return InventoryError((Problem(file, line, "", "syntax", (("problem", shorten(said)),)),))
 
 
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
+
+
 class _Builder:
     """Builds the tree with a stack of its own: no depth of nesting can exhaust Python's."""
 
@@ -112,13 +116,13 @@ class _Builder:
         documents = 0
         for event in events:
             if isinstance(event, yaml.NodeEvent):
-                self._node(event, event.start_mark.line + 1)
+                self._node(event, _line(event))
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._close(self._open.pop())
             elif isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    _stop(self._file, event.start_mark.line + 1, "documents")
+                    _stop(self._file, _line(event), "documents")
         if self._root is None or (isinstance(self._root, Scalar) and self._root.null):
             _stop(self._file, 0, "empty")
         return self._root
@@ -133,7 +137,7 @@ class _Builder:
         if tag not in {None, "!", _STRING_TAG}:
             _stop(self._file, line, "tag", tag=shorten(str(tag)))
         if isinstance(event, yaml.ScalarEvent):
-            self._place(Scalar(line, event.value, event.style is not None or tag is not None))
+            self._place(Scalar(line, event.value, bool(event.style) or tag is not None))
         elif isinstance(event, yaml.MappingStartEvent):
             self._enter(Mapping(line, []))
         else:
