@@ -1,17 +1,25 @@
 """The contract of a probe, on one screen.
 
 A kind of measurement is one module in ``exporters/probes``: ``KIND``, a frozen ``Config`` with units
-in its names, ``METRICS``, pure parsing functions, and ``async def probe(target, config) -> Outcome``.
+in its names, ``METRICS``, ``check_address(address)``, pure parsing functions, and
+``async def probe(target, config) -> Outcome``.
 The harness (``agent``) owns schedule, deadline, labels and the common metrics; a probe only measures.
 A failed measurement is a value with a closed reason; an exception is our own bug and is counted apart.
+
+Deadlines: a probe keeps ``target.timeout_seconds`` itself, because only it knows whether the time ran
+out before a connection (``timeout``) or after it (``stalled``). The harness cancels a probe that has
+not returned some grace later (:data:`GRACE_SECONDS`); that is a bug of the probe.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from inventory.names import Metric, Reason
+
+GRACE_SECONDS: Final = 0.5
+"""How long after ``timeout_seconds`` the harness waits before it cancels a probe."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +59,8 @@ class ProbeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 Probe = Callable[[Target, Any], Awaitable[Outcome]]
+AddressCheck = Callable[[str], None]
+"""Raises ValueError, saying what was expected, for an address that the kind cannot use."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,3 +70,4 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     config: type[ProbeConfig]
     metrics: tuple[Metric, ...]
     probe: Probe
+    check_address: AddressCheck

@@ -1,0 +1,1 @@
+"""ICMP echo: packets (pure), the kernel's error queue (pure), and one socket for all targets."""

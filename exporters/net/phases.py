@@ -1,0 +1,58 @@
+"""How long each phase of a measurement took, and the samples that come of it."""
+
+from time import perf_counter
+from typing import Final
+
+from exporters.base import Outcome, Sample
+from inventory.names import Label, Metric, Reason
+
+MAX_EVIDENCE: Final = 300
+_PHASE: Final = str(Label.PHASE)
+
+
+class Phases:
+    """The clock of one measurement. Phases are entered in turn; one entered again adds up."""
+
+    __slots__ = ("_durations", "_entered", "_metric", "_notes", "_started", "current")
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._durations: dict[str, float] = {}
+        self._notes: dict[Metric, float] = {}
+        self._started = self._entered = perf_counter()
+        self.current = ""
+
+    def enter(self, phase: str) -> None:
+        """End the current phase and begin ``phase``."""
+        self.leave()
+        self.current = phase
+
+    def leave(self) -> None:
+        """End the current phase."""
+        now = perf_counter()
+        if self.current:
+            self._durations[self.current] = self._durations.get(self.current, 0.0) + now - self._entered
+        self._entered, self.current = now, ""
+
+    def note(self, metric: Metric, value: float) -> None:
+        """Remember the last value of a metric without labels of its own."""
+        self._notes[metric] = value
+
+    def outcome(self, reason: Reason, evidence: str = "") -> Outcome:
+        """Return the result: the phases that were completed, and what was noted."""
+        samples = [Sample(metric, float(value)) for metric, value in self._notes.items()]
+        samples += [
+            Sample(self._metric, seconds, ((_PHASE, phase),)) for phase, seconds in self._durations.items()
+        ]
+        return Outcome(
+            reason=reason,
+            duration_seconds=perf_counter() - self._started,
+            samples=tuple(samples),
+            evidence=one_line(evidence),
+        )
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` as one printable line of bounded length: much of it comes from strangers."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text[: MAX_EVIDENCE * 4])
+    return line if len(line) <= MAX_EVIDENCE else line[: MAX_EVIDENCE - 1] + "…"
