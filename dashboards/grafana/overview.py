@@ -1,0 +1,259 @@
+"""The province at a glance: one board a language, ``thongsuot-overview-vi`` and ``-en``."""
+
+from functools import partial
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard
+
+from common.i18n import t
+from dashboards.grafana import queries
+from dashboards.grafana.panels import (
+    AMBER,
+    DATASOURCE,
+    GREEN,
+    GREY,
+    RED,
+    Mapping,
+    background,
+    lines_panel,
+    map_panel,
+    query,
+    stat_panel,
+    table_panel,
+    thresholds,
+    transformation,
+    unit,
+)
+from inventory import names
+from inventory.names import Recorded
+
+UID: Final = "thongsuot-overview"
+STAT_HEIGHT: Final = 4
+WIDE: Final = 24
+
+
+class Layout:
+    """Gives panels their ids and places: left to right on a grid 24 wide, then the next line."""
+
+    def __init__(self, board: builders.Dashboard) -> None:
+        self._board = board
+        self._id = self._x = self._y = self._height = 0
+
+    def add(self, panel: Any, width: int, height: int) -> None:
+        """Place ``panel``; on the present line where it fits, else on the next one."""
+        if self._x + width > WIDE:
+            self._x, self._y, self._height = 0, self._y + self._height, 0
+        self._id += 1
+        place = dashboard.GridPos(h=height, w=width, x=self._x, y=self._y)
+        self._board.with_panel(panel.id(self._id).grid_pos(place))
+        self._x, self._height = self._x + width, max(self._height, height)
+
+    def row(self, title: str) -> None:
+        """Start a titled row."""
+        self._x, self._y, self._height = 0, self._y + self._height, 1
+        self._id += 1
+        place = dashboard.GridPos(h=1, w=WIDE, x=0, y=self._y)
+        self._board.with_row(builders.Row(title).id(self._id).grid_pos(place))
+        self._x = WIDE
+
+
+def board(language: str) -> dashboard.Dashboard:
+    """Build the board in ``language``. Raises KeyError for an unknown language."""
+    say = partial(_text, language)
+    made = (
+        builders.Dashboard(say("board_title"))
+        .uid(f"{UID}-{language}")
+        .description(say("board_description"))
+        .tags(["thongsuot", language])
+        .timezone("browser")
+        .refresh("10s")
+        .time("now-1h", "now")
+        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        .readonly()
+        .with_variable(
+            builders.DatasourceVariable("datasource").label(say("variable_datasource")).type("prometheus")
+        )
+        .with_variable(_commune_variable(say("variable_commune"), _name(language)))
+    )
+    layout = Layout(made)
+    _numbers(layout, say)
+    _places(layout, say, _name(language))
+    _systems(layout, say, _name(language))
+    _lines(layout, say, _name(language))
+    _itself(layout, say, _name(language))
+    return made.build()
+
+
+def _text(language: str, key: str) -> str:
+    return t(f"boards.{key}", language)
+
+
+def _name(language: str) -> str:
+    """The label that holds names in ``language``."""
+    return "name" if language == "vi" else "name_en"
+
+
+def _commune_variable(label: str, name: str) -> builders.QueryVariable:
+    return (
+        builders.QueryVariable("commune")
+        .label(label)
+        .datasource(DATASOURCE)
+        .query({"query": f"query_result({names.COMMUNE_INFO.name})", "refId": "commune"})
+        .regex(f'/commune="(?<value>[^"]+)".*[{{,]{name}="(?<text>[^"]+)"/')
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+def _states(say: partial[str]) -> list[Mapping]:
+    return [
+        (str(queries.STATE_UP), say("state_up"), GREEN),
+        (str(queries.STATE_SILENT), say("state_silent"), AMBER),
+        (str(queries.STATE_CUT_OFF), say("state_cut_off"), RED),
+        (str(queries.STATE_NEVER), say("state_never"), GREY),
+    ]
+
+
+def _yes_no(say: partial[str]) -> list[Mapping]:
+    return [("1", say("yes"), GREEN), ("0", say("no"), RED)]
+
+
+def _numbers(layout: Layout, say: partial[str]) -> None:
+    bad = partial(_any_is, RED)
+    for key, expression, colours in (
+        ("communes_up", queries.communes_in(queries.STATE_UP), thresholds((None, GREEN))),
+        ("communes_cut_off", queries.communes_in(queries.STATE_CUT_OFF), bad()),
+        ("communes_silent", queries.communes_in(queries.STATE_SILENT), _any_is(AMBER)),
+        ("communes_never", queries.communes_in(queries.STATE_NEVER), _any_is(GREY)),
+        ("systems_down", queries.systems_down(), bad()),
+        ("alerts_open", queries.open_alert_count(), bad()),
+    ):
+        layout.add(stat_panel(say(key), expression, colours), 4, STAT_HEIGHT)
+
+
+def _any_is(colour: str) -> Any:
+    """Green at none, ``colour`` from one on."""
+    return thresholds((None, GREEN), (1, colour))
+
+
+def _places(layout: Layout, say: partial[str], name: str) -> None:
+    colours = thresholds(
+        (None, GREY), (queries.STATE_CUT_OFF, RED), (queries.STATE_SILENT, AMBER), (queries.STATE_UP, GREEN)
+    )
+    where = query(queries.commune_map(name), instant=True)
+    layout.add(map_panel(say("map"), where, _states(say), colours), 12, 14)
+    layout.add(_alerts_table(say, name), 12, 14)
+
+
+def _alerts_table(say: partial[str], name: str) -> Any:
+    order = ["Value", "alertname", name, "component", "commune", "severity"]
+    hidden = {
+        "Time",
+        "name",
+        "name_en",
+        "kind",
+        "source",
+        "pop",
+        "ring",
+        "isp",
+        "__name__",
+        "job",
+        "instance",
+    }
+    return (
+        table_panel(say("alerts"), [query(queries.open_alerts(), instant=True)])
+        .with_transformation(
+            transformation(
+                "organize",
+                indexByName={field: index for index, field in enumerate(order)},
+                excludeByName=dict.fromkeys(sorted(hidden - {name}), True),
+                renameByName={
+                    "Value": say("column_since"),
+                    "alertname": say("column_alert"),
+                    name: say("column_component"),
+                    "component": "id",
+                    "commune": say("column_commune"),
+                    "severity": say("column_severity"),
+                },
+            )
+        )
+        .override_by_name(say("column_since"), [unit("dateTimeFromNow")])
+    )
+
+
+def _systems(layout: Layout, say: partial[str], name: str) -> None:
+    wanted = [
+        query(queries.system_seen_from_hub(name), "A", instant=True),
+        query(queries.system_seen_from_communes(), "B", instant=True),
+        query(queries.system_availability(), "C", instant=True),
+    ]
+    shown = {
+        name: say("column_system"),
+        "Value #A": say("column_from_hub"),
+        "Value #B": say("column_from_communes"),
+        "Value #C": say("column_availability"),
+    }
+    panel = (
+        table_panel(say("systems"), wanted)
+        .with_transformation(transformation("joinByField", byField="target", mode="outer"))
+        .with_transformation(
+            transformation(
+                "organize",
+                indexByName={field: index for index, field in enumerate(shown)},
+                excludeByName={"Time": True, "Time 1": True, "Time 2": True, "Time 3": True, "target": True},
+                renameByName=shown,
+            )
+        )
+        .override_by_name(say("column_from_hub"), background(_yes_no(say)))
+        .override_by_name(say("column_from_communes"), [unit("percentunit")])
+        .override_by_name(say("column_availability"), [unit("percentunit")])
+    )
+    layout.add(panel, WIDE, 9)
+    layout.add(_matrix(say, name), WIDE, 12)
+
+
+def _matrix(say: partial[str], name: str) -> Any:
+    yes_no = _yes_no(say)
+    return (
+        table_panel(say("matrix"), [query(queries.matrix(name), instant=True)])
+        .description(say("matrix_description"))
+        .with_transformation(
+            transformation(
+                "groupingToMatrix",
+                columnField="system",
+                rowField="place",
+                valueField="Value",
+                emptyValue="null",
+            )
+        )
+        .override_by_field_type("number", background(yes_no))
+    )
+
+
+def _lines(layout: Layout, say: partial[str], name: str) -> None:
+    layout.row(say("row_lines"))
+    legend = f"{{{{{name}}}}} {{{{line}}}}"
+    for key, recorded, measure in (
+        ("rtt", Recorded.LINE_RTT, "s"),
+        ("loss", Recorded.LINE_LOSS, "percentunit"),
+        ("availability_lines", Recorded.LINE_AVAILABILITY, "percentunit"),
+    ):
+        one = query(queries.line_value(recorded, name), legend=legend)
+        layout.add(lines_panel(say(key), [one], measure), WIDE, 9)
+
+
+def _itself(layout: Layout, say: partial[str], name: str) -> None:
+    layout.row(say("row_self"))
+    for key, expression, legend, measure in (
+        ("heartbeat", queries.heartbeat_age(name), f"{{{{{name}}}}}", "s"),
+        ("pushes", queries.pushes(), "{{result}}", "reqps"),
+        ("dropped", queries.dropped_samples(), say("dropped"), "cps"),
+        ("clock", queries.clock_offset(), say("clock"), "s"),
+        ("processes", queries.processes(), "{{process}}", "short"),
+    ):
+        layout.add(lines_panel(say(key), [query(expression, legend=legend)], measure), 12, 8)
