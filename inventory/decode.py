@@ -45,6 +45,7 @@ class Reporter:
         self,
         location: Location,
         code: str,
+        /,
         expected: Expected | None = None,
         nearest: str = "",
         line: int | None = None,

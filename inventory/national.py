@@ -46,6 +46,16 @@ def of_province(code: str) -> Mapping[str, NationalCommune]:
     return {commune.code: commune for commune in communes() if commune.province_code == code}
 
 
+def code_of(name: str, province: str) -> str | None:
+    """Return the code of the commune of a province with this name, compared as :func:`bare` does."""
+    return _codes_by_name(province).get(bare(name))
+
+
+@cache
+def _codes_by_name(province: str) -> Mapping[str, str]:
+    return {bare(commune.name): code for code, commune in of_province(province).items()}
+
+
 @cache
 def provinces() -> Mapping[str, str]:
     """Return the names of the provinces by code."""

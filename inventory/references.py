@@ -1,7 +1,232 @@
-from typing import Any
+"""Whether the parts of an inventory fit together: ids, references, the national list, paths.
 
-from inventory.decode import Reporter
+Works on the plain data of :mod:`inventory.decode`, where refused values are missing, so that one wrong
+value never hides another error and never causes a second.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any, Final
+
+from inventory import national
+from inventory.decode import Expected, Reporter
+from inventory.naming import bare
+from inventory.plain import Data, lines, records, unique
+from inventory.problems import Location
+from inventory.sense import judge_values
+
+_MOST_NAMED: Final = 12  # a list of valid ids longer than this helps nobody
+_MOST_LOOPS: Final = 20
+_LINE_KINDS: Final = ("pop", "ring", "wan")
+_SYSTEM_KINDS: Final = ("wan", "dns", "datacentre", "host")
+_SECTIONS: Final = ("contacts", "carriers", "segments", "systems", "calendars", "maintenance", "channels")
 
 
-def judge(data: dict[str, Any], report: Reporter) -> None:
-    pass
+def judge(data: Data, report: Reporter) -> None:
+    """Report everything wrong between the records of ``data``, and values that make no sense."""
+    for check in (_ids, _contacts, _carriers, _calendars, _communes, _segments, _paths, _order, _maintenance):
+        check(data, report)
+    judge_values(data, report)
+
+
+# --- ids -----------------------------------------------------------------------------------------
+def _ids(data: Data, report: Reporter) -> None:
+    for section in _SECTIONS:
+        unique(report, (((*at, "id"), record.get("id")) for at, record in records(data, section)))
+    unique(report, (((*at, "code"), record.get("code")) for at, record in records(data, "communes")))
+    for place, commune in records(data, "communes"):
+        own = records(commune, "lines", place)
+        unique(report, (((*at, "id"), line.get("id", "main")) for at, line in own))
+
+
+def _known(data: Data, section: str) -> set[str]:
+    found = (record.get("id") for _, record in records(data, section))
+    return {value for value in found if isinstance(value, str)}
+
+
+def _refer(report: Reporter, at: Location, value: Any, section: str, known: Collection[str]) -> bool:
+    """Report a reference to nothing; whether it is a reference to something."""
+    if not isinstance(value, str) or value in known:
+        return isinstance(value, str)
+    report.add(
+        at, "unknown_id", _named(known), report.nearest(value, known), found=value, section=section
+    )  # fmt: skip
+    return False
+
+
+def _named(known: Collection[str]) -> Expected | None:
+    return ("one_of", (("names", ", ".join(sorted(known))),)) if 0 < len(known) <= _MOST_NAMED else None
+
+
+# --- references to people, carriers, calendars ---------------------------------------------------
+def _contacts(data: Data, report: Reporter) -> None:
+    known = _known(data, "contacts")
+    for section in ("carriers", "segments", "communes", "systems"):
+        for at, record in records(data, section):
+            _refer(report, (*at, "contact"), record.get("contact"), "contacts", known)
+    hub, oncall = data.get("hub") or {}, data.get("oncall") or {}
+    _refer(report, ("hub", "contact"), hub.get("contact"), "contacts", known)
+    _refer(report, ("oncall", "escalate_to"), oncall.get("escalate_to"), "contacts", known)
+    for position, person in enumerate(oncall.get("rotation", ())):
+        _refer(report, ("oncall", "rotation", position), person, "contacts", known)
+
+
+def _carriers(data: Data, report: Reporter) -> None:
+    known = _known(data, "carriers")
+    for at, segment in records(data, "segments"):
+        _refer(report, (*at, "carrier"), segment.get("carrier"), "carriers", known)
+    for at, _, line in lines(data):
+        _refer(report, (*at, "carrier"), line.get("carrier"), "carriers", known)
+
+
+def _calendars(data: Data, report: Reporter) -> None:
+    known = _known(data, "calendars")
+    for at, commune in records(data, "communes"):
+        _refer(report, (*at, "calendar"), commune.get("calendar"), "calendars", known)
+
+
+# --- the national list ---------------------------------------------------------------------------
+def _communes(data: Data, report: Reporter) -> None:
+    province = data.get("province") or {}
+    code = province.get("code")
+    if not isinstance(code, str):
+        return
+    official = national.provinces().get(code)
+    if official is None:
+        named = _province_named(province.get("name"))
+        report.add(("province", "code"), "unknown_province", nearest=named, found=code)
+        return
+    if "name" in province and bare(province["name"]) != bare(official):
+        report.add(("province", "name"), "province_name", code=code, official=official)
+    for at, commune in records(data, "communes"):
+        _commune(report, at, commune, code)
+
+
+def _province_named(name: Any) -> str:
+    try:
+        return national.find_province(name) if isinstance(name, str) else ""
+    except national.UnknownProvince:
+        return ""
+
+
+def _commune(report: Reporter, at: Location, commune: Data, province: str) -> None:
+    listed = national.of_province(province)
+    code, name = commune.get("code"), commune.get("name")
+    if not isinstance(code, str):
+        return
+    if code not in listed:
+        named = national.code_of(name, province) if isinstance(name, str) else None
+        nearest = named or report.nearest(code, listed)
+        said = f"{nearest} ({listed[nearest].name})" if nearest else ""
+        report.add((*at, "code"), "unknown_commune", nearest=said, found=code, province=province)
+    elif isinstance(name, str) and bare(name) != bare(listed[code].name):
+        report.add((*at, "name"), "commune_name", found=name, code=code, official=listed[code].name)
+
+
+# --- segments and paths --------------------------------------------------------------------------
+def _segments(data: Data, report: Reporter) -> None:
+    by_id = {segment.get("id"): segment for _, segment in records(data, "segments")}
+    for at, commune in records(data, "communes"):
+        _segment(report, (*at, "area"), commune.get("area"), by_id, ("area",))
+    for at, _, line in lines(data):
+        for position, segment in enumerate(line.get("segments", ())):
+            place = (*at, "segments", position)
+            if _segment(report, place, segment, by_id, _LINE_KINDS):
+                _same_carrier(report, place, by_id[segment], line)
+    for at, system in records(data, "systems"):
+        for position, segment in enumerate(system.get("path", ())):
+            _segment(report, (*at, "path", position), segment, by_id, _SYSTEM_KINDS)
+
+
+def _segment(
+    report: Reporter, at: Location, value: Any, by_id: dict[Any, Data], kinds: tuple[str, ...]
+) -> bool:
+    """Report a reference to no segment or to one of another kind; whether it is right."""
+    if not isinstance(value, str):
+        return False
+    kind = by_id.get(value, {}).get("kind")
+    if value in by_id and (kind in kinds or kind is None):
+        return True
+    fitting = [key for key, segment in by_id.items() if isinstance(key, str) and segment.get("kind") in kinds]
+    if value not in by_id:
+        return _refer(report, at, value, "segments", fitting)
+    expected = ("segment_kind", (("kinds", ", ".join(kinds)),))
+    report.add(at, "segment_kind", expected, report.nearest(value, fitting), found=value, kind=str(kind))
+    return False
+
+
+def _same_carrier(report: Reporter, at: Location, segment: Data, line: Data) -> None:
+    owner, carrier = segment.get("carrier"), line.get("carrier")
+    if isinstance(owner, str) and isinstance(carrier, str) and owner != carrier:
+        report.add(at, "other_carrier", found=str(segment.get("id")), owner=owner, carrier=carrier)
+
+
+def _paths(data: Data, report: Reporter) -> None:
+    """No path passes the same segment twice."""
+    for at, _, line in lines(data):
+        _once(report, (*at, "segments"), line.get("segments", ()))
+    for at, system in records(data, "systems"):
+        _once(report, (*at, "path"), system.get("path", ()))
+
+
+def _once(report: Reporter, at: Location, path: Iterable[Any]) -> None:
+    seen: set[str] = set()
+    for position, segment in enumerate(path):
+        if isinstance(segment, str):
+            if segment in seen:
+                report.add((*at, position), "path_twice", found=segment)
+            seen.add(segment)
+
+
+def _order(data: Data, report: Reporter) -> None:
+    """Lines agree on the order of segments: nothing lies both nearer to the hub and farther from it."""
+    edges: dict[tuple[str, str], Location] = {}
+    for at, _, line in lines(data):
+        path = list(dict.fromkeys(item for item in line.get("segments", ()) if isinstance(item, str)))
+        for near, far in pairwise(path):
+            edges.setdefault((near, far), (*at, "segments", line["segments"].index(far)))
+    for _ in range(_MOST_LOOPS):
+        closing = _closing_edge(edges)
+        if closing is None:
+            return
+        report.add(edges.pop(closing), "path_loop", near=closing[0], far=closing[1])
+
+
+def _closing_edge(edges: dict[tuple[str, str], Location]) -> tuple[str, str] | None:
+    """Return the edge of a loop that stands last in the file, or None where there is no loop."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for near, far in edges:
+        sorter.add(far, near)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return max(pairwise(error.args[1]), key=list(edges).index)
+    return None
+
+
+# --- components ----------------------------------------------------------------------------------
+def _maintenance(data: Data, report: Reporter) -> None:
+    if not data.get("maintenance"):
+        return
+    known = set(_component_ids(data))
+    for at, record in records(data, "maintenance"):
+        for position, component in enumerate(record.get("components", ())):
+            _refer(report, (*at, "components", position), component, "components", known)
+
+
+def _component_ids(data: Data) -> Iterator[str]:
+    yield f"hub:{(data.get('hub') or {}).get('id', 'main')}"
+    sections: tuple[tuple[str, Callable[[Data], str]], ...] = (
+        ("carriers", lambda _: "isp"),
+        ("segments", lambda record: str(record.get("kind"))),
+        ("systems", lambda _: "system"),
+    )
+    for section, kind in sections:
+        for _, record in records(data, section):
+            yield f"{kind(record)}:{record.get('id')}"
+    for _, commune in records(data, "communes"):
+        for kind_of_site in ("power", "lan", "agent"):
+            yield f"{kind_of_site}:{commune.get('code')}"
+    for _, commune, line in lines(data):
+        yield f"line:{commune.get('code')}/{line.get('id', 'main')}"
