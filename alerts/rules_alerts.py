@@ -1,0 +1,335 @@
+"""Alerting rules, on top of what ``rules_evidence`` records. Pure.
+
+Labels of every alert: component, kind, severity (page, ticket, or none while the component is in
+maintenance), source, and where they apply commune, pop, ring and isp, by which Alertmanager inhibits
+the smaller by the larger. Annotations: communes, systems, evidence.
+"""
+
+from typing import Final
+
+from alerts.rules_evidence import hub_agent_fresh, speaking
+from alerts.rules_model import AlertRule, Tuning, selector
+from alerts.topology import SYSTEM_KINDS
+from inventory import names
+from inventory.names import HUB_SITE, Recorded
+
+WATCHDOG: Final = "Watchdog"
+COMMUNE_CUT_OFF: Final = "CommuneCutOff"
+AGENT_SILENT: Final = "AgentSilent"
+LINE_DOWN: Final = "LineDown"
+SYSTEM_DOWN: Final = "SystemDown"
+SYSTEM_UNREACHABLE: Final = "SystemUnreachable"
+HUB_CUT_OFF: Final = "HubCutOff"
+HUB_BLIND: Final = "HubBlind"
+WIDE: Final = {
+    "pop": "PopDown",
+    "ring": "RingDown",
+    "area": "AreaDown",
+    "isp": "CarrierDown",
+    "hub": HUB_CUT_OFF,
+}
+"""Name of the alert by kind of shared component on the side of the communes."""
+SHARED_SEGMENT_DOWN: Final = "SharedSegmentDown"
+
+MAX_LISTED: Final = 4000
+"""Communes or systems in an annotation: more than the country has."""
+
+_SOURCE: Final = {"source": "rules"}
+_PLANNED: Final = f"{names.MAINTENANCE.name} == 1"
+
+
+def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
+    """Return the alerts that page; ``hub`` is the hub's component id."""
+    return (
+        AlertRule(
+            name=WATCHDOG,
+            expr="vector(1)",
+            labels={**_SOURCE, "severity": "none", "component": hub, "kind": "hub"},
+            annotations={"evidence": "rules are evaluated; this alert fires always"},
+        ),
+        _hub_blind(tuned, hub),
+        *(_wide(kind, name) for kind, name in WIDE.items()),
+        _shared_segment(),
+        _commune_cut_off(tuned),
+        _agent_silent(tuned),
+        _line_down(tuned),
+        _system_down(tuned),
+    )
+
+
+def slow(hub: str) -> tuple[AlertRule, ...]:
+    """Return the alerts that are tickets."""
+    return (
+        _system_unreachable(),
+        _system_unreachable_from_hub(),
+        _never_reported(),
+        _clock_off(),
+        _hub_agent_silent(hub),
+        _process_down(hub),
+    )
+
+
+# --- pieces --------------------------------------------------------------------------------------
+def _with(expression: str, label: str, value: str, source: str = "", pattern: str = "") -> str:
+    return f'label_replace({expression}, "{label}", "{value}", "{source}", "{pattern}")'
+
+
+def _paging(expression: str, match: str = "component", planned: str = "") -> str:
+    """Severity page, or none in maintenance: the alert stays, so that it still explains the smaller."""
+    planned = planned or _PLANNED
+    page = _with(f"({expression} unless on ({match}) {planned})", "severity", "page")
+    none = _with(f"({expression} and on ({match}) {planned})", "severity", "none")
+    return f"{page} or {none}"
+
+
+def _listed(label: str, query: str) -> str:
+    """A template: the values of ``label`` in the result of ``query``, sorted, space between them."""
+    quoted = query.replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f'{{{{ range $i, $found := query (printf "{quoted}" $labels.component) | sortByLabel "{label}" }}}}'
+        f"{{{{ if lt $i {MAX_LISTED} }}}}{{{{ if $i }}}} {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
+        "{{ end }}{{ end }}"
+    )
+
+
+def _failed_members(label: str) -> str:
+    member = selector(names.COMPONENT_MEMBER, "component=%q")
+    failed = f"{member} * on (member) group_left () {Recorded.FAILED} == 1"
+    return _listed(label, f'max by ({label}) (label_replace({failed}, "{label}", "$1", "origin", "(.+)"))')
+
+
+# --- wide ----------------------------------------------------------------------------------------
+def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
+    return AlertRule(
+        name=HUB_BLIND,
+        expr=f"time() - {Recorded.HEARD} > {tuned.silent_seconds:g}",
+        for_seconds=10,
+        labels={**_SOURCE, "severity": "page", "component": hub, "kind": "hub"},
+        annotations={
+            "evidence": "no sample arrives from anyone, not even from the hub's own agent, for "
+            "{{ $value | humanizeDuration }}: Prometheus refuses samples, or the hub's agent is down too"
+        },
+    )
+
+
+def _wide(kind: str, name: str) -> AlertRule:
+    down = selector(Recorded.DOWN, f'kind="{kind}"')
+    failed = f"(({Recorded.FAILED_MEMBERS} / {Recorded.MEMBERS}) and on (component) {down})"
+    upstream = f"max by (component, pop, ring, isp) ({names.COMPONENT_UPSTREAM.name})"
+    joined = f"{failed} * on (component) group_left (pop, ring, isp) {upstream}"
+    return AlertRule(
+        name=name,
+        expr=_paging(joined),
+        labels=_SOURCE,
+        annotations={
+            "communes": _failed_members("commune"),
+            "evidence": "{{ $value | humanizePercentage }} of the lines through {{ $labels.component }} "
+            "carry nothing; its checkpoint does not answer the hub, or has no address",
+        },
+    )
+
+
+def _shared_segment() -> AlertRule:
+    down = selector(Recorded.DOWN, f'kind=~"{"|".join(SYSTEM_KINDS)}"')
+    return AlertRule(
+        name=SHARED_SEGMENT_DOWN,
+        expr=_paging(f"(({Recorded.FAILED_MEMBERS} / {Recorded.MEMBERS}) and on (component) {down})"),
+        labels=_SOURCE,
+        annotations={
+            "systems": _failed_members("target"),
+            "evidence": "{{ $value | humanizePercentage }} of the systems behind {{ $labels.component }} "
+            "fail, seen from the hub and from the communes",
+        },
+    )
+
+
+# --- one commune ---------------------------------------------------------------------------------
+def _commune(expression: str, component: str, kind: str) -> str:
+    named = _with(expression, "component", f"{component}:$1", "commune", "(.+)")
+    return _with(named, "kind", kind)
+
+
+def _with_upstream(expression: str) -> str:
+    communes = selector(names.COMPONENT_UPSTREAM, 'commune!=""')
+    upstream = f"max by (commune, pop, ring, isp) ({communes})"
+    return f"({expression}) * on (commune) group_left (pop, ring, isp) {upstream}"
+
+
+def _commune_paging(expression: str) -> str:
+    return _paging(expression, "commune", f"{Recorded.MAINTENANCE} == 1")
+
+
+def _silence(condition: str) -> str:
+    """How long the agents that meet ``condition`` have been silent."""
+    return f"((time() - {Recorded.LAST_HEARD}) and on (commune) {condition})"
+
+
+def _commune_cut_off(tuned: Tuning) -> AlertRule:
+    """The class that cannot be told apart, narrowed where the hub can ping a router of the commune."""
+    cut = _silence(f"({Recorded.CUT_OFF} == 1 and on (commune) {Recorded.UNEXPLAINED})")
+    narrowed = _commune(f"({cut} and on (commune) {Recorded.OUTSIDE_IN})", "power|line", "power|line")
+    wide = "power|lan|line|agent"
+    unnarrowed = _commune(f"({cut} unless on (commune) {Recorded.OUTSIDE_IN})", wide, wide)
+    return AlertRule(
+        name=COMMUNE_CUT_OFF,
+        expr=_commune_paging(_with_upstream(f"{narrowed} or {unnarrowed}")),
+        for_seconds=tuned.commune_hold_seconds,
+        labels=_SOURCE,
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            "evidence": "agent silent for {{ $value | humanizeDuration }}; "
+            '{{ if eq $labels.kind "power|line" }}no router of the commune answers the hub\'s pings'
+            "{{ else }}the hub has no router address to ping{{ end }}",
+        },
+    )
+
+
+def _agent_silent(tuned: Tuning) -> AlertRule:
+    """Held longer than a cut: the hub needs some pings to see that the router is gone too."""
+    alone = _silence(f"({Recorded.SILENT} == 1 unless on (commune) {Recorded.CUT_OFF} == 1)")
+    return AlertRule(
+        name=AGENT_SILENT,
+        expr=_commune_paging(_with_upstream(_commune(alone, "lan|agent", "lan|agent"))),
+        for_seconds=tuned.commune_hold_seconds + 4,
+        labels=_SOURCE,
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            "evidence": "agent silent for {{ $value | humanizeDuration }}, yet the commune's router "
+            "answers the hub's pings",
+        },
+    )
+
+
+def _line_down(tuned: Tuning) -> AlertRule:
+    lost = speaking(selector(Recorded.UNEXPLAINED, 'line!=""'))
+    named = _with(_with(lost, "component", "$1", "member", "(.+)"), "kind", "line")
+    upstream = f"max by (component, pop, ring, isp) ({names.COMPONENT_UPSTREAM.name})"
+    joined = f"{named} * on (component) group_left (pop, ring, isp) {upstream}"
+    ticket = f"sum without (member) ({joined}) unless on (component) {_PLANNED}"
+    return AlertRule(
+        name=LINE_DOWN,
+        expr=ticket,
+        for_seconds=tuned.commune_hold_seconds,
+        labels={**_SOURCE, "severity": "ticket"},
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            "evidence": "the commune's probe bound to this line does not reach the hub; "
+            "the commune is alive through another line",
+        },
+    )
+
+
+# --- systems -------------------------------------------------------------------------------------
+def _system_view(condition: str) -> str:
+    """Codes of the speaking communes whose own probe of the system says ``condition``."""
+    seen = selector(names.TARGET_UP, f'site!="{HUB_SITE}", target=%q')
+    return _listed("commune", f"max by (commune) ({speaking(seen + condition)})")
+
+
+def _of_systems(recorded: Recorded) -> str:
+    chosen = selector(recorded, 'target!=""')
+    return f"max by (target) ({chosen})"
+
+
+def _system(expression: str) -> str:
+    return _with(_with(expression, "component", "$1", "target", "(.+)"), "kind", "system")
+
+
+def _system_down(tuned: Tuning) -> AlertRule:
+    down = _of_systems(Recorded.UNEXPLAINED)
+    return AlertRule(
+        name=SYSTEM_DOWN,
+        expr=f"sum without (target) ({_paging(_system(down))})",
+        for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
+        labels=_SOURCE,
+        annotations={
+            "systems": "{{ $labels.component }}",
+            "communes": _system_view(" == 0"),
+            "evidence": "the hub's own probe fails, and no majority of the communes reaches it",
+        },
+    )
+
+
+def _system_unreachable() -> AlertRule:
+    """From some communes, while the hub reaches it: their path or their LAN, not the system."""
+    seen = selector(names.TARGET_UP, f'site!="{HUB_SITE}", target=~"system:.+"')
+    some = f"count by (target) ({speaking(seen + ' == 0')})"
+    condition = f"({some} and {_of_systems(Recorded.FAILED)} == 0)"
+    return AlertRule(
+        name=SYSTEM_UNREACHABLE,
+        expr=f"sum without (target) ({_system(condition)} unless on (component) {_PLANNED})",
+        for_seconds=30,
+        labels={**_SOURCE, "severity": "ticket"},
+        annotations={
+            "systems": "{{ $labels.component }}",
+            "communes": _system_view(" == 0"),
+            "evidence": "{{ $value }} communes do not reach it; the hub and most communes do",
+        },
+    )
+
+
+def _system_unreachable_from_hub() -> AlertRule:
+    lost = f"({Recorded.SYSTEM_HUB_UP} == 0 and on (target) {Recorded.FAILED} == 0)"
+    return AlertRule(
+        name="SystemUnreachableFromHub",
+        expr=f"sum without (target) ({_system(lost)} unless on (component) {_PLANNED})",
+        for_seconds=30,
+        labels={**_SOURCE, "severity": "ticket"},
+        annotations={
+            "systems": "{{ $labels.component }}",
+            "evidence": "the hub's own probe fails, but most communes reach it",
+        },
+    )
+
+
+# --- tickets about ourselves ---------------------------------------------------------------------
+def _never_reported() -> AlertRule:
+    never = f"(max by (commune) ({names.COMMUNE_INFO.name}) unless on (commune) {Recorded.LAST_HEARD})"
+    named = _commune(never, "agent", "agent")
+    return AlertRule(
+        name="NeverReported",
+        expr=f"{named} unless on (commune) {Recorded.MAINTENANCE} == 1",
+        for_seconds=1800,
+        labels={**_SOURCE, "severity": "ticket"},
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            "evidence": "in the inventory, but its agent has never been heard",
+        },
+    )
+
+
+def _clock_off() -> AlertRule:
+    offset = selector(names.AGENT_CLOCK_OFFSET, 'commune!=""')
+    off = speaking(f"(max by (commune) (abs({offset})) > 10)")
+    return AlertRule(
+        name="AgentClockOff",
+        expr=_commune(off, "agent", "agent"),
+        for_seconds=60,
+        labels={**_SOURCE, "severity": "ticket"},
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            "evidence": "the machine's clock is {{ $value | humanizeDuration }} off the hub's; "
+            "its samples carry corrected times",
+        },
+    )
+
+
+def _hub_agent_silent(hub: str) -> AlertRule:
+    silent = f"(vector(1) unless on () {hub_agent_fresh()}) and on () {names.COMMUNE_INFO.name}"
+    return AlertRule(
+        name="HubAgentSilent",
+        expr=f"count({silent})",
+        for_seconds=30,
+        labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
+        annotations={"evidence": "the hub's own agent is silent: nothing is seen from outside"},
+    )
+
+
+def _process_down(hub: str) -> AlertRule:
+    return AlertRule(
+        name="HubProcessDown",
+        expr=f"max by (process) ({names.CHILD_UP.name}) == 0",
+        for_seconds=30,
+        labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
+        annotations={"evidence": "process {{ $labels.process }} of the hub's stack is not running"},
+    )

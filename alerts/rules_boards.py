@@ -1,0 +1,31 @@
+"""Recording rules for boards and the wall: what is drawn often and costs much to work out. Pure."""
+
+from alerts.rules_evidence import speaking
+from alerts.rules_model import Rule, selector
+from inventory import names
+from inventory.names import Recorded
+
+
+def rules() -> tuple[Rule, ...]:
+    """Return the rules. Only the probes of a line to the hub are summed up here."""
+    bound = 'target=~"hub:.+", line!=""'
+    rtt = selector(names.PROBE_ICMP_DURATION, f'{bound}, phase="rtt"')
+    every = selector(names.PROBE_RESULTS, bound)
+    good = selector(names.PROBE_RESULTS, f'{bound}, result="ok"')
+    by = "sum by (commune, line)"
+    return (
+        Rule(Recorded.LINE_RTT, speaking(f"max by (commune, line) ({rtt})")),
+        Rule(
+            Recorded.LINE_LOSS,
+            f"1 - (({by} (rate({good}[5m])) or {by} (rate({every}[5m])) * 0) / {by} (rate({every}[5m])))",
+        ),
+        Rule(Recorded.LINE_AVAILABILITY, _availability(bound, by)),
+    )
+
+
+def _availability(bound: str, by: str) -> str:
+    def spent(states: str) -> str:
+        return f"{by} (rate({selector(names.TARGET_STATE_SECONDS, f'{bound}, {states}')}[1h]))"
+
+    up, known = spent('state="up"'), spent('state=~"up|down"')
+    return f"{up} / {known}"
