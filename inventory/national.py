@@ -12,7 +12,8 @@ from inventory.naming import bare, fold
 
 
 class NationalCommune(msgspec.Struct, frozen=True):
-    """A row of the list; ``name`` with its type (``Xã Bình Sơn``), the centroid in degrees."""
+    """A row of the list; ``name`` with its type (``Xã Bình Sơn``), the centroid in degrees. The list lacks
+    the area of two."""
 
     code: str
     name: str
@@ -21,7 +22,7 @@ class NationalCommune(msgspec.Struct, frozen=True):
     province: str
     latitude: float
     longitude: float
-    area_km2: float
+    area_km2: float | None
 
 
 class UnknownProvince(LookupError):  # noqa: N818 - reads as what it says
@@ -36,7 +37,7 @@ class UnknownProvince(LookupError):  # noqa: N818 - reads as what it says
 def communes() -> tuple[NationalCommune, ...]:
     """Return all communes, in the order of the list. Reads the file once."""
     text = files("inventory").joinpath("data", "communes.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = [{key: value or None for key, value in row.items()} for row in csv.DictReader(text.splitlines())]
     return tuple(msgspec.convert(rows, list[NationalCommune], strict=False))
 
 
