@@ -18,7 +18,7 @@ class Phases:
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._durations: dict[str, float] = {}
-        self._notes: dict[Metric, float] = {}
+        self._notes: dict[str, Sample] = {}
         self._started = self._entered = perf_counter()
         self.current = ""
 
@@ -36,11 +36,11 @@ class Phases:
 
     def note(self, metric: Metric, value: float) -> None:
         """Remember the last value of a metric without labels of its own."""
-        self._notes[metric] = value
+        self._notes[metric.name] = Sample(metric, float(value))
 
     def outcome(self, reason: Reason, evidence: str = "") -> Outcome:
         """Return the result: the phases that were completed, and what was noted."""
-        samples = [Sample(metric, float(value)) for metric, value in self._notes.items()]
+        samples = list(self._notes.values())
         samples += [
             Sample(self._metric, seconds, ((_PHASE, phase),)) for phase, seconds in self._durations.items()
         ]

@@ -1,0 +1,116 @@
+"""One HTTP answer, fed as it comes. No I/O; httptools (llhttp) reads the protocol."""
+
+from typing import Final
+
+import httptools
+
+from exporters.httpio.body import Body
+from exporters.net.failure import Failure
+from inventory.names import Reason
+
+MAX_HEADER_BYTES: Final = 65536
+_WANTED: Final = frozenset(
+    {b"location", b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"}
+)
+
+
+class Answer:
+    """Parses the answer to one request; ``status`` is 0 and ``body`` None until the header is whole.
+
+    Interim answers (RFC 9110, 15.2) are passed over. Only the header fields of use here are kept.
+    """
+
+    def __init__(self, method: str, max_body_bytes: int, keep_bytes: int) -> None:
+        self._head_only = method == "HEAD"
+        self._max_body_bytes, self._keep_bytes = max_body_bytes, keep_bytes
+        # Chunk sizes and extensions are not body: they must not be endless either.
+        self._max_bytes = 2 * MAX_HEADER_BYTES + 2 * max_body_bytes
+        self._received = 0
+        self._fields: dict[bytes, bytes] = {}
+        self._failure: Failure | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self.status = 0
+        self.body: Body | None = None
+        self.complete = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Raises Failure: protocol, or too_large."""
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            # What follows a complete answer on a connection that we close is nobody's concern.
+            if not self.complete and self._failure is None:
+                words = str(error).rstrip(".") or type(error).__name__
+                raise Failure(Reason.PROTOCOL, f"not HTTP: {words}, in {data[:40]!r}") from None
+        if self._failure is not None:
+            raise self._failure
+        if self.body is None and self._received > MAX_HEADER_BYTES:
+            raise Failure(Reason.TOO_LARGE, f"header over {MAX_HEADER_BYTES} bytes")
+        if self._received > self._max_bytes and not self.complete:
+            raise Failure(Reason.TOO_LARGE, f"answer over {self._max_bytes} bytes with its framing")
+
+    def end(self) -> None:
+        """Say that the connection was closed. Raises Failure(reset) unless that may end the answer."""
+        if self.complete:
+            return
+        if self.body is None:
+            got = f"{self._received} bytes of a header" if self._received else "an answer"
+            raise Failure(
+                Reason.RESET, f"connection closed before {'the end of ' if self._received else ''}{got}"
+            )
+        if self._fields.keys() & {b"content-length", b"transfer-encoding"}:
+            raise Failure(Reason.RESET, f"connection closed after {self.body.length} bytes of the body")
+        self._finish(self.body)  # RFC 9112, 6.3: without a length, the body ends with the connection
+        if self._failure is not None:
+            raise self._failure
+
+    def field(self, name: bytes) -> str:
+        """Return a header field, ``""`` when it was not sent."""
+        return self._fields.get(name, b"").decode("latin-1")
+
+    def text(self) -> str:
+        """Return the kept beginning of the body as text."""
+        return self.body.text(self.field(b"content-type")) if self.body is not None else ""
+
+    def _finish(self, body: Body) -> None:
+        self.complete = True
+        try:
+            body.finish()
+        except Failure as failure:
+            self._failure = failure
+
+    # Called back by httptools, which would hide an exception inside one of its own.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; in a trailer too, where it no longer counts."""
+        key = name.lower()
+        if self.body is None and key in _WANTED:
+            self._fields[key] = value
+
+    def on_headers_complete(self) -> None:
+        """The header is whole."""
+        status = self._parser.get_status_code()
+        if status < 200 and status != 101:
+            self._fields.clear()
+            return
+        if self.complete:
+            return
+        self.status = status
+        self.body = Body(self.field(b"content-encoding"), self._max_body_bytes, self._keep_bytes)
+        if self._head_only or status == 101:
+            self.complete = True
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.body is None or self.complete or self._failure is not None:
+            return
+        try:
+            self.body.feed(data)
+        except Failure as failure:
+            self._failure = failure
+
+    def on_message_complete(self) -> None:
+        """The answer, or an interim one, is whole."""
+        if self.body is not None and not self.complete and self._failure is None:
+            self._finish(self.body)

@@ -1,0 +1,81 @@
+"""Searching a stranger's page with a person's pattern, in bounded time.
+
+A pattern may take exponential time on the wrong text, and the search holds the whole process. So a
+pattern is short, the text is searched in windows, and a timer on the CPU time spent breaks off what
+takes too long.
+"""
+
+import html
+import re
+import signal
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from types import FrameType
+from typing import Final
+
+MAX_PATTERN_LENGTH: Final = 500
+WINDOW: Final = 16384
+OVERLAP: Final = 4096
+"""Letters. A match longer than this may be missed where two windows meet."""
+BUDGET_SECONDS: Final = 0.25
+
+
+class TooSlow(Exception):  # noqa: N818 - reads as what it says
+    """The search took longer than :data:`BUDGET_SECONDS` of CPU time."""
+
+
+@lru_cache(maxsize=512)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern. Raises ValueError, saying what is wrong with it."""
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise ValueError(f"longer than {MAX_PATTERN_LENGTH} characters")
+    try:
+        return re.compile(unicodedata.normalize("NFC", pattern))
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+def readable(text: str) -> str:
+    """Return a page's text as people see it: character references resolved, accents composed.
+
+    Vietnamese comes as composed letters, as letters with combining accents, or as ``&#7879;``.
+    """
+    if "&" in text:
+        text = html.unescape(text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def find(pattern: str, text: str) -> str | None:
+    """Return the first match of ``pattern`` in ``text``, or None. Use within :func:`budget`."""
+    expression = compiled(pattern)
+    for start in range(0, max(len(text) - OVERLAP, 1), WINDOW - OVERLAP):
+        end = min(start + WINDOW, len(text))
+        found = expression.search(text, start, end)
+        # A match that touches the window's end may owe it to that end ("$"): the next one tells.
+        if found is not None and (found.end() < end or end == len(text)):
+            return found[0]
+    return None
+
+
+@contextmanager
+def budget() -> Iterator[None]:
+    """Raise TooSlow in the block once it has used up its CPU time; in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, _too_slow)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, BUDGET_SECONDS)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    finally:
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL if before is None else before)
+
+
+def _too_slow(_number: int, _frame: FrameType | None) -> None:
+    raise TooSlow
