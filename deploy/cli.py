@@ -34,19 +34,21 @@ def commands() -> list[ModuleType]:
     return [importlib.import_module(f"deploy.commands.{name}") for name in found if not name.startswith("_")]
 
 
-def common_options() -> argparse.ArgumentParser:
-    """Return the options that every command takes."""
+def common_options(*, nested: bool = False) -> argparse.ArgumentParser:
+    """Return the options that every command takes.
+
+    ``nested`` is for the actions of a command: an option left out there keeps the command's value.
+    """
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--lang", choices=i18n.LANGUAGES, help=t("cli.option_lang"))
-    shared.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help=t("cli.option_log_format")
-    )
-    shared.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help=t("cli.option_log_level"),
-    )
+
+    def option(name: str, default: str | None, choices: Sequence[str], text: str) -> None:
+        shared.add_argument(
+            name, default=argparse.SUPPRESS if nested else default, choices=choices, help=text
+        )
+
+    option("--lang", None, i18n.LANGUAGES, t("cli.option_lang"))
+    option("--log-format", "text", ("text", "json"), t("cli.option_log_format"))
+    option("--log-level", "info", ("debug", "info", "warning", "error"), t("cli.option_log_level"))
     return shared
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from common.i18n import t
 
@@ -14,10 +15,10 @@ DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the two actions."""
     actions = parser.add_subparsers(metavar=t("boards.action"), required=True)
-    export = actions.add_parser("export", help=t("boards.export_help"), description=t("boards.export_help"))
+    export = _action(actions, "export", t("boards.export_help"))
     export.add_argument("directory", type=Path, metavar="DIR", help=t("boards.export_directory"))
     export.set_defaults(act=_export)
-    push = actions.add_parser("push", help=t("boards.push_help"), description=t("boards.push_help"))
+    push = _action(actions, "push", t("boards.push_help"))
     push.add_argument("--url", required=True, help=t("boards.push_url"))
     push.add_argument(
         "--token-file", type=Path, required=True, metavar="FILE", help=t("boards.push_token_file")
@@ -27,6 +28,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("boards.push_prometheus")
     )
     push.set_defaults(act=_push)
+
+
+def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """Add an action; the options of every command may stand before or after it."""
+    from deploy.cli import common_options
+
+    shared = common_options(nested=True)
+    child: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text, parents=[shared])
+    return child
 
 
 def run(arguments: argparse.Namespace) -> int:
