@@ -68,12 +68,12 @@ def from_alert(alert: Alert) -> Outage:
     )
 
 
-def monitoring_down(since: float, identity: str) -> Outage:
+def monitoring_down(since: float, identity: str, hub: str) -> Outage:
     """Return the receiver's own outage: the watchdog has been away since ``since``."""
     return Outage(
         id=identity,
         alertname=MONITORING_DOWN,
-        component="hub:main",
+        component=f"hub:{hub}",
         kind="hub",
         evidence="no Watchdog alert reached the receiver",
         starts_at=since,

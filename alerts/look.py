@@ -1,0 +1,110 @@
+"""Asks Alertmanager and Prometheus what stands, for :mod:`alerts.standing`."""
+
+import logging
+import time
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from alerts.amapi import AmApi
+from alerts.complaint import Complaint
+from alerts.httpapi import ApiError, BadAnswerError, JsonApi
+from alerts.standing import Alertmanager, Prometheus, View
+
+ASK_SECONDS: Final = 5.0
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class _Status(msgspec.Struct):
+    uptime: datetime  # the time of start, whatever its name says
+
+
+class _Rule(msgspec.Struct):
+    labels: dict[str, str]
+    state: str
+
+
+class _Rules(msgspec.Struct):
+    alerts: tuple[_Rule, ...]
+
+
+class _RulesAnswer(msgspec.Struct):
+    data: _Rules
+
+
+class _Runtime(msgspec.Struct, rename="camel"):
+    start_time: datetime
+
+
+class _RuntimeAnswer(msgspec.Struct):
+    data: _Runtime
+
+
+def decode(answer: tuple[int, bytes], type_: type[T]) -> T:
+    """Return the JSON of an answer. Raises BadAnswerError."""
+    status, body = answer
+    if status != 200:
+        raise BadAnswerError(f"HTTP status {status}")
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswerError(str(error)) from error
+
+
+class Look:
+    """Both services, asked together. Use as an async context manager."""
+
+    def __init__(self, alertmanager_url: str, prometheus_url: str | None) -> None:
+        self._alertmanager = AmApi(alertmanager_url, timeout_seconds=ASK_SECONDS)
+        self._prometheus = JsonApi(prometheus_url, timeout_seconds=ASK_SECONDS) if prometheus_url else None
+        self._am_complaint = Complaint(log, "Alertmanager cannot be asked")
+        self._prom_complaint = Complaint(log, "Prometheus cannot be asked")
+
+    async def __aenter__(self) -> "Look":
+        await self._alertmanager.__aenter__()
+        if self._prometheus is not None:
+            await self._prometheus.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._alertmanager.__aexit__(*error)
+        if self._prometheus is not None:
+            await self._prometheus.__aexit__(*error)
+
+    @property
+    def asks_prometheus(self) -> bool:
+        """Whether a Prometheus is configured."""
+        return self._prometheus is not None
+
+    async def around(self) -> View:
+        """Return what stands now. What cannot be asked is None; raises nothing."""
+        prometheus = await self._ask_prometheus()
+        alertmanager = await self._ask_alertmanager()
+        return View(now=time.time(), alertmanager=alertmanager, prometheus=prometheus)
+
+    async def _ask_alertmanager(self) -> Alertmanager | None:
+        try:
+            # Alerts first: one that started in between would have an empty memory and an old start.
+            found = await self._alertmanager.alerts()
+            status = decode(await self._alertmanager.get("/api/v2/status", {}), _Status)
+        except ApiError as error:
+            self._am_complaint.broken(str(error))
+            return None
+        self._am_complaint.works()
+        alerts = {alert.fingerprint: alert.annotations.get("outage_id", "") for alert in found}
+        return Alertmanager(started_at=status.uptime.timestamp(), alerts=alerts)
+
+    async def _ask_prometheus(self) -> Prometheus | None:
+        if self._prometheus is None:
+            return None
+        try:
+            rules = decode(await self._prometheus.get("/api/v1/alerts", {}), _RulesAnswer)
+            runtime = decode(await self._prometheus.get("/api/v1/status/runtimeinfo", {}), _RuntimeAnswer)
+        except ApiError as error:
+            self._prom_complaint.broken(str(error))
+            return None
+        self._prom_complaint.works()
+        firing = tuple(rule.labels for rule in rules.data.alerts if rule.state == "firing")
+        return Prometheus(started_at=runtime.data.start_time.timestamp(), firing=firing)

@@ -1,0 +1,59 @@
+"""Which page of ``docs/runbooks`` an alert leads to. Pure."""
+
+import re
+from typing import Final
+
+PAGES: Final = frozenset(
+    {
+        "agent-clock-off",
+        "agent-silent",
+        "area-down",
+        "carrier-down",
+        "commune-cut-off",
+        "hub-agent-silent",
+        "hub-blind",
+        "hub-cut-off",
+        "hub-process-down",
+        "line-down",
+        "monitoring-down",
+        "never-reported",
+        "pop-down",
+        "ring-down",
+        "shared-segment-down",
+        "system-down",
+        "system-unreachable",
+        "system-unreachable-from-hub",
+    }
+)
+"""Every page, without ``.md``; a test holds them against the directory."""
+
+INDEX: Final = "README"
+_KINDS: Final = {
+    "isp": "carrier-down",
+    "hub": "hub-cut-off",
+    "agent": "agent-silent",
+    "power": "commune-cut-off",
+    "lan": "agent-silent",
+    "wan": "shared-segment-down",
+    "dns": "shared-segment-down",
+    "host": "shared-segment-down",
+    "datacentre": "shared-segment-down",
+}
+
+
+def page(alertname: str, kind: str) -> str:
+    """Return the page for an alert, by its name, else by what failed, else the index.
+
+    >>> page("CommuneCutOff", "line"), page("SomethingNew", "pop"), page("", "")
+    ('commune-cut-off', 'pop-down', 'README')
+    """
+    named = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", alertname).lower()
+    for candidate in (named, _KINDS.get(kind, ""), f"{kind}-down"):
+        if candidate in PAGES:
+            return candidate
+    return INDEX
+
+
+def link(base: str, alertname: str, kind: str) -> str:
+    """Return the address of the page below ``base`` (``runbook_base_url`` of the inventory)."""
+    return f"{base.rstrip('/')}/{page(alertname, kind)}.md"

@@ -1,0 +1,338 @@
+"""The receiver's memory: outages it was told of, and what was sent about each of them.
+
+One SQLite file (WAL, ``synchronous=FULL``), one writer. A notification is stored with everything that
+is to be sent before Alertmanager gets its 200, so a crash loses nothing; ``(outage, status, step,
+channel)`` is unique, so nothing is sent twice. Blocking: see ``threads.py``.
+
+Phases of an outage: ``open``; ``ending`` while Alertmanager says that it is over but nothing stands
+behind that (Prometheus does not answer: its silence lets alerts expire); ``closed``.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from alerts.outage import Outage
+
+BUSY_MILLISECONDS: Final = 2000
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE outages (
+  id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, record BLOB NOT NULL, starts_at REAL NOT NULL,
+  ends_at REAL, phase TEXT NOT NULL CHECK (phase IN ('open', 'ending', 'closed')), closed_at REAL
+) STRICT;
+CREATE INDEX outages_unclosed ON outages (fingerprint) WHERE phase <> 'closed';
+CREATE TABLE deliveries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, outage_id TEXT NOT NULL REFERENCES outages (id) ON DELETE CASCADE,
+  status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')), step INTEGER NOT NULL,
+  channel TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'failed', 'superseded')),
+  attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, done_at REAL, error TEXT,
+  UNIQUE (outage_id, status, step, channel)
+) STRICT;
+CREATE INDEX deliveries_pending ON deliveries (channel, seq) WHERE state = 'pending';
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+Phase = Literal["open", "ending", "closed"]
+Status = Literal["firing", "resolved"]
+State = Literal["pending", "sent", "failed", "superseded"]
+
+
+class StoreError(Exception):
+    """The store cannot be read or written now; ``str()`` says why, in one line."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """An outage that is not closed."""
+
+    outage: Outage
+    phase: Phase
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification for one channel. ``firing_state`` is that of the page before a resolution."""
+
+    seq: int
+    outage: Outage
+    status: Status
+    step: int
+    channel: str
+    attempts: int
+    created_at: float
+    firing_state: State | None
+
+
+class Store:
+    """The file at ``path``. Every method raises :class:`StoreError`; all must run in one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        with _translated():
+            self._connection.close()
+
+    # --- what comes in ---------------------------------------------------------------------------
+    def take(
+        self,
+        channels: Sequence[str],
+        now: float,
+        *,
+        firing: Sequence[Outage] = (),
+        resolved: Sequence[Outage] = (),
+        held: Sequence[Outage] = (),
+    ) -> None:
+        """Store one notification of Alertmanager, all of it or nothing. ``now`` is Unix seconds.
+
+        ``held`` came resolved too, but is only put to ``ending``, for the reconciliation to decide.
+        """  # fmt: skip
+        with self._transaction():
+            for outage in resolved:
+                self._resolve(outage, now, hold=False)
+            for outage in held:
+                self._resolve(outage, now, hold=True)
+            for outage in firing:
+                self._fire(outage, channels, now)
+
+    def reopen(self, outage_id: str) -> None:
+        """Take back that an outage is about to end."""
+        with self._transaction():
+            self._go_on(outage_id)
+
+    def finish(self, outage_id: str, ends_at: float, now: float) -> None:
+        """Close an outage that is not closed, and have its resolution sent."""
+        with self._transaction():
+            self._close(outage_id, ends_at, now)
+
+    def _fire(self, outage: Outage, channels: Sequence[str], now: float) -> None:
+        row = self._row("SELECT phase FROM outages WHERE id = ?", outage.id)
+        if row is not None:
+            # A repetition; one that was about to end has not ended after all.
+            self._go_on(outage.id)
+            return
+        if self._continues(outage, now):
+            return
+        self._connection.execute(
+            "INSERT INTO outages (id, fingerprint, record, starts_at, phase) VALUES (?, ?, ?, ?, 'open')",
+            (outage.id, outage.fingerprint, msgspec.json.encode(outage), outage.starts_at),
+        )
+        for channel in channels:
+            self._queue(outage.id, "firing", channel, now)
+
+    def _continues(self, outage: Outage, now: float) -> bool:
+        """Whether the same alert is already open under another identity, which then goes on.
+
+        After a restart of the whole hub Prometheus dates an alert anew that never ended. Where the
+        sender names outages itself, another name is another outage, and the earlier one is over.
+        """
+        before = self._unclosed(outage.fingerprint)
+        if before is None:
+            return False
+        if before.explicit and outage.explicit:
+            self._close(before.id, outage.starts_at, now)
+            return False
+        self._go_on(before.id)
+        return True
+
+    def _go_on(self, outage_id: str) -> None:
+        self._connection.execute(
+            "UPDATE outages SET phase = 'open', ends_at = NULL WHERE id = ? AND phase = 'ending'",
+            (outage_id,),
+        )
+
+    def _resolve(self, outage: Outage, now: float, *, hold: bool) -> None:
+        row = self._row("SELECT phase FROM outages WHERE id = ?", outage.id)
+        known = outage.id if row is not None else getattr(self._unclosed(outage.fingerprint), "id", None)
+        if known is None:
+            return  # never paged: there is nothing to take back
+        ends_at = now if outage.ends_at is None else min(outage.ends_at, now)
+        if hold:
+            self._connection.execute(
+                "UPDATE outages SET phase = 'ending', ends_at = ? WHERE id = ? AND phase = 'open'",
+                (ends_at, known),
+            )
+        else:
+            self._close(known, ends_at, now)
+
+    def _close(self, outage_id: str, ends_at: float, now: float) -> None:
+        changed = self._connection.execute(
+            "UPDATE outages SET phase = 'closed', ends_at = max(starts_at, ?), closed_at = ?"
+            " WHERE id = ? AND phase <> 'closed'",
+            (ends_at, now, outage_id),
+        )
+        if not changed.rowcount:
+            return
+        paged = self._connection.execute(
+            "SELECT DISTINCT channel FROM deliveries WHERE outage_id = ? AND status = 'firing'",
+            (outage_id,),
+        ).fetchall()
+        for (channel,) in paged:
+            self._queue(outage_id, "resolved", channel, now)
+
+    def _queue(self, outage_id: str, status: Status, channel: str, now: float) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO deliveries (outage_id, status, step, channel, state, created_at)"
+            " VALUES (?, ?, 0, ?, 'pending', ?)",
+            (outage_id, status, channel, now),
+        )
+
+    def _unclosed(self, fingerprint: str) -> Outage | None:
+        if not fingerprint:
+            return None
+        row = self._row(
+            "SELECT record FROM outages WHERE fingerprint = ? AND phase <> 'closed'"
+            " ORDER BY starts_at DESC LIMIT 1",
+            fingerprint,
+        )
+        return None if row is None else msgspec.json.decode(row[0], type=Outage)
+
+    # --- what goes out ---------------------------------------------------------------------------
+    def pending(self, channel: str, limit: int = 500) -> tuple[Delivery, ...]:
+        """Return what is to be sent through ``channel``: least tried first, then in order."""
+        with _translated():
+            rows = self._connection.execute(
+                "SELECT d.seq, d.status, d.step, d.channel, d.attempts, d.created_at, o.record, o.ends_at,"
+                " (SELECT f.state FROM deliveries f WHERE f.outage_id = d.outage_id"
+                "   AND f.status = 'firing' AND f.step = 0 AND f.channel = d.channel)"
+                " FROM deliveries d JOIN outages o ON o.id = d.outage_id"
+                " WHERE d.channel = ? AND d.state = 'pending' ORDER BY d.attempts, d.seq LIMIT ?",
+                (channel, limit),
+            ).fetchall()
+        return tuple(_delivery(row) for row in rows)
+
+    def attempt(self, seq: int) -> None:
+        """Count an attempt, before it is made."""
+        with self._transaction():
+            self._connection.execute("UPDATE deliveries SET attempts = attempts + 1 WHERE seq = ?", (seq,))
+
+    def settle(self, seq: int, state: State, now: float, error: str = "") -> None:
+        """Record what became of a delivery."""
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE deliveries SET state = ?, done_at = ?, error = ? WHERE seq = ?",
+                (state, now, error[:500], seq),
+            )
+
+    def supersede(self, resolution: int) -> None:
+        """Give up the page before a resolution: the resolution tells of both."""
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE deliveries SET state = 'superseded' WHERE state = 'pending' AND status = 'firing'"
+                " AND (outage_id, channel) = (SELECT outage_id, channel FROM deliveries WHERE seq = ?)",
+                (resolution,),
+            )
+
+    # --- looking ---------------------------------------------------------------------------------
+    def standing(self) -> tuple[Standing, ...]:
+        """Return the outages that are not closed, oldest first."""
+        with _translated():
+            rows = self._connection.execute(
+                "SELECT record, ends_at, phase FROM outages WHERE phase <> 'closed' ORDER BY starts_at, id"
+            ).fetchall()
+        return tuple(Standing(_outage(record, ends_at), phase) for record, ends_at, phase in rows)
+
+    def fact(self, name: str) -> str | None:
+        """Return a remembered fact."""
+        with _translated():
+            row = self._row("SELECT value FROM facts WHERE name = ?", name)
+        return None if row is None else str(row[0])
+
+    def remember(self, name: str, value: str) -> None:
+        """Remember a fact across restarts."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def prune(self, before: float) -> None:
+        """Forget outages that were closed before ``before`` and have nothing left to send."""
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM outages WHERE phase = 'closed' AND closed_at < ? AND id NOT IN"
+                " (SELECT outage_id FROM deliveries WHERE state = 'pending')",
+                (before,),
+            )
+
+    # --- the file --------------------------------------------------------------------------------
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return _connect(self._path)
+        except sqlite3.OperationalError:
+            raise  # full, locked, not permitted: the file may be sound
+        except sqlite3.DatabaseError:
+            # Not a database any more. Paging with a lost memory beats not paging.
+            self._path.rename(self._path.with_suffix(f".damaged-{int(time.time())}"))
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return _connect(self._path)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _check_version(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0:
+        connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
+    elif found != SCHEMA_VERSION:
+        raise StoreError(f"the store has version {found}, this program knows version {SCHEMA_VERSION}")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(str(error)) from error
+
+
+def _outage(record: bytes, ends_at: float | None) -> Outage:
+    return msgspec.structs.replace(msgspec.json.decode(record, type=Outage), ends_at=ends_at)
+
+
+def _delivery(row: Iterable[object]) -> Delivery:
+    seq, status, step, channel, attempts, created_at, record, ends_at, firing_state = row
+    fields = {
+        "seq": seq, "status": status, "step": step, "channel": channel, "attempts": attempts,
+        "created_at": created_at, "firing_state": firing_state,
+        "outage": _outage(record, ends_at),  # type: ignore[arg-type]  # the schema is STRICT
+    }  # fmt: skip
+    return Delivery(**fields)  # type: ignore[arg-type]  # as above

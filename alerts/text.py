@@ -1,0 +1,197 @@
+"""A notification in words: what failed, since when, who is hit, the evidence, whom to call. Pure.
+
+Every message fits its limit: lists of names give way first, then evidence, then whole lines of the
+least use; what failed, since when and whom to call stay longest.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from alerts import oncall, runbooks, words
+from alerts.book import Book, commune_of, split
+from alerts.channels.base import Rendered, Status
+from alerts.outage import Outage
+from common.i18n import catalogue, t
+from inventory.model import Contact, Language
+
+MAX_CHARS: Final = 2000
+MAX_SUBJECT_CHARS: Final = 160
+
+
+class _Room(msgspec.Struct, frozen=True):
+    """How much each part may take: names in a list, characters of evidence, people to call."""
+
+    names: int
+    evidence_chars: int
+    callees: int
+
+
+_ROOMS: Final = (
+    _Room(names=15, evidence_chars=400, callees=6),
+    _Room(names=8, evidence_chars=200, callees=4),
+    _Room(names=4, evidence_chars=100, callees=3),
+    _Room(names=2, evidence_chars=0, callees=2),
+    _Room(names=0, evidence_chars=0, callees=1),
+)
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told: ``late`` marks a resolution whose page never got through; ``now`` is Unix seconds."""
+
+    outage: Outage
+    status: Status
+    now: float
+    late: bool = False
+
+
+def render(telling: Telling, book: Book, language: Language, limit: int = MAX_CHARS) -> Rendered:
+    """Return subject and body; together with a line break at most ``limit`` characters."""
+    subject = words.cut(_subject(telling, book, language), min(MAX_SUBJECT_CHARS, limit // 2))
+    left = limit - len(subject) - 1
+    body = ""
+    for room in _ROOMS:
+        body = "\n".join(line for line in _lines(telling, book, language, room) if line)
+        if len(body) <= left:
+            break
+    return Rendered(language, subject, words.cut(body, left))
+
+
+def render_test(channel: str, now: float, zone: str, language: Language) -> Rendered:
+    """Return the message of ``thongsuot notify --test``, clearly marked."""
+    when = words.moment(now, zone, language)
+    body = t("message.test_body", language, channel=channel, moment=when)
+    return Rendered(language, t("message.test_subject", language), body)
+
+
+def _subject(telling: Telling, book: Book, language: Language) -> str:
+    mark = "resolved" if telling.status == "resolved" else _urgency(telling.outage)
+    headline = words.sentence(_headline(telling.outage, book, language))
+    return t(f"message.subject_{mark}", language, headline=headline)
+
+
+def _urgency(outage: Outage) -> str:
+    return "ticket" if outage.severity == "ticket" else "page"
+
+
+# --- what failed ---------------------------------------------------------------------------------
+def _headline(outage: Outage, book: Book, language: Language) -> str:
+    kinds, _ = split(outage.component)
+    name = book.component(outage.component, language)
+    code = commune_of(outage.component)
+    commune = book.commune(code, language)
+    strings = catalogue(language)
+    if f"message.alert_{outage.alertname.lower()}" in strings:
+        return t(f"message.alert_{outage.alertname.lower()}", language, name=name, commune=commune)
+    if code and len(kinds) > 1:
+        cause = words.either([_cause(kind, language) for kind in kinds], language)
+        return t("message.cut_off", language, commune=commune, cause=cause)
+    key = f"message.failed_{kinds[0]}"
+    if key in strings:
+        return t(f"message.failed_{kinds[0]}", language, name=name, commune=commune)
+    return t("message.failed_other", language, name=name or outage.alertname or outage.id)
+
+
+def _cause(kind: str, language: Language) -> str:
+    key = f"message.cause_{kind}"
+    return t(key, language) if key in catalogue(language) else kind
+
+
+# --- the lines -----------------------------------------------------------------------------------
+def _lines(telling: Telling, book: Book, language: Language, room: _Room) -> list[str]:
+    outage = telling.outage
+    hit = [
+        _when(telling, book, language),
+        t("message.late", language) if telling.late else "",
+        _communes(outage, book, language, room),
+        _systems(outage, book, language, room),
+        _dossiers(outage, book, language),
+    ]
+    if telling.status == "resolved":
+        return hit
+    return [
+        *hit,
+        _evidence(outage, language, room),
+        *_calls(outage, book, language, room),
+        _on_call(telling, book, language),
+        _runbook(outage, book, language),
+    ]
+
+
+def _when(telling: Telling, book: Book, language: Language) -> str:
+    outage, zone = telling.outage, book.inventory.province.timezone
+    since = words.moment(outage.starts_at, zone, language)
+    if telling.status != "resolved":
+        return t("message.since", language, since=since)
+    until = telling.now if outage.ends_at is None else outage.ends_at
+    lasted = words.duration(until - outage.starts_at, language)
+    return t(
+        "message.lasted", language, since=since, until=words.moment(until, zone, language), lasted=lasted
+    )
+
+
+def _communes(outage: Outage, book: Book, language: Language, room: _Room) -> str:
+    names = [book.commune(code, language) for code in outage.communes]
+    if not names or outage.communes == (commune_of(outage.component),):
+        return ""
+    return _counted("communes", names, language, room)
+
+
+def _systems(outage: Outage, book: Book, language: Language, room: _Room) -> str:
+    own = outage.component.removeprefix("system:")
+    names = [book.system(item, language) for item in outage.systems if item.removeprefix("system:") != own]
+    return _counted("systems", names, language, room) if names else ""
+
+
+def _counted(what: str, names: list[str], language: Language, room: _Room) -> str:
+    count = words.number(len(names), language)
+    listed = words.shortened(what, names, room.names, language)
+    if not listed:
+        return t(f"message.{what}_count", language, count=count)
+    return t(f"message.{what}", language, count=count, names=listed)
+
+
+def _dossiers(outage: Outage, book: Book, language: Language) -> str:
+    per_day = book.dossiers_per_day(outage.communes)
+    return t("message.dossiers", language, count=words.number(per_day, language)) if per_day >= 1 else ""
+
+
+def _evidence(outage: Outage, language: Language, room: _Room) -> str:
+    if not outage.evidence or room.evidence_chars == 0:
+        return ""
+    return t("message.evidence", language, evidence=words.cut(outage.evidence, room.evidence_chars))
+
+
+def _calls(outage: Outage, book: Book, language: Language, room: _Room) -> list[str]:
+    callees = book.callees(outage)
+    if not callees:
+        return [t("message.call_unknown", language)]
+    lines = [
+        t("message.call_one", language, what=_answers_for(kinds, language), who=_person(who, language))
+        for who, kinds in ((book.contacts[item], kinds) for item, kinds in callees.items())
+    ]
+    return [t("message.call", language), *lines[: room.callees]]
+
+
+def _answers_for(kinds: list[str], language: Language) -> str:
+    return words.sentence(", ".join(t(f"message.kind_{kind}", language) for kind in kinds))
+
+
+def _person(contact: Contact, language: Language) -> str:
+    name = contact.name.vi if language == "vi" else contact.name.en
+    reach = contact.phone or contact.email
+    return f"{name}, {reach}" if reach else t("message.no_phone", language, name=name)
+
+
+def _on_call(telling: Telling, book: Book, language: Language) -> str:
+    found = oncall.contact(book.inventory, datetime.fromtimestamp(telling.now, UTC))
+    return "" if found is None else t("message.on_call", language, who=_person(found, language))
+
+
+def _runbook(outage: Outage, book: Book, language: Language) -> str:
+    base = book.inventory.runbook_base_url
+    if not base:
+        return ""
+    kinds, _ = split(outage.component)
+    return t("message.runbook", language, link=runbooks.link(base, outage.alertname, kinds[0]))

@@ -1,0 +1,107 @@
+"""``thongsuot receive F``: takes Alertmanager's notifications and tells people."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.i18n import t
+
+if TYPE_CHECKING:
+    from alerts.receiver import Receiver, Settings
+    from inventory.model import Inventory
+
+NAME = "receive"
+AREA = "receiver"
+DEFAULT_LISTEN = "127.0.0.1:9494"
+DEFAULT_ALERTMANAGER = "http://127.0.0.1:9493"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("file", type=Path, metavar="F", help=t("receiver.file"))
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=t("receiver.listen"))
+    parser.add_argument("--state", type=Path, metavar="DIR", help=t("receiver.state"))
+    parser.add_argument(
+        "--alertmanager", default=DEFAULT_ALERTMANAGER, metavar="URL", help=t("receiver.alertmanager")
+    )
+    parser.add_argument("--prometheus", metavar="URL", help=t("receiver.prometheus"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C. Exit status: 0 stopped, 1 cannot serve, 2 wrong input."""
+    import asyncio
+
+    from alerts.channels.registry import OptionsError
+    from alerts.receiver import Receiver, Settings
+    from common import statedir
+    from common.web import ListenError, is_loopback, parse_listen
+    from inventory.load import InventoryError
+
+    directory = (arguments.state or statedir.default()) / "hub"
+    try:
+        host, _ = parse_listen(arguments.listen)
+        if not is_loopback(host):
+            raise ListenError(t("receiver.error_loopback", listen=arguments.listen))
+        inventory = _load(arguments.file)
+        settings = Settings(
+            listen=arguments.listen,
+            store_path=directory / "receiver.sqlite",
+            alertmanager_url=arguments.alertmanager,
+            prometheus_url=arguments.prometheus,
+        )
+        receiver = Receiver(settings, inventory, lambda: _reload(arguments.file))
+    except (InventoryError, ListenError) as error:
+        return _refuse(error, 2)
+    try:
+        with statedir.Lock(directory, "receiver.lock"):
+            asyncio.run(_serve(receiver, settings))
+    except statedir.Busy as error:
+        return _refuse(t("receiver.error_busy", path=error), 1)
+    except OptionsError as error:
+        return _refuse(error, 2)
+    except (ListenError, OSError) as error:
+        return _refuse(error, 1)
+    return 0
+
+
+def _load(path: Path) -> "Inventory":
+    from inventory.load import load
+
+    return load(path).inventory
+
+
+def _reload(path: Path) -> "Inventory":
+    """As :func:`_load`, with the refusal that a receiver understands."""
+    from inventory.load import InventoryError
+
+    try:
+        return _load(path)
+    except InventoryError as error:
+        raise ValueError("\n".join(str(problem) for problem in error.errors)) from None
+
+
+async def _serve(receiver: "Receiver", settings: "Settings") -> None:
+    import asyncio
+    import signal
+
+    stop = asyncio.Event()
+    reloads: set[asyncio.Task[str | None]] = set()
+    loop = asyncio.get_running_loop()
+
+    def reload() -> None:
+        task = loop.create_task(receiver.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await receiver.run(stop)
+
+
+def _refuse(problem: object, status: int) -> int:
+    errors = getattr(problem, "errors", (problem,))
+    for error in errors:
+        print(error, file=sys.stderr)
+    return status
