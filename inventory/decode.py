@@ -112,7 +112,7 @@ class _Decoder:
     def _refuse(self, node: Node, wanted: Any, at: Location) -> Any:
         expected = describe(wanted)
         if isinstance(node, Scalar):
-            code = "nothing" if node.null else "value"
+            code = "nothing" if node.null else "quoted" if _misquoted(node, wanted) else "value"
             nearest = self._nearest_literal(node.text, wanted)
             self._report.add(at, code, expected, nearest, found=node.text)
         else:
@@ -235,6 +235,12 @@ class _Decoder:
             if value is not None and value.tzinfo is not None:
                 return value
         return self._refuse(node, wanted, at)
+
+
+def _misquoted(node: Scalar, wanted: Any) -> bool:
+    """Whether quotes alone make a text of what should be a number or a boolean."""
+    inner = _without_none(wanted) if isinstance(wanted, inspect.UnionType) else wanted
+    return node.quoted and isinstance(inner, inspect.FloatType | inspect.BoolType)
 
 
 def _without_none(wanted: inspect.UnionType) -> Any:

@@ -212,6 +212,11 @@ AGENT_PUSH_DURATION = _agent(
 AGENT_SCHEDULE_DELAY = _agent(
     "thongsuot_agent_schedule_delay_seconds", "histogram", "How late probes started against their schedule"
 )
+AGENT_SKIPPED_SLOTS = _agent(
+    "thongsuot_agent_skipped_slots_total",
+    "counter",
+    "Probes that were due and not sent: the machine slept or was overloaded, or answers were outstanding",
+)
 AGENT_PROBE_EXCEPTIONS = _agent(
     "thongsuot_agent_probe_exceptions_total", "counter", "Bugs: exceptions that a probe let out", "probe"
 )
@@ -344,6 +349,25 @@ class Recorded(StrEnum):
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
     LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
     LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
+
+WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
+WALL_POLLS = _hub(
+    "thongsuot_wall_polls_total",
+    "counter",
+    "Reads of the wall page's sources (prometheus, alertmanager), by result (ok, failed)",
+    "source", "result",
+)  # fmt: skip
+WALL_NEWEST = _hub(
+    "thongsuot_wall_newest_data_timestamp_seconds",
+    "gauge",
+    "Unix time of the newest heartbeat that the wall page shows",
+)
+WALL_REFUSED = _hub(
+    "thongsuot_wall_refused_total",
+    "counter",
+    "Requests that the wall page refused, by reason (full, login, rate, proxy)",
+    "reason",
+)
 
 
 def all_metrics() -> tuple[Metric, ...]:

@@ -40,14 +40,20 @@ def _ids(data: Data, report: Reporter) -> None:
         unique(report, (((*at, "id"), line.get("id", "main")) for at, line in own))
 
 
-def _known(data: Data, section: str) -> set[str]:
+def _known(data: Data, section: str, report: Reporter) -> set[str] | None:
+    """Return the ids of a section; None for one that was refused or forgotten as a whole."""
+    if section not in data and (section == "carriers" or (section,) in report.lines):
+        return None
     found = (record.get("id") for _, record in records(data, section))
     return {value for value in found if isinstance(value, str)}
 
 
-def _refer(report: Reporter, at: Location, value: Any, section: str, known: Collection[str]) -> bool:
-    """Report a reference to nothing; whether it is a reference to something."""
-    if not isinstance(value, str) or value in known:
+def _refer(report: Reporter, at: Location, value: Any, section: str, known: Collection[str] | None) -> bool:
+    """Report a reference to nothing; whether it is a reference to something.
+
+    Into a section that was refused as a whole nothing can be referred, which is no second error.
+    """
+    if not isinstance(value, str) or known is None or value in known:
         return isinstance(value, str)
     report.add(
         at, "unknown_id", _named(known), report.nearest(value, known), found=value, section=section
@@ -61,7 +67,7 @@ def _named(known: Collection[str]) -> Expected | None:
 
 # --- references to people, carriers, calendars ---------------------------------------------------
 def _contacts(data: Data, report: Reporter) -> None:
-    known = _known(data, "contacts")
+    known = _known(data, "contacts", report)
     for section in ("carriers", "segments", "communes", "systems"):
         for at, record in records(data, section):
             _refer(report, (*at, "contact"), record.get("contact"), "contacts", known)
@@ -73,7 +79,7 @@ def _contacts(data: Data, report: Reporter) -> None:
 
 
 def _carriers(data: Data, report: Reporter) -> None:
-    known = _known(data, "carriers")
+    known = _known(data, "carriers", report)
     for at, segment in records(data, "segments"):
         _refer(report, (*at, "carrier"), segment.get("carrier"), "carriers", known)
     for at, _, line in lines(data):
@@ -81,7 +87,7 @@ def _carriers(data: Data, report: Reporter) -> None:
 
 
 def _calendars(data: Data, report: Reporter) -> None:
-    known = _known(data, "calendars")
+    known = _known(data, "calendars", report)
     for at, commune in records(data, "communes"):
         _refer(report, (*at, "calendar"), commune.get("calendar"), "calendars", known)
 
@@ -143,7 +149,7 @@ def _segment(
     report: Reporter, at: Location, value: Any, by_id: dict[Any, Data], kinds: tuple[str, ...]
 ) -> bool:
     """Report a reference to no segment or to one of another kind; whether it is right."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or (not by_id and ("segments",) in report.lines):
         return False
     kind = by_id.get(value, {}).get("kind")
     if value in by_id and (kind in kinds or kind is None):

@@ -3,6 +3,7 @@
 Like :mod:`inventory.references` it works on plain data with refused values missing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +14,7 @@ from inventory.decode import Reporter
 from inventory.plain import Data, lines, records, unique
 from inventory.problems import Location
 
+_PASSWORD: Final = re.compile(r"//[^/@]*@")
 _Address = tuple[Location, Any]
 _CHECK_ADDRESS: Final[dict[str, tuple[str, Callable[[str], bool]]]] = {
     "http": ("url", is_http_url),
@@ -81,7 +83,7 @@ def _addresses(data: Data, report: Reporter) -> None:
 
 def _form(report: Reporter, at: Location, value: Any, expected: str, fits: Callable[[str], bool]) -> None:
     if isinstance(value, str) and not fits(value):
-        report.add(at, "value", (expected, ()), found=value)
+        report.add(at, "value", (expected, ()), found=_PASSWORD.sub("//***@", value))
 
 
 def _checkpoints(data: Data) -> Iterator[_Address]:

@@ -18,7 +18,8 @@ MAX_BYTES: Final = 8_000_000
 MAX_DEPTH: Final = 24
 MAX_NODES: Final = 1_000_000
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
-_STRING_TAG: Final = "tag:yaml.org,2002:str"
+_YAML_TAGS: Final = "tag:yaml.org,2002:"
+_STRING_TAG: Final = _YAML_TAGS + "str"
 _NULL: Final = frozenset({"", "~", "null"})
 
 
@@ -135,7 +136,7 @@ class _Builder:
             _stop(self._file, line, "anchor", name=shorten(event.anchor))
         tag = getattr(event, "tag", None)
         if tag not in {None, "!", _STRING_TAG}:
-            _stop(self._file, line, "tag", tag=shorten(str(tag)))
+            _stop(self._file, line, "tag", tag=shorten(str(tag).replace(_YAML_TAGS, "!!")))
         if isinstance(event, yaml.ScalarEvent):
             self._place(Scalar(line, event.value, bool(event.style) or tag is not None))
         elif isinstance(event, yaml.MappingStartEvent):

@@ -1,0 +1,52 @@
+"""Every refused inventory has a file here and beside it the exact message."""
+
+from pathlib import Path
+
+import pytest
+
+from inventory.load import InventoryError, load, loads
+
+CASES = Path(__file__).parents[1] / "invalid" / "inventory"
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
+def test_refused_with_its_exact_message(case: Path) -> None:
+    with pytest.raises(InventoryError) as caught:
+        loads(case.read_bytes(), case.name)
+    said = "".join(error.full("en") + "\n" for error in caught.value.errors)
+    assert said == case.with_suffix(".txt").read_text(encoding="utf-8")
+    vietnamese = [error.full("vi") for error in caught.value.errors]
+    assert all(vi != en for vi, en in zip(vietnamese, said.splitlines(), strict=True))
+
+
+def test_every_message_has_its_case() -> None:
+    assert {path.stem for path in CASES.glob("*.yml")} == {path.stem for path in CASES.glob("*.txt")}
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "none.yml"
+    with pytest.raises(InventoryError) as caught:
+        load(missing)
+    assert caught.value.errors[0].full("en") == f"{missing}: cannot be read: No such file or directory"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match=r"(?i)is a directory"):
+        load(tmp_path)
+
+
+def test_too_large(tmp_path: Path) -> None:
+    large = tmp_path / "large.yml"
+    large.write_bytes(b"version: 1 #" + b"x" * 8_000_000)
+    with pytest.raises(InventoryError) as caught:
+        load(large)
+    assert [error.text("en") for error in caught.value.errors] == ["larger than 8 MB"]
+
+
+def test_more_errors_than_anyone_reads_are_counted() -> None:
+    many = "version: 1\n" + "".join(f"k{number}: 1\n" for number in range(5000))
+    with pytest.raises(InventoryError) as caught:
+        loads(many)
+    errors = caught.value.errors
+    assert len(errors) == 1001
+    assert errors[-1].text("en") == "and 4005 more errors"
