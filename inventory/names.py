@@ -314,6 +314,24 @@ WEBHOOKS = _hub(
     "result",
 )
 OPEN_PAGES = _hub("thongsuot_receiver_open_pages", "gauge", "Pages that went out and are not resolved")
+WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
+WALL_POLLS = _hub(
+    "thongsuot_wall_polls_total",
+    "counter",
+    "Reads of the wall page's sources (prometheus, alertmanager), by result (ok, failed)",
+    "source", "result",
+)  # fmt: skip
+WALL_NEWEST = _hub(
+    "thongsuot_wall_newest_data_timestamp_seconds",
+    "gauge",
+    "Unix time of the newest heartbeat that the wall page shows",
+)
+WALL_REFUSED = _hub(
+    "thongsuot_wall_refused_total",
+    "counter",
+    "Requests that the wall page refused, by reason (full, login, rate, proxy)",
+    "reason",
+)
 
 
 class Recorded(StrEnum):
@@ -349,25 +367,6 @@ class Recorded(StrEnum):
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
     LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
     LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
-
-WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
-WALL_POLLS = _hub(
-    "thongsuot_wall_polls_total",
-    "counter",
-    "Reads of the wall page's sources (prometheus, alertmanager), by result (ok, failed)",
-    "source", "result",
-)  # fmt: skip
-WALL_NEWEST = _hub(
-    "thongsuot_wall_newest_data_timestamp_seconds",
-    "gauge",
-    "Unix time of the newest heartbeat that the wall page shows",
-)
-WALL_REFUSED = _hub(
-    "thongsuot_wall_refused_total",
-    "counter",
-    "Requests that the wall page refused, by reason (full, login, rate, proxy)",
-    "reason",
-)
 
 
 def all_metrics() -> tuple[Metric, ...]:
