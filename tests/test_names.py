@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from deploy.debian import find
 from inventory import names
 from inventory.names import Label, Metric, all_metrics
-from tests.tools import find
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "alerts", "common", "dashboards", "deploy", "exporters")

@@ -1,0 +1,134 @@
+"""The monthly account of lines and systems, from the inventory and what was counted. Pure.
+
+Rows start from the inventory: whoever never reported stands there with coverage 0.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from alerts.slo import Availability, Seconds, Verdict, availability, verdict
+from dashboards.reports.counters import Key
+from dashboards.reports.month import Month
+from inventory.graph import Plan, plans
+from inventory.model import Commune, Inventory, System, Text
+from inventory.names import HUB_SITE
+
+Subject = Literal["line", "system", "commune_system"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One accounted thing. Seconds are known time; ``unknown_seconds`` is the rest of the period."""
+
+    subject: Subject
+    commune: str = ""
+    commune_name: str = ""
+    line: str = ""
+    system: str = ""
+    system_name: Text | None = None
+    availability: Availability
+    up_seconds: float
+    down_seconds: float
+    unknown_seconds: float
+    target: float | None = None
+    verdict: Verdict
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing at all is known."""
+        return self.up_seconds + self.down_seconds == 0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A month's account up to ``until`` (Unix seconds)."""
+
+    month: Month
+    until: float
+    provisional: bool
+    rows: tuple[Row, ...]
+
+
+def line_keys(inventory: Inventory) -> dict[Key, tuple[Commune, str]]:
+    """Return the key of each line's SLA probe: the one to the hub, bound to that line."""
+    return {
+        _key(plan): (commune, plan.line)
+        for commune in inventory.communes
+        for plan in plans(inventory, commune.code)
+        if plan.sla
+    }
+
+
+def system_keys(inventory: Inventory, site: str) -> dict[Key, System]:
+    """Return the key of each system's check as run by ``site``."""
+    systems = {f"system:{system.id}": system for system in inventory.systems}
+    return {_key(plan): systems[plan.target] for plan in plans(inventory, site) if plan.role == "system"}
+
+
+def _key(plan: Plan) -> Key:
+    return Key(plan.site, plan.line, plan.target, plan.kind)
+
+
+def report(
+    inventory: Inventory,
+    month: Month,
+    now: float,
+    counted: Mapping[Key, Seconds],
+    *,
+    by_commune: bool = False,
+) -> Report:
+    """Account for a month that has begun. ``by_commune`` adds every commune x system."""
+    until = month.until(now)
+    period_seconds = until - month.start
+    rows = [*_lines(inventory, counted, period_seconds), *_systems(inventory, counted, period_seconds)]
+    if by_commune:
+        rows += _commune_systems(inventory, counted, period_seconds)
+    return Report(
+        month=month,
+        until=until,
+        provisional=month.is_provisional(now, inventory.storage.spool_days),
+        rows=tuple(rows),
+    )
+
+
+def _lines(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float) -> Iterator[Row]:
+    for key, (commune, line_id) in line_keys(inventory).items():
+        target = next(line.sla_target for line in commune.lines if line.id == line_id)
+        yield _row(
+            counted.get(key, Seconds()), period_seconds, target,
+            subject="line", commune=commune.code, commune_name=commune.name, line=line_id,
+        )  # fmt: skip
+
+
+def _systems(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float) -> Iterator[Row]:
+    for key, system in system_keys(inventory, HUB_SITE).items():
+        yield _row(
+            counted.get(key, Seconds()), period_seconds, system.sla_target,
+            subject="system", system=system.id, system_name=system.name,
+        )  # fmt: skip
+
+
+def _commune_systems(
+    inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float
+) -> Iterator[Row]:
+    """A system's target is its owner's, and says nothing about a commune's way to it: no verdict."""
+    for commune in inventory.communes:
+        for key, system in system_keys(inventory, commune.code).items():
+            yield _row(
+                counted.get(key, Seconds()), period_seconds, None,
+                subject="commune_system", commune=commune.code, commune_name=commune.name,
+                line=key.line, system=system.id, system_name=system.name,
+            )  # fmt: skip
+
+
+def _row(known: Seconds, period_seconds: float, target: float | None, **who: object) -> Row:
+    found = availability(known, period_seconds)
+    return Row(
+        availability=found,
+        up_seconds=known.up,
+        down_seconds=known.down,
+        unknown_seconds=max(0.0, period_seconds - known.up - known.down),
+        target=target,
+        verdict=verdict(found, target),
+        **who,  # type: ignore[arg-type]  # the naming fields, given by the three callers above
+    )

@@ -1,0 +1,112 @@
+"""From raw state counters to seconds in each state. Pure.
+
+PromQL's ``increase()`` extrapolates to the edges of its window and forgets what a counter gained while
+its site could not be heard; an account may do neither. So the raw values are read at a grid of
+instants and differenced here: a gain over a gap counts (the agent went on counting), a step back is a
+restart from 0, and a gain larger than the time that passed is not believed.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from alerts.slo import Seconds
+from inventory.names import State
+
+TOLERANCE_SECONDS: Final = 360.0
+"""How much a gain may exceed the time between two readings: a reading is the last sample before its
+instant, up to 5 minutes old (Prometheus' lookback), and an unconfirmed interval is credited back to
+its first failure once it is decided."""
+
+
+class Key(msgspec.Struct, frozen=True, order=True):
+    """Whose counters: identity labels of a target; empty where a label is absent."""
+
+    site: str
+    line: str
+    target: str
+    probe: str
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """The three counters of a target at one instant, Unix seconds."""
+
+    time: float
+    counted: Seconds
+
+
+class Reset(msgspec.Struct, frozen=True):
+    """Counters started again from 0 between two readings."""
+
+    key: Key
+    before: Reading
+    after: Reading
+
+
+def readings(points: Iterable[tuple[State, float, float]]) -> list[Reading]:
+    """Join (state, time, value) of one target to readings, oldest first.
+
+    A state without a value where another has one has not been entered yet: 0.
+    """
+    by_time: dict[float, dict[State, float]] = {}
+    for state, time, value in points:
+        by_time.setdefault(time, {})[state] = value
+    return [Reading(time, _seconds(by_time[time])) for time in sorted(by_time)]
+
+
+def _seconds(values: Mapping[State, float]) -> Seconds:
+    return Seconds(*(values.get(state, 0.0) for state in (State.UP, State.DOWN, State.UNKNOWN)))
+
+
+def is_reset(before: Seconds, after: Seconds) -> bool:
+    """Whether any counter stepped back."""
+    return after.up < before.up or after.down < before.down or after.unknown < before.unknown
+
+
+def gain(before: Reading, after: Reading) -> Seconds:
+    """Return what was counted between two readings; nothing where it cannot be believed.
+
+    After a restart that is what was counted since: what came before it in the interval stays unknown.
+    """
+    old, new = before.counted, after.counted
+    if is_reset(old, new):
+        found = new
+    else:
+        found = Seconds(new.up - old.up, new.down - old.down, new.unknown - old.unknown)
+    possible = after.time - before.time + TOLERANCE_SECONDS
+    return found if found.total <= possible else Seconds()
+
+
+class Tally:
+    """Adds up readings as they come, window by window, and remembers where counters restarted."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Key, Seconds] = {}
+        self.resets: list[Reset] = []
+        self._last: dict[Key, Reading] = {}
+
+    def feed(self, key: Key, found: Iterable[Reading]) -> None:
+        """Add readings of one target, oldest first and later than all before."""
+        sums = self.sums.get(key, Seconds())
+        last = self._last.get(key)
+        for reading in found:
+            if last is not None and reading.time > last.time:
+                if is_reset(last.counted, reading.counted):
+                    self.resets.append(Reset(key, last, reading))
+                sums = sums.plus(gain(last, reading))
+            last = reading
+        self.sums[key] = sums
+        if last is not None:
+            self._last[key] = last
+
+    def correct(self, reset: Reset, finer: Iterable[Reading]) -> None:
+        """Replace what a restart's interval brought by what closer readings within it bring."""
+        closer = Tally()
+        closer.feed(reset.key, [reset.before, *finer, reset.after])
+        coarse = gain(reset.before, reset.after)
+        self.sums[reset.key] = (
+            self.sums[reset.key]
+            .plus(Seconds(-coarse.up, -coarse.down, -coarse.unknown))
+            .plus(closer.sums[reset.key])
+        )
