@@ -63,6 +63,15 @@ def provinces() -> Mapping[str, str]:
     return {commune.province_code: commune.province for commune in communes()}
 
 
+def without_type(name: str) -> str:
+    """Return a province's name as people say it.
+
+    >>> without_type("Tỉnh Quảng Ngãi"), without_type("Thành phố Huế")
+    ('Quảng Ngãi', 'Huế')
+    """
+    return name.removeprefix("Tỉnh ").removeprefix("Thành phố ")
+
+
 def find_province(wanted: str) -> str:
     """Return the code of the province named ``wanted``: a code, or a name with or without type,
     accents or capitals. Raises UnknownProvince.
