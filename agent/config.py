@@ -1,4 +1,7 @@
-"""``agent.yml``: what one agent measures and where it pushes. Rendered from the inventory."""
+"""``agent.yml``: what one agent measures and where it pushes. Rendered from the inventory.
+
+``load.py`` reads a file into :class:`AgentConfig` and reports every error at once.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -33,6 +36,11 @@ class AgentTarget(_Base, frozen=True, kw_only=True):
     gate: str | None = None
     sla: bool = False
     options: dict[str, Any] = {}
+
+    @property
+    def identity(self) -> str:
+        """What tells this target's series from all others; the key of its state counters."""
+        return "|".join((self.commune, self.line, self.target, self.probe))
 
 
 class Push(_Base, frozen=True, kw_only=True):

@@ -103,14 +103,14 @@ def _bound(text: str, name: str) -> None:
     """Refuse what would exhaust the composer, which recurses in C and dies of deep nesting."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _MAX_DEPTH or count > _MAX_EVENTS:
             raise Refused([Problem(name, line, "", t("yaml.too_deep"))])
-        if getattr(event, "anchor", None) is not None:
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             raise Refused([Problem(name, line, "", t("yaml.anchor", name=event.anchor[:60]))])
 
 

@@ -1,0 +1,32 @@
+"""Makes the parts of an agent from its configuration."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from agent.config import AgentConfig, AgentTarget
+from agent.runner import Measure
+from common import statedir
+from exporters import registry
+from exporters.base import Outcome, Target
+
+Find = Callable[[AgentTarget], Measure]
+
+
+def measure_of(target: AgentTarget) -> Measure:
+    """Return the probe of a target with its options filled in. Raises registry.OptionsError."""
+    probe = registry.kinds()[target.probe].probe
+    options = registry.convert_options(target.probe, target.options)
+
+    def measure(at: Target) -> Awaitable[Outcome]:
+        return probe(at, options)
+
+    return measure
+
+
+def state_directory(config: AgentConfig) -> Path:
+    """Return where the agent keeps its state: as configured, else what systemd made, else below ours."""
+    if config.state_directory is not None:
+        return Path(config.state_directory)
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else statedir.default() / "agent" / config.site

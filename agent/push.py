@@ -1,0 +1,276 @@
+"""Pushes the agent's series to the hub in tiers, live data first.
+
+Heartbeats go every 2 s, states and results every few seconds and at once on a change, everything else
+every half minute. One request carries whatever is due. What the hub did not take waits in a bounded
+memory and follows newest first, behind live data; what does not fit is dropped and counted.
+
+A series that was pushed and is there no more (a target removed, a state unknown, the agent stopping)
+gets a stale marker, as a scrape would give it: else its last value stays current for five minutes.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from agent import schedule
+from agent.clock import HubClock
+from agent.config import Push
+from agent.expose import Group, Tier
+from agent.itself import Itself
+from agent.remote_write import Encoder, compress, encode_series
+from agent.transport import Reply, Result
+
+MAX_WAITING_BYTES: Final = 4 << 20
+MAX_TRIES: Final = 3
+_DRAIN_AT_ONCE: Final = 4
+_LEAST_GAP_SECONDS: Final = 0.2
+_LAST_WORD_SECONDS: Final = 1.5
+log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What :class:`agent.transport.Transport` does."""
+
+    async def send(self, body: bytes, timeout_seconds: float | None = None) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+
+class Batch(msgspec.Struct):
+    """One request. ``keep``: worth another try, unlike a heartbeat that has passed."""
+
+    body: bytes
+    samples: int
+    keep: bool
+    tries: int = 0
+
+
+class Waiting:
+    """Batches that the hub did not take, bounded by bytes; the oldest go first."""
+
+    def __init__(self, limit_bytes: int = MAX_WAITING_BYTES) -> None:
+        self._limit, self._bytes = limit_bytes, 0
+        self._batches: deque[Batch] = deque()
+
+    def put(self, batch: Batch) -> int:
+        """Keep a batch; returns how many samples had to go for it."""
+        self._batches.append(batch)
+        self._bytes += len(batch.body)
+        lost = 0
+        while self._bytes > self._limit:
+            oldest = self._batches.popleft()
+            self._bytes -= len(oldest.body)
+            lost += oldest.samples
+        return lost
+
+    def newest(self) -> Batch | None:
+        """Take out the newest batch."""
+        if not self._batches:
+            return None
+        batch = self._batches.pop()
+        self._bytes -= len(batch.body)
+        return batch
+
+
+class Pusher:
+    """Pushes ``groups`` until cancelled; :meth:`last_word` ends all series."""
+
+    def __init__(
+        self,
+        push: Push,
+        clock: HubClock,
+        groups: Mapping[str, Group],
+        itself: Itself,
+        sender: Sender,
+    ) -> None:
+        self._clock, self._groups, self._itself, self._sender = clock, groups, itself, sender
+        now = clock.now()
+        self._slots = {
+            Tier.HEARTBEAT: schedule.grid(itself.site, now, push.heartbeat_seconds),
+            Tier.DETAIL: schedule.grid(itself.site, now, push.detail_seconds),
+        }
+        self._pushed: dict[Tier, dict[str, dict[bytes, None]]] = {tier: {} for tier in Tier}
+        self._waiting = Waiting()
+        self._wake = asyncio.Event()
+        self._urgent: set[str] = set()
+        self._all_states = False
+        self._last_ms = 0
+        self.last_result = Result.OK
+
+    @property
+    def working(self) -> bool:
+        """Whether the hub took the last request."""
+        return self.last_result is Result.OK
+
+    def urge(self, keys: Iterable[str] | None = None) -> None:
+        """Push the states of some groups now, or of all (None)."""
+        if keys is None:
+            self._all_states = True
+        else:
+            self._urgent.update(keys)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Push for ever."""
+        while True:
+            await self._wait()
+            self._clock.watch()
+            if not self._clock.trusted:
+                await self._ask()
+            elif await self._send_live():
+                await self._drain()
+            await asyncio.sleep(_LEAST_GAP_SECONDS if self._urgent or self._all_states else 0)
+
+    async def last_word(self) -> None:
+        """Push the last values and end every series. Takes at most 1.5 s."""
+        if not self._clock.trusted:
+            return
+        time_ms = self._stamp()
+        last, end = Encoder(time_ms), Encoder(time_ms + 1)
+        parts, count = [], 0
+        for tier, groups in self._pushed.items():
+            for key, pushed in groups.items():
+                values = self._values(tier, key) if tier is Tier.STATE else {}
+                for prefix in pushed | dict.fromkeys(values):
+                    samples = (
+                        (last.sample(values[prefix]), end.stale()) if prefix in values else (end.stale(),)
+                    )
+                    parts.append(encode_series(prefix, *samples))
+                    count += len(samples)
+        reply = await self._sender.send(compress(parts), _LAST_WORD_SECONDS)
+        self._count(reply, count)
+
+    async def _wait(self) -> None:
+        """Wait until a tier is due or somebody urges."""
+        due = min(slots.next_seconds() for slots in self._slots.values())
+        left = max(0.0, due - self._clock.now())
+        try:
+            async with asyncio.timeout(left):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _ask(self) -> None:
+        """Ask for nothing but the hub's clock: an empty request."""
+        self._use_slots()
+        self._urgent.clear()
+        self._all_states = False
+        self._note(await self._sender.send(compress(())))
+        if self._clock.trusted:
+            self._all_states = True
+            for slots in self._slots.values():
+                slots.used -= 1  # what was due is due again, now that it can be dated
+
+    def _use_slots(self) -> set[Tier]:
+        now = self._clock.now()
+        due = {tier for tier, slots in self._slots.items() if slots.next_seconds() <= now + 0.001}
+        for tier in due:
+            self._slots[tier].use(now)
+        return due
+
+    async def _send_live(self) -> bool:
+        batch = self._collect()
+        if batch is None:
+            return False
+        reply = await self._sender.send(batch.body)
+        self._note(reply)
+        self._settle(batch, reply)
+        return reply.result is Result.OK
+
+    async def _drain(self) -> None:
+        """Send a few batches that waited, as long as nothing live is due."""
+        for _ in range(_DRAIN_AT_ONCE):
+            if self._wake.is_set() or self._slots[Tier.HEARTBEAT].next_seconds() <= self._clock.now():
+                return
+            batch = self._waiting.newest()
+            if batch is None:
+                return
+            reply = await self._sender.send(batch.body)
+            self._note(reply)
+            self._settle(batch, reply)
+            if reply.result is not Result.OK:
+                return
+
+    def _collect(self) -> Batch | None:
+        """Encode what is due now, None when nothing is."""
+        due = self._use_slots()
+        encoder, parts = Encoder(self._stamp()), list[bytes]()
+        states, self._all_states = self._all_states, False
+        urgent, self._urgent = self._urgent, set()
+        if states or urgent:
+            parts += self._encode(Tier.STATE, encoder, None if states else urgent)
+        for tier in sorted(due):
+            parts += self._encode(tier, encoder, None)
+        keep = states or bool(urgent) or Tier.DETAIL in due
+        return Batch(compress(parts), len(parts), keep) if parts else None
+
+    def _encode(self, tier: Tier, encoder: Encoder, keys: set[str] | None) -> list[bytes]:
+        pushed = self._pushed[tier]
+        born = Encoder(self._last_ms - 1000)
+        parts = []
+        for key in pushed.keys() | self._groups.keys() if keys is None else keys:
+            before = pushed.get(key)
+            after: dict[bytes, None] = {}
+            group = self._groups.get(key)
+            for series, value in group.points(tier) if group else ():
+                prefix = series.prefix
+                after[prefix] = None
+                new = series.from_zero and before is not None and prefix not in before
+                first = (born.sample(0.0),) if new else ()
+                parts.append(encode_series(prefix, *first, encoder.sample(value)))
+            parts += [
+                encode_series(prefix, encoder.stale()) for prefix in before or () if prefix not in after
+            ]
+            if after:
+                pushed[key] = after
+            else:
+                pushed.pop(key, None)
+        return parts
+
+    def _values(self, tier: Tier, key: str) -> dict[bytes, float]:
+        group = self._groups.get(key)
+        return {series.prefix: value for series, value in group.points(tier)} if group else {}
+
+    def _stamp(self) -> int:
+        """Return this moment in ms; never the same twice, even when the clock is slewed back a little."""
+        time_ms = round(self._clock.unix() * 1000)
+        if 0 <= self._last_ms - time_ms < 1000:
+            time_ms = self._last_ms + 1
+        self._last_ms = time_ms
+        return time_ms
+
+    def _note(self, reply: Reply) -> None:
+        """Learn from an answer: the hub's clock, and whether pushing works."""
+        self._itself.pushes[reply.result] += 1
+        self._itself.push_durations.observe(reply.received_seconds - reply.sent_seconds)
+        if reply.date_unix is not None and reply.result is not Result.UNEXPECTED:
+            self._clock.observe(reply.sent_seconds, reply.received_seconds, reply.date_unix)
+        if reply.result is not self.last_result:
+            level = logging.INFO if reply.result is Result.OK else logging.WARNING
+            log.log(level, "push: %s", reply.result.value, extra={"detail": reply.detail})
+        self.last_result = reply.result
+
+    def _settle(self, batch: Batch, reply: Reply) -> None:
+        """Count what was taken; keep what may be taken later."""
+        batch.tries += 1
+        if reply.result is Result.OK:
+            self._count(reply, batch.samples)
+        elif reply.result is Result.REFUSED:
+            self._itself.dropped["refused"] += batch.samples
+        elif not batch.keep:
+            self._itself.dropped["passed"] += batch.samples
+        elif reply.result is Result.SERVER_ERROR and batch.tries > MAX_TRIES:
+            self._itself.dropped["server_error"] += batch.samples
+        else:
+            if reply.result is not Result.SERVER_ERROR:
+                batch.tries -= 1  # an unreachable hub says nothing about this batch
+            self._itself.dropped["full"] += self._waiting.put(batch)
+
+    def _count(self, reply: Reply, samples: int) -> None:
+        if reply.result is Result.OK:
+            self._itself.pushed += samples

@@ -1,0 +1,203 @@
+"""A running agent: runners, counters, push and pages, and how they start, reload and stop."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agent.build import Find, measure_of, state_directory
+from agent.clock import HubClock
+from agent.config import AgentConfig, AgentTarget
+from agent.expose import Group, Site
+from agent.itself import Itself
+from agent.load import load_config
+from agent.measured import Measured
+from agent.push import Pusher
+from agent.runner import Runner, Tools
+from agent.state import StateBook, Store
+from agent.transport import Transport
+from common.i18n import t
+from common.yamlcheck import Refused
+
+DEFAULT_STATE_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 2.5
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """One agent. ``path`` is read again on :meth:`reload`; ``find`` makes probes from targets."""
+
+    def __init__(
+        self, path: Path, config: AgentConfig, clock: HubClock | None = None, find: Find = measure_of
+    ) -> None:
+        self.path, self.config = path, config
+        self.clock = clock or HubClock()
+        self.version = version("thongsuot")
+        self.site = Site(config.site, config.commune)
+        self.itself = Itself(self.site, self.clock, self.version)
+        self.groups: dict[str, Group] = {self.itself.key: self.itself}
+        self.runners: dict[str, Runner] = {}
+        self.book = StateBook(Store(state_directory(config), config.site))
+        self.pusher: Pusher | None = None
+        self._find = find
+        self._transport: Transport | None = None
+        self._pushing: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._news: set[str] = set()
+        self._confirmed = False
+        self._wake = asyncio.Event()
+        self._tools = Tools(
+            now=self.clock.now,
+            limiter=asyncio.Semaphore(config.max_concurrent_probes),
+            book=self.book,
+            delays=self.itself.delays,
+            changed=self._changed,
+            broken=self._broken,
+            skipped=self._skipped,
+        )
+        self.itself.store_errors = lambda: self.book.errors
+
+    async def start(self) -> None:
+        """Load the counters, start probing, keeping and pushing. The hub need not be there."""
+        await self.book.load()
+        self._apply(self.config)
+        self._keeping = asyncio.create_task(self._keep())
+        self._start_push()
+
+    async def stop(self) -> None:
+        """Stop probing, save the counters, end all series at the hub; at most about 3 s."""
+        for task in (self._keeping, self._pushing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*(runner.stop() for runner in self.runners.values()))
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.book.save()
+                if self.pusher is not None:
+                    await self.pusher.last_word()
+        except TimeoutError:
+            log.warning("stopped without saying so to the hub")
+        finally:
+            if self._transport is not None:
+                await self._transport.close()
+            self.book.close()
+
+    async def reload(self) -> str | None:
+        """Read the configuration again; returns None, or what is wrong with it (the old one goes on)."""
+        try:
+            config = await asyncio.to_thread(load_config, self.path)
+            problem = self._fixed(config)
+        except Refused as error:
+            problem = str(error)
+        if problem is not None:
+            self.itself.reloads["refused"] += 1
+            log.error("configuration refused, the old one goes on", extra={"problems": problem})
+            return problem
+        await self._replace(config)
+        self.itself.reloads["ok"] += 1
+        log.info("configuration reloaded", extra={"targets": len(config.targets)})
+        return None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every target has been measured once."""
+        return all(runner.ready for runner in self.runners.values())
+
+    def _fixed(self, new: AgentConfig) -> str | None:
+        """Return what only a restart can change, None when nothing of that kind differs."""
+        fixed = ("site", "commune", "listen", "state_directory", "max_concurrent_probes")
+        changed = [name for name in fixed if getattr(new, name) != getattr(self.config, name)]
+        return t("agent.needs_restart", keys=", ".join(changed)) if changed else None
+
+    async def _replace(self, config: AgentConfig) -> None:
+        """Take a new configuration: targets that are unchanged keep their state and schedule."""
+        wanted = {target.identity: target for target in config.targets}
+        gone = [runner for key, runner in self.runners.items() if wanted.get(key) != runner.target]
+        for runner in gone:
+            del self.runners[runner.measured.key], self.groups[runner.measured.key]
+        await asyncio.gather(*(runner.stop() for runner in gone))
+        old, self.config = self.config, config
+        self._apply(config)
+        self.book.keep_only(set(self.runners))
+        if config.push != old.push:
+            await self._stop_push()
+            self._start_push()
+        self._news.update(runner.measured.key for runner in gone)
+        self._wake.set()
+
+    def _apply(self, config: AgentConfig) -> None:
+        """Start runners for targets that have none, and tie them to their gates."""
+        self.itself.targets = len(config.targets)
+        self.itself.config_hash = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        fresh = [target for target in config.targets if target.identity not in self.runners]
+        for target in fresh:
+            self._add(target)
+        by_name = {runner.target.name: runner for runner in self.runners.values()}
+        for runner in self.runners.values():
+            runner.gate = by_name[runner.target.gate] if runner.target.gate else None
+        for target in fresh:
+            self.runners[target.identity].start()
+
+    def _add(self, target: AgentTarget) -> None:
+        measured = Measured(self.site, target, self.book.shown_of, self.clock.unix)
+        runner = Runner(target, self._find(target), measured, self._tools)
+        self.book.open(measured.key)
+        self.runners[measured.key] = runner
+        self.groups[measured.key] = measured
+
+    def _start_push(self) -> None:
+        push = self.config.push
+        self.itself.pushing = push is not None
+        if push is None:
+            return
+        self._transport = Transport(push, self.clock.now, self.version)
+        self.pusher = Pusher(push, self.clock, self.groups, self.itself, self._transport)
+        self.pusher.urge()
+        self._pushing = asyncio.create_task(self.pusher.run())
+
+    async def _stop_push(self) -> None:
+        if self._pushing is not None:
+            self._pushing.cancel()
+            await asyncio.gather(self._pushing, return_exceptions=True)
+        if self._transport is not None:
+            await self._transport.close()
+        self._pushing = self.pusher = self._transport = None
+
+    def _changed(self, key: str, confirmed: bool) -> None:
+        self._news.add(key)
+        self._confirmed |= confirmed
+        self._wake.set()
+
+    def _broken(self, kind: str) -> None:
+        self.itself.exceptions[kind] += 1
+
+    def _skipped(self, slots: int) -> None:
+        self.itself.skipped_slots += slots
+
+    async def _keep(self) -> None:
+        """Save the counters every few seconds and on a confirmed change; then have them pushed."""
+        due = self.clock.now()
+        while True:
+            news, self._news = self._news, set()
+            confirmed, self._confirmed = self._confirmed, False
+            self._wake.clear()
+            now = self.clock.now()
+            regular = now >= due
+            if regular:
+                seconds = self.config.push.state_seconds if self.config.push else DEFAULT_STATE_SECONDS
+                due = max(due + seconds, now)
+                for runner in self.runners.values():
+                    runner.check_silence()
+            if regular or confirmed:
+                await self.book.save()
+            if self.pusher is not None and (regular or news):
+                self.pusher.urge(None if regular else news)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - self.clock.now())):
+                    await self._wake.wait()

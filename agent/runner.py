@@ -1,0 +1,218 @@
+"""The harness of one target: when it is probed, with what deadline, and what its answers mean."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from agent import confirm, schedule
+from agent.config import AgentTarget
+from agent.confirm import Evidence, Step, Transition
+from agent.expose import Histogram
+from agent.measured import Measured
+from agent.state import StateBook
+from exporters.base import GRACE_SECONDS, Outcome, Target
+from inventory.names import Reason, State
+
+MAX_IN_FLIGHT: Final = 3
+"""Probes of one target that may wait for answers at once: enough for one a second with deadlines of
+2 s, and gentle to a system that accepts and never answers."""
+FIRST_ROUND_SECONDS: Final = 5.0
+PACKETS_PASSED: Final = frozenset(
+    {
+        Reason.REFUSED,
+        Reason.TLS,
+        Reason.STATUS,
+        Reason.BODY,
+        Reason.REDIRECT,
+        Reason.PROTOCOL,
+        Reason.TOO_LARGE,
+        Reason.STALLED,
+    }
+)
+"""Reasons that prove that packets passed: the gate cannot be to blame."""
+log = logging.getLogger(__name__)
+Measure = Callable[[Target], Awaitable[Outcome]]
+
+
+class Tools(msgspec.Struct):
+    """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing;
+    ``broken(kind)`` counts exceptions that a probe let out; ``skipped()`` slots that were not used."""
+
+    now: Callable[[], float]
+    limiter: asyncio.Semaphore
+    book: StateBook
+    delays: Histogram
+    changed: Callable[[str, bool], None]
+    broken: Callable[[str], None]
+    skipped: Callable[[int], None]
+
+
+class Runner:
+    """Probes one target until :meth:`stop`. ``measure`` is the probe with its options filled in."""
+
+    def __init__(self, target: AgentTarget, measure: Measure, measured: Measured, tools: Tools) -> None:
+        self.target, self.measured = target, measured
+        self.gate: Runner | None = None
+        self._measure, self._tools = measure, tools
+        self._probe_target = Target(
+            name=target.name,
+            address=target.address,
+            timeout_seconds=target.timeout_seconds,
+            source=target.source,
+        )
+        self._gap = 2 * target.interval_seconds + target.timeout_seconds + 10
+        self._flying: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._latest: Evidence | None = None
+        self._stopped = False
+        self._bugs = 0
+
+    def start(self) -> None:
+        """Begin; the first probe comes within :data:`FIRST_ROUND_SECONDS`, later ones on the grid."""
+        now = self._tools.now()
+        name, interval = self.target.name, self.target.interval_seconds
+        self._tracker = confirm.begin(now)
+        self._slots = schedule.grid(name, now, interval)
+        self._last_fired = now - interval
+        self._extra: float | None = now + schedule.phase(name, min(interval, FIRST_ROUND_SECONDS))
+        self._arm()
+
+    async def stop(self) -> None:
+        """Cancel what is under way and give up what is undecided as unknown."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._flying:
+            task.cancel()
+        await asyncio.gather(*self._flying, return_exceptions=True)
+        self._apply(confirm.lapse(self._tracker))
+
+    def kick(self) -> None:
+        """Probe now, unless an answer is under way: somebody depends on knowing."""
+        if not self._flying and not self._stopped:
+            self._extra = self._tools.now()
+            self._arm()
+
+    def check_silence(self) -> None:
+        """Make the state unknown when nothing was heard for too long."""
+        unsure = self._tracker.state is not State.UNKNOWN or self._tracker.pending
+        if unsure and self._tools.now() - self._tracker.heard_seconds > self._gap:
+            self._apply(confirm.lapse(self._tracker))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a first result is there."""
+        return self.measured.last is not None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether what depends on this target cannot be judged now."""
+        answered = self._latest is not None and self._latest.says is State.UP
+        return not answered or self._tracker.state is State.DOWN
+
+    async def probe(self) -> Outcome:
+        """Probe once, with the harness' deadline. Raises TimeoutError and whatever the probe lets out."""
+        async with asyncio.timeout(self.target.timeout_seconds + GRACE_SECONDS):
+            return await self._measure(self._probe_target)
+
+    def _arm(self) -> None:
+        """Set the timer to whatever is due next."""
+        if self._stopped:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        now = self._tools.now()
+        due = self._slots.next_seconds()
+        if self._extra is not None:
+            due = min(due, self._extra)
+        if self._tracker.doubt is not None:
+            due = min(due, schedule.reprobe(self._tracker.doubt, self._last_fired, now))
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - now), self._fire, due)
+
+    def _fire(self, due: float) -> None:
+        now = self._tools.now()
+        if now < due - 0.001:  # a timer's clock is not ours
+            self._arm()
+            return
+        before = self._slots.skipped
+        if self._slots.next_seconds() <= now + 0.001:
+            self._slots.use(now)
+        self._extra, self._last_fired = None, now
+        if len(self._flying) < MAX_IN_FLIGHT:
+            task = asyncio.get_running_loop().create_task(self._run(due))
+            self._flying.add(task)
+            task.add_done_callback(self._landed)
+        else:
+            self._slots.skipped += 1
+        if self._slots.skipped > before:
+            self._tools.skipped(self._slots.skipped - before)
+        self._arm()
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._flying.discard(task)
+        self._arm()
+
+    async def _run(self, due: float) -> None:
+        async with self._tools.limiter:
+            sent = self._tools.now()
+            self._tools.delays.observe(max(0.0, sent - due))
+            try:
+                outcome = await self.probe()
+            except Exception:  # noqa: BLE001 - a bug in one probe must not stop the others; it is counted
+                self._bug()
+                return
+        self._take(sent, outcome)
+
+    def _bug(self) -> None:
+        self._tools.broken(self.target.probe)
+        self._bugs += 1
+        if self._bugs & (self._bugs - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: never a flood
+            log.exception("bug in a probe", extra={"target": self.target.name, "times": self._bugs})
+
+    def _take(self, sent: float, outcome: Outcome) -> None:
+        before = self.measured.last
+        self.measured.take(outcome)
+        evidence = Evidence(sent, self._reading(outcome))
+        if self._latest is None or evidence.sent_seconds >= self._latest.sent_seconds:
+            self._latest = evidence
+        self._apply(confirm.step(self._tracker, evidence, self._gap))
+        news = before is None or before.reason is not outcome.reason
+        if self.gate is not None and news and not outcome.ok:
+            self.gate.kick()
+        if news or self._tracker.doubt is not None:
+            self._tools.changed(self.measured.key, False)
+
+    def _reading(self, outcome: Outcome) -> State:
+        """What a result says about the target: nothing, where it is our own machine that failed."""
+        if outcome.ok:
+            return State.UP
+        if outcome.reason is Reason.LOCAL:
+            return State.UNKNOWN
+        blind = self.gate is not None and self.gate.suspect and outcome.reason not in PACKETS_PASSED
+        return State.UNKNOWN if blind else State.DOWN
+
+    def _apply(self, step: Step) -> None:
+        self._tracker = step.tracker
+        for interval in step.credited:
+            seconds = interval.end_seconds - interval.start_seconds
+            self._tools.book.credit(self.measured.key, interval.state, seconds)
+        if step.transition is not None:
+            self._announce(step.transition)
+
+    def _announce(self, change: Transition) -> None:
+        self.measured.confirm(change.state, change.at_seconds)
+        self._tools.changed(self.measured.key, True)
+        last = self.measured.last
+        log.info(
+            "target is %s",
+            change.state.value,
+            extra={
+                "target": self.target.name,
+                "was": change.was.value,
+                "reason": last.reason.value if last else "",
+                "evidence": last.evidence if last else "",
+            },
+        )

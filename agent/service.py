@@ -1,0 +1,85 @@
+"""The agent as a service: its lock, its pages, signals, and what systemd wants to hear."""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from agent.build import state_directory
+from agent.config import AgentConfig
+from agent.run import Agent
+from agent.web import make_app
+from common import sdnotify, statedir
+from common.i18n import t
+from common.web import ListenError, serve
+
+log = logging.getLogger(__name__)
+
+
+def run_service(path: Path, config: AgentConfig) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status."""
+    directory = state_directory(config)
+    try:
+        with statedir.Lock(directory, "agent.lock"):
+            asyncio.run(_run(path, config))
+    except statedir.Busy:
+        sys.stderr.write(t("agent.busy", directory=directory) + "\n")
+        return 1
+    except (ListenError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def _run(path: Path, config: AgentConfig) -> None:
+    agent = Agent(path, config)
+    async with serve(make_app(agent), config.listen) as (host, port):
+        await agent.start()
+        try:
+            async with _signals(agent) as stopped:
+                log.info("agent is running", extra={"site": config.site, "listen": f"{host}:{port}"})
+                sdnotify.notify("READY=1")
+                await stopped.wait()
+        finally:
+            sdnotify.notify("STOPPING=1")
+            await agent.stop()
+
+
+@asynccontextmanager
+async def _signals(agent: Agent) -> AsyncIterator[asyncio.Event]:
+    """Yield the event that SIGTERM and SIGINT set; SIGHUP reloads, and systemd's watchdog is fed."""
+    loop = asyncio.get_running_loop()
+    stopped, hangup = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGINT, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+    tasks = [asyncio.create_task(_reloads(agent, hangup)), asyncio.create_task(_watchdog())]
+    try:
+        yield stopped
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+async def _reloads(agent: Agent, hangup: asyncio.Event) -> None:
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        now_usec = time.monotonic_ns() // 1000
+        sdnotify.notify(f"RELOADING=1\nMONOTONIC_USEC={now_usec}")
+        await agent.reload()
+        sdnotify.notify("READY=1")
+
+
+async def _watchdog() -> None:
+    seconds = sdnotify.watchdog_seconds()
+    while seconds is not None:
+        sdnotify.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)

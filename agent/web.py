@@ -1,0 +1,184 @@
+"""The agent's own pages: status, metrics, health, reload, and a probe on demand of a configured target."""
+
+import asyncio
+from html import escape
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from prometheus_client import CollectorRegistry
+
+from agent.expose import Collector
+from agent.run import Agent
+from agent.runner import Runner
+from common import i18n
+from common.i18n import t
+from common.web import MAX_BODY_BYTES, add_health
+from exporters.base import Outcome
+from inventory.names import State
+
+MAX_PROBES_AT_ONCE: Final = 2
+LEAST_GAP_SECONDS: Final = 1.0
+_SECURITY: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;"
+    "padding:0 1em}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .8em;"
+    "border-bottom:1px solid #8886}.up{color:#0a7a3d}.down{color:#c62828;font-weight:700}"
+    "@media(prefers-color-scheme:dark){.up{color:#5fd08f}.down{color:#ff8a80}}"
+)
+
+
+def make_app(agent: Agent) -> web.Application:
+    """Return the application with all pages of ``agent``."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_own_pages_only])
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(agent.groups))
+    pages = _Pages(agent)
+    app.router.add_get("/", pages.status)
+    app.router.add_get("/probe", pages.probe)
+    add_health(app, registry, ready=lambda: agent.ready, reload=agent.reload)
+    return app
+
+
+@web.middleware
+async def _own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what another web site makes a browser send here."""
+    origin = request.headers.get("Origin")
+    if request.method != "GET" and origin is not None and urlsplit(origin).netloc != request.host:
+        return web.Response(status=403, text="cross-site request\n")
+    return await handler(request)
+
+
+class _Pages:
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._free = asyncio.Semaphore(MAX_PROBES_AT_ONCE)
+        self._probed_seconds: dict[str, float] = {}
+
+    async def status(self, request: web.Request) -> web.Response:
+        """The status page, in the language of ``?lang=`` or of the browser."""
+        body = status_page(self._agent, _language(request))
+        return web.Response(text=body, content_type="text/html", headers=_SECURITY)
+
+    async def probe(self, request: web.Request) -> web.Response:
+        """``/probe?target=NAME[&debug=1]``: measure a configured target now, without counting it."""
+        name = request.query.get("target", "")
+        runner = next((item for item in self._agent.runners.values() if item.target.name == name), None)
+        if runner is None:
+            return web.Response(status=404, text="no such target\n", headers=_SECURITY)
+        now = self._agent.clock.now()
+        recent = now - self._probed_seconds.get(name, float("-inf")) < LEAST_GAP_SECONDS
+        if recent or self._free.locked():
+            return web.Response(
+                status=429, text="too many probes\n", headers={**_SECURITY, "Retry-After": "1"}
+            )
+        self._probed_seconds[name] = now
+        async with self._free:
+            text = await _measure(runner, debug=request.query.get("debug") in {"1", "true"})
+        return web.Response(text=text, headers=_SECURITY)
+
+
+async def _measure(runner: Runner, *, debug: bool) -> str:
+    try:
+        outcome = await runner.probe()
+    except Exception as error:  # noqa: BLE001 - a bug in a probe is an answer here, not a broken page
+        return f"# bug in the probe: {type(error).__name__}: {error}\n"
+    return debug_text(runner, outcome) if debug else metrics_text(outcome)
+
+
+def metrics_text(outcome: Outcome) -> str:
+    """Return an outcome as Prometheus reads it, without the labels of the target."""
+    lines = [f"probe_success {int(outcome.ok)}", f"probe_duration_seconds {outcome.duration_seconds:.6f}"]
+    for sample in outcome.samples:
+        labels = ",".join(f'{key}="{_quoted(value)}"' for key, value in sample.labels)
+        lines.append(
+            f"{sample.metric.name}{{{labels}}} {sample.value}"
+            if labels
+            else f"{sample.metric.name} {sample.value}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def debug_text(runner: Runner, outcome: Outcome) -> str:
+    """Return an outcome for people: what was asked, what came back, and every value."""
+    target = runner.target
+    head = (
+        f"target   {target.name} ({target.target})\n"
+        f"probe    {target.probe} {target.address}\n"
+        f"deadline {target.timeout_seconds:g} s\n"
+        f"reason   {outcome.reason.value}\n"
+        f"evidence {outcome.evidence}\n"
+        f"state    {runner.measured.state.value}\n\n"
+    )
+    return head + metrics_text(outcome)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _language(request: web.Request) -> str:
+    asked = request.query.get("lang", "") or request.headers.get("Accept-Language", "")[:2].lower()
+    return asked if asked in i18n.LANGUAGES else i18n.current()
+
+
+def status_page(agent: Agent, language: str) -> str:
+    """Return the status page in ``language``."""
+    other = "en" if language == "vi" else "vi"
+    title = t("agent.page_title", language, site=agent.config.site)
+    heads = "".join(f"<th>{escape(t(f'agent.column_{name}', language))}" for name in _COLUMNS)
+    rows = "".join(_row(agent, runner, language) for runner in agent.runners.values())
+    return (
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style><h1>{escape(title)}</h1>"
+        f"<p>{escape(_push_line(agent, language))}</p>"
+        f"<table><tr>{heads}</tr>{rows}</table>"
+        f'<p><a href="?lang={other}">{t("agent.other_language", language)}</a> · '
+        f'<a href="metrics">metrics</a> · thongsuot-agent {escape(agent.version)}</p>'
+    )
+
+
+_COLUMNS: Final = ("name", "state", "since", "result", "ms", "evidence")
+
+
+def _row(agent: Agent, runner: Runner, language: str) -> str:
+    measured, last = runner.measured, runner.measured.last
+    state = measured.state
+    name = f'<a href="probe?{_query(runner.target.name)}&amp;debug=1">{escape(runner.target.name)}</a>'
+    cells = (
+        _ago(agent, measured.changed_seconds, language),
+        t(f"agent.reason_{last.reason.value}", language) if last else "",
+        f"{last.duration_seconds * 1000:.1f}" if last else "",
+        last.evidence if last else "",
+    )
+    mark = {State.UP: "up", State.DOWN: "down", State.UNKNOWN: "unknown"}[state]
+    shown = f'<td class="{mark}">{escape(t(f"agent.state_{state.value}", language))}'
+    return f"<tr><td>{name}{shown}" + "".join(f"<td>{escape(cell)}" for cell in cells) + "</tr>"
+
+
+def _query(name: str) -> str:
+    return escape(urlencode({"target": name}))
+
+
+def _ago(agent: Agent, at_seconds: float | None, language: str) -> str:
+    if at_seconds is None:
+        return ""
+    seconds = int(agent.clock.now() - at_seconds)
+    hours, rest = divmod(seconds, 3600)
+    clock = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    return t("agent.ago", language, time=clock)
+
+
+def _push_line(agent: Agent, language: str) -> str:
+    if agent.pusher is None:
+        return t("agent.push_none", language)
+    if not agent.clock.known:
+        return t("agent.push_waiting", language)
+    key = "agent.push_ok" if agent.pusher.working else "agent.push_failing"
+    return t(key, language, result=agent.pusher.last_result.value)
