@@ -14,13 +14,14 @@ the members are back.
 from typing import Final
 
 import msgspec
-import yaml
 
 from alerts import rules_alerts, rules_boards, rules_evidence
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
+from common import yamltext
 from inventory.model import Inventory
 
 FAST_FILE: Final = "thongsuot.yml"
+RENDERED: Final = "# Rendered from the inventory by `thongsuot render`; do not edit.\n"
 
 __all__ = ["AlertRule", "Group", "Rule", "Tuning", "files", "groups", "to_yaml", "tuning"]
 
@@ -62,8 +63,7 @@ def to_yaml(all_groups: tuple[Group, ...]) -> bytes:
         }
         for group in all_groups
     ]
-    text: str = yaml.dump({"groups": shown}, sort_keys=False, allow_unicode=True, width=100)
-    return text.encode()
+    return yamltext.dump({"groups": shown}, RENDERED)
 
 
 def seconds(value: float) -> str:

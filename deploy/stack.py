@@ -1,0 +1,186 @@
+"""The hub's processes as one: started in order, kept running, reloaded together, ended cleanly."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from common.i18n import t
+from common.web import parse_listen
+from deploy import render
+from deploy.child import Child, Spec
+from deploy.endpoints import Endpoints
+from deploy.stack_specs import Paths, specs
+from inventory import names
+from inventory.model import Inventory
+
+POLL_SECONDS: Final = 0.2
+HTTP_SECONDS: Final = 5.0
+BOUND_LOGS_SECONDS: Final = 10.0
+HOPELESS_DEATHS: Final = 3
+"""A child that died this often before it was ever ready has something wrong that waiting does not mend."""
+log = logging.getLogger(__name__)
+
+
+class StackError(Exception):
+    """The stack cannot start; the message is for people."""
+
+
+def check_ports(endpoints: Endpoints) -> None:
+    """See that every address can be listened on. Raises StackError naming the first that cannot."""
+    for name, listen in msgspec.structs.asdict(endpoints).items():
+        host, port = parse_listen(listen)
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            key = "up.port_taken" if error.errno == errno.EADDRINUSE else "up.port_refused"
+            problem = error.strerror or str(error)
+            raise StackError(t(key, listen=listen, name=name, problem=problem)) from error
+
+
+class Stack:
+    """All children of one hub. ``registry`` gets what is known of them."""
+
+    def __init__(self, paths: Paths, endpoints: Endpoints, registry: CollectorRegistry) -> None:
+        self.paths = paths
+        self.endpoints = endpoints
+        self.ready = False
+        self._children: dict[str, Child] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._up = _gauge(names.CHILD_UP, registry)
+        self._restarts = _counter(names.CHILD_RESTARTS, registry)
+        self._counted: dict[str, int] = {}
+
+    def write(self, inventory: Inventory) -> render.Changes:
+        """Render the inventory to where the children read it. Raises OSError."""
+        files = render.render(inventory, self.endpoints, self.paths.agent)
+        return render.write(files, self.paths.rendered)
+
+    @asynccontextmanager
+    async def running(self, inventory: Inventory) -> AsyncIterator[None]:
+        """Run all children while the context is open. Raises StackError, debian.ToolMissing, OSError."""
+        wanted = specs(self.paths, self.endpoints, inventory)
+        await asyncio.to_thread(self.write, inventory)
+        timeout = aiohttp.ClientTimeout(total=HTTP_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as self._session:
+            keeper = asyncio.create_task(self._bound_logs())
+            try:
+                for spec in wanted:
+                    await self._launch(spec)
+                self.ready = True
+                yield
+            finally:
+                self.ready = False
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+                await self._stop_all()
+
+    async def reload(self, inventory: Inventory) -> str | None:
+        """Render ``inventory`` and have every child take it; returns what went wrong, or None."""
+        try:
+            changed = await asyncio.to_thread(self.write, inventory)
+        except OSError as error:
+            return t("up.cannot_write", path=self.paths.rendered, problem=error.strerror or str(error))
+        log.info("rendered", extra={"changed": len(changed.created + changed.updated + changed.removed)})
+        problems = []
+        for spec in specs(self.paths, self.endpoints, inventory):
+            child = self._children.get(spec.name)
+            if child is None:
+                await self._launch(spec)
+            elif child.spec != spec:
+                await child.replace(spec)
+            else:
+                problems.append(await self._reload_child(child))
+        found = [problem for problem in problems if problem]
+        return "\n".join(found) or None
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the children that run."""
+        return {name: child.pid for name, child in self._children.items() if child.pid is not None}
+
+    async def _launch(self, spec: Spec) -> None:
+        child = Child(spec, self.paths.log(spec.name), self._changed)
+        self._children[spec.name] = child
+        child.start()
+        await self._wait_ready(child)
+        log.info("ready", extra={"child": spec.name})
+
+    async def _wait_ready(self, child: Child) -> None:
+        spec = child.spec
+        loop = asyncio.get_running_loop()
+        end = loop.time() + spec.ready_seconds
+        while spec.ready_url and not await self._answers(spec.ready_url):
+            if child.deaths >= HOPELESS_DEATHS or loop.time() > end:
+                raise StackError(
+                    t("up.not_ready", name=spec.name, log=child.log.path, line=child.log.last_line())
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _answers(self, url: str) -> bool:
+        assert self._session is not None  # noqa: S101 - open while children run
+        try:
+            async with self._session.get(url) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def _reload_child(self, child: Child) -> str | None:
+        """Ask the child; one that knows no reload is restarted."""
+        assert self._session is not None  # noqa: S101 - open while children run
+        url = child.spec.reload_url
+        if url is None:
+            await child.replace(child.spec)
+            return None
+        try:
+            async with self._session.post(url) as answer:
+                if answer.status in (404, 405, 501):
+                    await child.replace(child.spec)
+                    return None
+                said = (await answer.content.read(4096)).decode("utf-8", "replace").strip()
+                return None if answer.status == 200 else f"{child.spec.name}: {answer.status} {said}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return f"{child.spec.name}: {error or type(error).__name__}"
+
+    def _changed(self, child: Child) -> None:
+        name = child.spec.name
+        self._up.labels(name).set(child.pid is not None)
+        self._restarts.labels(name).inc(child.restarts - self._counted.get(name, 0))
+        self._counted[name] = child.restarts
+
+    async def _stop_all(self) -> None:
+        """In the reverse order of starting: who sends ends before who receives."""
+        for child in reversed(self._children.values()):
+            await child.stop()
+        self._children.clear()
+
+    async def _bound_logs(self) -> None:
+        while True:
+            await asyncio.sleep(BOUND_LOGS_SECONDS)
+            for child in list(self._children.values()):
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(child.log.bound)
+
+
+def _gauge(metric: names.Metric, registry: CollectorRegistry) -> Gauge:
+    return Gauge(metric.name, metric.help, metric.labels, registry=registry)
+
+
+def _counter(metric: names.Metric, registry: CollectorRegistry) -> Counter:
+    return Counter(metric.name, metric.help, metric.labels, registry=registry)
+
+
+def log_directory(paths: Paths) -> Path:
+    """Return where the children's logs are."""
+    return paths.log("any").parent

@@ -1,0 +1,129 @@
+"""Which processes make up the hub, and how each is started. Pure, but for finding the programs."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from deploy import debian, unpacked
+from deploy.child import Spec
+from deploy.endpoints import Endpoints, url
+from deploy.render_hub import retention
+from inventory.model import Inventory
+
+RESEND_SECONDS: Final = 20
+"""How often Prometheus tells Alertmanager again of what fires. Alertmanager forgets an alert after four
+times this: long enough for a restart of Prometheus, short enough after one of Alertmanager."""
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Where the hub keeps things."""
+
+    inventory: Path
+    state: Path
+
+    @property
+    def hub(self) -> Path:
+        """All of the hub's state."""
+        return self.state / "hub"
+
+    @property
+    def rendered(self) -> Path:
+        """What was rendered from the inventory."""
+        return self.hub / "rendered"
+
+    @property
+    def agent(self) -> Path:
+        """State of the hub's own agent."""
+        return self.hub / "agent"
+
+    def log(self, name: str) -> Path:
+        """Log file of one process."""
+        return self.hub / "log" / f"{name}.log"
+
+
+def specs(paths: Paths, at: Endpoints, inventory: Inventory) -> tuple[Spec, ...]:
+    """Return the processes in the order of starting. Raises debian.ToolMissing."""
+    own = dict(os.environ, THONGSUOT_STATE_DIR=str(paths.state), PYTHONUNBUFFERED="1")
+    found = [
+        _ours(_Ours("receiver", "receive", at.receiver), paths, at, own),
+        _alertmanager(paths, at),
+        _prometheus(paths, at, inventory),
+        _agent(paths, at, own),
+        _ours(_Ours("wall", "wall", at.wall), paths, at, own),
+    ]
+    return tuple(spec for spec in found if spec is not None)
+
+
+def _prometheus(paths: Paths, at: Endpoints, inventory: Inventory) -> Spec:
+    return Spec(
+        name="prometheus",
+        argv=unpacked.argv(
+            debian.find("prometheus"),
+            f"--config.file={paths.rendered / 'prometheus.yml'}",
+            f"--storage.tsdb.path={paths.hub / 'prometheus'}",
+            f"--storage.tsdb.retention.time={retention(inventory)}",
+            f"--web.listen-address={at.prometheus}",
+            "--web.enable-remote-write-receiver",
+            "--web.enable-lifecycle",
+            f"--rules.alert.resend-delay={RESEND_SECONDS}s",
+        ),
+        ready_url=url(at.prometheus, "/-/ready"),
+        reload_url=url(at.prometheus, "/-/reload"),
+        environment=debian.environment(),
+        ready_seconds=300,  # it replays its log first
+    )
+
+
+def _alertmanager(paths: Paths, at: Endpoints) -> Spec:
+    return Spec(
+        name="alertmanager",
+        argv=unpacked.argv(
+            debian.find("alertmanager"),
+            f"--config.file={paths.rendered / 'alertmanager.yml'}",
+            f"--storage.path={paths.hub / 'alertmanager'}",
+            f"--web.listen-address={at.alertmanager}",
+            "--cluster.listen-address=",
+        ),
+        ready_url=url(at.alertmanager, "/-/ready"),
+        reload_url=url(at.alertmanager, "/-/reload"),
+        environment=debian.environment(),
+    )
+
+
+def _agent(paths: Paths, at: Endpoints, environment: dict[str, str]) -> Spec | None:
+    if importlib.util.find_spec("agent.__main__") is None:
+        return None
+    return Spec(
+        name="agent",
+        argv=(sys.executable, "-m", "agent", "--config", str(paths.rendered / "agents/hub.yml")),
+        ready_url=url(at.agent, "/-/healthy"),
+        reload_url=url(at.agent, "/-/reload"),
+        environment=environment,
+    )
+
+
+class _Ours(msgspec.Struct, frozen=True):
+    name: str
+    command: str
+    listen: str
+
+
+def _ours(service: _Ours, paths: Paths, at: Endpoints, environment: dict[str, str]) -> Spec | None:
+    if importlib.util.find_spec(f"deploy.commands.{service.command}") is None:
+        return None
+    return Spec(
+        name=service.name,
+        argv=(
+            sys.executable, "-m", "deploy.cli", service.command, str(paths.inventory),
+            "--listen", service.listen,
+            "--prometheus", url(at.prometheus),
+            "--alertmanager", url(at.alertmanager),
+        ),
+        ready_url=url(service.listen, "/-/healthy"),
+        reload_url=url(service.listen, "/-/reload"),
+        environment=environment,
+    )  # fmt: skip
