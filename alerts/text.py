@@ -153,7 +153,8 @@ def _counted(what: str, names: list[str], language: Language, room: _Room) -> st
 
 
 def _dossiers(outage: Outage, book: Book, language: Language) -> str:
-    per_day = book.dossiers_per_day(outage.communes)
+    """Only for pages: a ticket is about something that people still work around."""
+    per_day = 0.0 if _urgency(outage) == "ticket" else book.dossiers_per_day(outage.communes)
     return t("message.dossiers", language, count=words.number(per_day, language)) if per_day >= 1 else ""
 
 

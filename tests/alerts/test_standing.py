@@ -1,0 +1,143 @@
+"""What ends an outage that nobody resolves, and what must not."""
+
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from alerts.outage import monitoring_down
+from alerts.standing import Alertmanager, Judge, Prometheus, Verdict, View, believable
+from alerts.store import Phase, Standing
+from tests.alerts.outages import T0, outage
+
+OPEN = outage()
+NOW = T0 + 1000
+STANDS = {"f00d": ""}
+GONE: dict[str, str] = {}
+FIRING = ({"alertname": "CommuneCutOff"},)
+
+
+def view(
+    alerts: Mapping[str, str] | None, *, started: float = T0 - 500, now: float = NOW,
+    firing: tuple[dict[str, str], ...] | None = None, prometheus_started: float = T0 - 500,
+) -> View:  # fmt: skip
+    return View(
+        now=now,
+        alertmanager=None if alerts is None else Alertmanager(started_at=started, alerts=alerts),
+        prometheus=None if firing is None else Prometheus(started_at=prometheus_started, firing=firing),
+    )
+
+
+def verdicts(judge: Judge, *views: View, phase: Phase = "open", ends_at: float | None = None) -> list[str]:
+    """What is decided, look by look."""
+    standing = Standing(msgspec.structs.replace(OPEN, ends_at=ends_at), phase)
+    return [" ".join(v.action for v in judge.verdicts((standing,), one)) for one in views]
+
+
+def alone(polls: int = 3) -> Judge:
+    return Judge(ask_prometheus=False, polls=polls)
+
+
+def both() -> Judge:
+    return Judge(ask_prometheus=True)
+
+
+def test_what_stands_goes_on() -> None:
+    assert verdicts(alone(), *[view(STANDS)] * 9) == [""] * 9
+
+
+def test_what_is_absent_three_times_in_a_row_is_over() -> None:
+    assert verdicts(alone(), *[view(GONE)] * 3) == ["", "", "end"]
+    assert verdicts(alone(), view(GONE), view(GONE), view(STANDS), view(GONE), view(GONE)) == [""] * 5
+
+
+def test_it_is_over_since_it_was_first_missed() -> None:
+    judge = alone(polls=2)
+    judge.verdicts((Standing(OPEN, "open"),), view(GONE, now=NOW))
+    found = judge.verdicts((Standing(OPEN, "open"),), view(GONE, now=NOW + 10))
+    assert found == (Verdict("f00d@1", "end", NOW),)
+
+
+def test_an_alertmanager_that_does_not_answer_ends_nothing() -> None:
+    assert verdicts(alone(), *[view(None)] * 9) == [""] * 9
+    assert verdicts(alone(), view(GONE), view(GONE), view(None), view(GONE), view(GONE)) == [""] * 5
+
+
+def test_an_alertmanager_that_has_just_started_ends_nothing() -> None:
+    just = [view(GONE, started=NOW - 149)] * 9
+    settled = [view(GONE, started=NOW - 150)] * 3
+    assert verdicts(alone(), *just) == [""] * 9
+    assert verdicts(alone(), *settled) == ["", "", "end"]
+
+
+def test_one_that_ran_before_the_outage_began_is_believed_at_once() -> None:
+    assert verdicts(alone(), *[view(GONE, started=T0 - 1, now=T0 + 30)] * 3) == ["", "", "end"]
+
+
+def test_a_clock_set_back_ends_nothing() -> None:
+    assert verdicts(alone(), *[view(GONE, started=NOW + 3600)] * 9) == [""] * 9
+
+
+def test_the_same_alert_under_another_name_is_another_outage() -> None:
+    judge, named = alone(polls=1), Standing(outage(id="loc-1"), "open")
+    assert judge.verdicts((named,), view({"f00d": "loc-1"})) == ()
+    assert judge.verdicts((named,), view({"f00d": "loc-2"})) == (Verdict("loc-1", "end", NOW),)
+
+
+def test_what_the_receiver_itself_raised_is_not_looked_for() -> None:
+    own = Standing(monitoring_down(T0, "monitoring@1", "main"), "open")
+    assert Judge(ask_prometheus=False, polls=1).verdicts((own,), view(GONE)) == ()
+
+
+# --- with Prometheus -----------------------------------------------------------------------------
+def test_prometheus_must_agree() -> None:
+    assert verdicts(both(), *[view(GONE, firing=FIRING)] * 5) == [""] * 5
+    assert verdicts(both(), *[view(GONE, firing=None)] * 5) == [""] * 5
+    assert verdicts(both(), *[view(GONE, firing=())] * 3) == ["", "", "end"]
+
+
+def test_a_prometheus_that_has_just_started_ends_nothing() -> None:
+    just = view(GONE, firing=(), prometheus_started=NOW - 5)
+    assert verdicts(both(), *[just] * 5) == [""] * 5
+
+
+def test_other_alerts_of_prometheus_do_not_count() -> None:
+    other: tuple[dict[str, str], ...] = ({"alertname": "PopDown"}, {})
+    assert verdicts(both(), *[view(GONE, firing=other)] * 3) == ["", "", "end"]
+
+
+def test_an_end_that_was_doubted_is_confirmed_or_taken_back() -> None:
+    ends = [
+        (view(GONE, firing=()), "end"),
+        (view(GONE, firing=FIRING), "reopen"),
+        (view(STANDS, firing=()), "reopen"),
+        (view(GONE, firing=None), ""),
+        (view(None, firing=()), ""),
+    ]
+    for one, expected in ends:
+        assert verdicts(both(), one, phase="ending", ends_at=T0 + 60) == [expected]
+
+
+def test_a_confirmed_end_keeps_its_time() -> None:
+    standing = Standing(outage(ends_at=T0 + 60), "ending")
+    found = both().verdicts((standing,), view(GONE, firing=()))
+    assert found == (Verdict("f00d@1", "end", T0 + 60),)
+
+
+@pytest.mark.parametrize(
+    ("source", "prometheus", "asked", "expected"),
+    [
+        ("rules", None, False, True),
+        ("rules", None, True, False),
+        ("locator", None, True, True),
+        ("rules", Prometheus(started_at=T0 - 1, firing=()), True, True),
+        ("rules", Prometheus(started_at=T0 + 1, firing=()), True, False),
+        ("rules", Prometheus(started_at=NOW - 150, firing=()), True, True),
+    ],
+)
+def test_when_a_resolution_is_passed_on_at_once(
+    source: str, prometheus: Prometheus | None, asked: bool, expected: bool
+) -> None:
+    one = outage(source=source)
+    now = NOW if prometheus is None or prometheus.started_at != T0 + 1 else T0 + 100
+    assert believable(one, prometheus, asked, now, 150.0) is expected
