@@ -1,80 +1,81 @@
-"""Judging an inventory whole: its own rules, and the options that probes and channels understand.
+"""Judging an inventory whole: its own rules, and what only the kinds of probe and channel understand.
 
-The inventory keeps options verbatim, since what they mean is known only where the kinds are.
+The inventory keeps addresses and options of checks and channels verbatim, since what they mean is known
+only where the kinds are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from alerts.channels import registry as channels
 from exporters import registry as probes
-from inventory.load import InventoryError, Loaded, Location, Problem, load
-from inventory.problems import key_of
+from inventory.load import Loaded, Problem, load
+from inventory.plain import Data, records
+from inventory.problems import Location
+from inventory.report import Reporter
 
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`\Z")
 
 
 def read(path: Path | str) -> Loaded:
-    """Read, judge and validate a file. Raises InventoryError with every error."""
-    loaded = load(path)
-    problems = validate(loaded)
-    if problems:
-        raise InventoryError(problems)
-    return loaded
+    """Read a file and judge it whole. Raises InventoryError with every error."""
+    return load(path, also=judge_options)
 
 
 def validate(loaded: Loaded) -> tuple[Problem, ...]:
-    """Return what is wrong with the options of systems' checks and of channels, by line."""
-    found = [*_checks(loaded), *_channels(loaded)]
-    return tuple(sorted(found, key=lambda problem: problem.line))
+    """Return what is wrong with the checks of systems and the channels of a loaded inventory, by line."""
+    report = Reporter(loaded.file, dict(loaded.locations))
+    judge_options(msgspec.to_builtins(loaded.inventory), report)
+    return report.problems()
 
 
-def _checks(loaded: Loaded) -> Iterator[Problem]:
-    for position, system in enumerate(loaded.inventory.systems):
-        at: Location = ("systems", position, "check")
-        if system.check.kind not in probes.kinds():
-            yield _unknown_kind(loaded, (*at, "kind"), system.check.kind, sorted(probes.kinds()))
-            continue
-        try:
-            probes.convert_options(system.check.kind, system.check.options)
-        except probes.OptionsError as error:
-            yield _option(loaded, (*at, "options"), error.key, error.problem)
+def judge_options(data: Data, report: Reporter) -> None:
+    """Report what the kinds refuse in plain data (:mod:`inventory.plain`)."""
+    for at, system in records(data, "systems"):
+        check = system.get("check", {})
+        if _known(report, (*at, "check"), check.get("kind"), probes.kinds()):
+            _check(report, (*at, "check"), check)
+    for at, channel in records(data, "channels"):
+        if _known(report, at, channel.get("kind"), channels.kinds()):
+            _channel(report, at, channel)
 
 
-def _channels(loaded: Loaded) -> Iterator[Problem]:
-    for position, channel in enumerate(loaded.inventory.channels):
-        at: Location = ("channels", position)
-        if channel.kind not in channels.kinds():
-            yield _unknown_kind(loaded, (*at, "kind"), channel.kind, sorted(channels.kinds()))
-            continue
-        try:
-            channels.convert_options(channel.kind, channel.options)
-        except channels.OptionsError as error:
-            said = str(error)
-            path = _PATH.search(said)
-            key = path["path"] if path else ""
-            yield _option(loaded, (*at, "options"), key, _PATH.sub("", said))
+def _known(report: Reporter, at: Location, kind: Any, known: Collection[str]) -> bool:
+    if isinstance(kind, str) and kind not in known:
+        names = (("names", ", ".join(sorted(known))),)
+        nearest = report.nearest(kind, known)
+        report.add((*at, "kind"), "value", ("one_of", names), nearest, found=kind)
+    return kind in known
 
 
-def _unknown_kind(loaded: Loaded, at: Location, found: str, known: list[str]) -> Problem:
-    expected = ("one_of", (("names", ", ".join(known)),))
-    return Problem(loaded.file, _line(loaded, at), key_of(at), "value", (("found", found),), expected)
+def _check(report: Reporter, at: Location, check: Data) -> None:
+    kind = check["kind"]
+    try:
+        if "address" in check:
+            probes.check_address(kind, check["address"])
+    except probes.OptionsError as error:
+        report.add((*at, "address"), "option", problem=error.problem)
+    try:
+        probes.convert_options(kind, check.get("options", {}))
+    except probes.OptionsError as error:
+        report.add((*at, "options", *_parts(error.key)), "option", problem=error.problem)
 
 
-def _option(loaded: Loaded, at: Location, key: str, problem: str) -> Problem:
-    where = (*at, *_parts(key))
-    return Problem(loaded.file, _line(loaded, where), key_of(where), "option", (("problem", problem),))
+def _channel(report: Reporter, at: Location, channel: Data) -> None:
+    try:
+        channels.convert_options(channel["kind"], channel.get("options", {}))
+    except channels.OptionsError as error:
+        said = str(error)
+        path = _PATH.search(said)
+        key = path["path"] if path else ""
+        report.add((*at, "options", *_parts(key)), "option", problem=_PATH.sub("", said))
 
 
 def _parts(key: str) -> Location:
     """Split a path of msgspec's, such as ``headers[0].name``."""
     parts = re.findall(r"[^.\[\]]+", key)
     return tuple(int(part) if part.isdigit() else part for part in parts)
-
-
-def _line(loaded: Loaded, at: Location) -> int:
-    while at and at not in loaded.locations:
-        at = at[:-1]
-    return loaded.locations.get(at, 0)

@@ -8,18 +8,16 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Any, Final
 
 from msgspec import inspect
 
 from inventory.model import Text
-from inventory.problems import Location, Problem, key_of, shorten
+from inventory.problems import Location
+from inventory.report import Expected, Reporter
 from inventory.tree import Mapping, Node, Scalar, Sequence
 
-MAX_PROBLEMS: Final = 1000
 MAX_TEXT: Final = 2000
-_MAX_SUGGESTIONS: Final = 200  # the nearest of 3,321 names costs milliseconds: not for a thousand errors
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,17}(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,3})?\Z")
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
@@ -27,58 +25,6 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 INVALID: Final = object()
 """Stands where a value was refused, so that positions in lists stay what they are in the file."""
-
-Expected = tuple[str, tuple[tuple[str, str], ...]]
-
-
-class Reporter:
-    """Collects problems and the line of every value of one file."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.lines: dict[Location, int] = {}
-        self._problems: list[Problem] = []
-        self._more = 0
-        self._suggestions = 0
-
-    def add(
-        self,
-        location: Location,
-        code: str,
-        /,
-        expected: Expected | None = None,
-        nearest: str = "",
-        line: int | None = None,
-        **values: str,
-    ) -> None:
-        """Report what is wrong at ``location``; without ``line`` at the line known for it."""
-        if len(self._problems) >= MAX_PROBLEMS:
-            self._more += 1
-            return
-        at = self.line_of(location) if line is None else line
-        said = tuple((name, shorten(value)) for name, value in values.items())
-        self._problems.append(Problem(self.file, at, key_of(location), code, said, expected, nearest))
-
-    def line_of(self, location: Location) -> int:
-        """Return the line of a value, or of the nearest thing around it that has one."""
-        while location not in self.lines and location:
-            location = location[:-1]
-        return self.lines.get(location, 0)
-
-    def nearest(self, wrong: str, valid: Iterable[str]) -> str:
-        """Return the valid value most like ``wrong``, or nothing."""
-        self._suggestions += 1
-        if self._suggestions > _MAX_SUGGESTIONS or len(wrong) > 80:
-            return ""
-        close = get_close_matches(wrong, list(valid), n=1, cutoff=0.6)
-        return close[0] if close else ""
-
-    def problems(self) -> tuple[Problem, ...]:
-        """Return everything reported, by line; a last one counts those beyond the limit."""
-        found = sorted(self._problems, key=lambda problem: problem.line)
-        if self._more:
-            found.append(Problem(self.file, 0, "", "more", (("count", str(self._more)),)))
-        return tuple(found)
 
 
 def decode(node: Node, model: type, report: Reporter) -> Any:

@@ -4,20 +4,25 @@ Loaded(inventory, locations)    what a good file says, and the line of each of i
 InventoryError(errors)          a bad file: each Problem with file, line, key and what was expected
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
-from inventory.decode import Reporter, decode
+from inventory.decode import decode
 from inventory.model import Inventory
+from inventory.plain import Data
 from inventory.problems import InventoryError, Location, Problem
 from inventory.references import judge
+from inventory.report import Reporter
 from inventory.tree import MAX_BYTES, parse
 
 __all__ = ["InventoryError", "Loaded", "Location", "Problem", "dump", "load", "loads"]
+
+
+Judge = Callable[[Data, Reporter], None]
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -29,8 +34,11 @@ class Loaded(msgspec.Struct, frozen=True):
     file: str = ""
 
 
-def load(path: Path | str) -> Loaded:
-    """Read and judge a file. Raises InventoryError, also when the file cannot be read."""
+def load(path: Path | str, also: Judge | None = None) -> Loaded:
+    """Read and judge a file. Raises InventoryError, also when the file cannot be read.
+
+    ``also`` judges what this package cannot know, in one go with the rest: see ``deploy/validate.py``.
+    """
     file = str(path)
     try:
         with open(path, "rb") as source:
@@ -38,16 +46,18 @@ def load(path: Path | str) -> Loaded:
     except OSError as error:
         problem = Problem(file, 0, "", "unreadable", (("problem", error.strerror or str(error)),))
         raise InventoryError((problem,)) from None
-    return loads(data, file)
+    return loads(data, file, also)
 
 
-def loads(data: bytes | str, file: str = "province.yml") -> Loaded:
+def loads(data: bytes | str, file: str = "province.yml", also: Judge | None = None) -> Loaded:
     """Judge the content of a file. Raises InventoryError."""
     node = parse(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data, file)
     report = Reporter(file)
     plain = decode(node, Inventory, report)
     if isinstance(plain, dict):
         judge(plain, report)
+        if also:
+            also(plain, report)
     problems = report.problems()
     if problems:
         raise InventoryError(problems)

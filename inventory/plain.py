@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from inventory.decode import Reporter
 from inventory.problems import Location
+from inventory.report import Reporter
 
 Data = dict[str, Any]
 Record = tuple[Location, Data]

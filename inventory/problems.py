@@ -79,7 +79,7 @@ def key_of(location: Location) -> str:
     return said
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, most: int = _SHOWN_CHARACTERS) -> str:
     """Return ``text`` on one line and short enough for a message."""
-    line = " ".join("".join(c if c.isprintable() else "\ufffd" for c in text[:400]).split())
-    return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 1] + "…"
+    line = " ".join("".join(c if c.isprintable() else "\ufffd" for c in text[: most + 1]).split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from inventory import national
-from inventory.decode import Expected, Reporter
 from inventory.naming import bare
 from inventory.plain import Data, lines, records, unique
 from inventory.problems import Location
+from inventory.report import Expected, Reporter
 from inventory.sense import judge_values
 
 _MOST_NAMED: Final = 12  # a list of valid ids longer than this helps nobody

@@ -10,18 +10,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from inventory.addresses import is_email, is_host, is_host_port, is_http_url, is_phone, is_source
-from inventory.decode import Reporter
 from inventory.plain import Data, lines, records, unique
 from inventory.problems import Location
+from inventory.report import Reporter
 
 _PASSWORD: Final = re.compile(r"//[^/@]*@")
 _Address = tuple[Location, Any]
-_CHECK_ADDRESS: Final[dict[str, tuple[str, Callable[[str], bool]]]] = {
-    "http": ("url", is_http_url),
-    "tcp": ("host_port", is_host_port),
-    "icmp": ("host", is_host),
-}
-"""Form of ``check.address`` for the kinds that are always there; other kinds judge their own."""
 
 
 def judge_values(data: Data, report: Reporter) -> None:
@@ -75,10 +69,6 @@ def _addresses(data: Data, report: Reporter) -> None:
     for at, _, line in lines(data):
         _form(report, (*at, "router"), line.get("router"), "host", is_host)
         _form(report, (*at, "source"), line.get("source"), "source", is_source)
-    for at, system in records(data, "systems"):
-        check = system.get("check") or {}
-        if check.get("kind") in _CHECK_ADDRESS:
-            _form(report, (*at, "check", "address"), check.get("address"), *_CHECK_ADDRESS[check["kind"]])
 
 
 def _form(report: Reporter, at: Location, value: Any, expected: str, fits: Callable[[str], bool]) -> None:

@@ -4,19 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from inventory.load import InventoryError, load, loads
+from common import i18n
+from deploy.validate import judge_options
+from inventory.load import InventoryError, Problem, load, loads
 
 CASES = Path(__file__).parents[1] / "invalid" / "inventory"
 
 
-@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
-def test_refused_with_its_exact_message(case: Path) -> None:
+def refused(case: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> list[Problem]:
+    monkeypatch.setattr(i18n, "_chosen", language)  # kinds speak when they refuse
     with pytest.raises(InventoryError) as caught:
-        loads(case.read_bytes(), case.name)
-    said = "".join(error.full("en") + "\n" for error in caught.value.errors)
+        loads(case.read_bytes(), case.name, judge_options)
+    return list(caught.value.errors)
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
+def test_refused_with_its_exact_message(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "".join(f"{error}\n" for error in refused(case, monkeypatch, "en"))
     assert said == case.with_suffix(".txt").read_text(encoding="utf-8")
-    vietnamese = [error.full("vi") for error in caught.value.errors]
-    assert all(vi != en for vi, en in zip(vietnamese, said.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
+def test_refused_in_vietnamese_at_the_same_places(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    english = refused(case, monkeypatch, "en")
+    vietnamese = refused(case, monkeypatch, "vi")
+    assert [(e.line, e.key, e.code) for e in vietnamese] == [(e.line, e.key, e.code) for e in english]
+    own = [position for position, error in enumerate(english) if error.code != "option"]
+    assert all(vietnamese[position].text("vi") != english[position].text("en") for position in own)
 
 
 def test_every_message_has_its_case() -> None:

@@ -1,0 +1,63 @@
+"""Collecting what is wrong with one file, and where its values stand."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from inventory.problems import Location, Problem, key_of, shorten
+
+MAX_PROBLEMS: Final = 1000
+_MOST_SHOWN: Final = {"problem": 600}  # a sentence of a kind's own, not a value from the file
+_MAX_SUGGESTIONS: Final = 200  # the nearest of 3,321 names costs milliseconds: not for a thousand errors
+
+Expected = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Reporter:
+    """Collects problems and the line of every value of one file."""
+
+    def __init__(self, file: str, lines: dict[Location, int] | None = None) -> None:
+        self.file = file
+        self.lines = {} if lines is None else lines
+        self._problems: list[Problem] = []
+        self._more = 0
+        self._suggestions = 0
+
+    def add(
+        self,
+        location: Location,
+        code: str,
+        /,
+        expected: Expected | None = None,
+        nearest: str = "",
+        line: int | None = None,
+        **values: str,
+    ) -> None:
+        """Report what is wrong at ``location``; without ``line`` at the line known for it."""
+        if len(self._problems) >= MAX_PROBLEMS:
+            self._more += 1
+            return
+        at = self.line_of(location) if line is None else line
+        said = tuple((name, shorten(value, _MOST_SHOWN.get(name, 60))) for name, value in values.items())
+        self._problems.append(Problem(self.file, at, key_of(location), code, said, expected, nearest))
+
+    def line_of(self, location: Location) -> int:
+        """Return the line of a value, or of the nearest thing around it that has one."""
+        while location not in self.lines and location:
+            location = location[:-1]
+        return self.lines.get(location, 0)
+
+    def nearest(self, wrong: str, valid: Iterable[str]) -> str:
+        """Return the valid value most like ``wrong``, or nothing."""
+        self._suggestions += 1
+        if self._suggestions > _MAX_SUGGESTIONS or len(wrong) > 80:
+            return ""
+        close = get_close_matches(wrong, list(valid), n=1, cutoff=0.6)
+        return close[0] if close else ""
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything reported, by line; a last one counts those beyond the limit."""
+        found = sorted(self._problems, key=lambda problem: problem.line)
+        if self._more:
+            found.append(Problem(self.file, 0, "", "more", (("count", str(self._more)),)))
+        return tuple(found)
