@@ -1,0 +1,101 @@
+"""What the wall takes from the inventory: names, places, contacts, planned interruptions. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from inventory.graph import Component, components, heartbeat_path
+from inventory.model import Contact, Inventory, Text
+from inventory.naming import english
+
+from .snapshot import Call
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A commune. ``legs``: for each line, every component between hub and agent."""
+
+    code: str
+    name: Text
+    latitude: float | None
+    longitude: float | None
+    legs: tuple[frozenset[str], ...]
+    lines: tuple[str, ...]
+    routers: tuple[str, ...]
+    """Lines that the hub pings from outside."""
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned interruption, in Unix seconds."""
+
+    components: frozenset[str]
+    starts: float
+    ends: float
+
+
+class Directory(msgspec.Struct, frozen=True, kw_only=True):
+    """The inventory as the wall needs it, by id."""
+
+    province: str
+    timezone: str
+    silence_seconds: float
+    places: Mapping[str, Place]
+    systems: Mapping[str, Text]
+    components: Mapping[str, Component]
+    contacts: Mapping[str, Contact]
+    windows: tuple[Window, ...] = ()
+
+    def planned(self, now: float) -> frozenset[str]:
+        """Return the components inside a maintenance window at ``now``."""
+        inside = (window.components for window in self.windows if window.starts <= now < window.ends)
+        return frozenset().union(*inside)
+
+    def name(self, component: str) -> Text:
+        """Return a component's name; an id that the inventory does not know names itself."""
+        found = self.components.get(component)
+        return found.name if found else Text(vi=component or "?", en=component or "?")
+
+    def calls(self, ids: Iterable[str]) -> tuple[Call, ...]:
+        """Return whom to call about components, each once, in order."""
+        found = (self.components[item].contact for item in ids if item in self.components)
+        contacts = dict.fromkeys(contact for contact in found if contact in self.contacts)
+        return tuple(call(self.contacts[contact]) for contact in contacts if contact)
+
+
+def call(contact: Contact) -> Call:
+    """Return what the wall shows of a contact."""
+    return Call(contact.name, contact.phone, contact.email, contact.note)
+
+
+def build(inventory: Inventory) -> Directory:
+    """Derive the directory from a checked inventory."""
+    return Directory(
+        province=inventory.province.name,
+        timezone=inventory.province.timezone,
+        # Three heartbeats missing, and the time that a push and a scrape may take.
+        silence_seconds=3 * inventory.probing.heartbeat_seconds + 4,
+        places={place.code: place for place in _places(inventory)},
+        systems={system.id: system.name for system in inventory.systems},
+        components=components(inventory),
+        contacts={contact.id: contact for contact in inventory.contacts},
+        windows=tuple(
+            Window(
+                components=frozenset(window.components),
+                starts=window.starts.timestamp(),
+                ends=window.ends.timestamp(),
+            )
+            for window in inventory.maintenance
+        ),
+    )
+
+
+def _places(inventory: Inventory) -> Iterable[Place]:
+    for commune in inventory.communes:
+        yield Place(
+            code=commune.code,
+            name=Text(vi=commune.name, en=english(commune.name)),
+            latitude=commune.latitude,
+            longitude=commune.longitude,
+            legs=tuple(map(frozenset, heartbeat_path(inventory, commune.code).legs)),
+            lines=tuple(line.id for line in commune.lines),
+            routers=tuple(line.id for line in commune.lines if line.router),
+        )

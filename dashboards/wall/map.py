@@ -1,0 +1,125 @@
+"""The province as dots: an SVG with a link for every commune. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from .geo import Inset, Layout, Point
+from .markup import Html, el
+from .shapes import glyph, shape
+from .snapshot import CommuneView, State
+from .wording import Words
+
+_LAND: Final = 54.0  # radius of the land drawn about each dot
+_LABEL: Final = 19.0  # height of a label's line
+_CHAR: Final = 9.4  # mean width of a character of a label
+_GAP: Final = 17.0  # from a dot's middle to its label
+_MAX_LABELS: Final = 40
+_PAINTED_LAST: Final = tuple(reversed(State))
+
+Box = tuple[float, float, float, float]
+
+
+def province_map(communes: Sequence[CommuneView], layout: Layout, words: Words) -> Html:
+    """Return the map, what is not on it, and the legend."""
+    if not layout.points:
+        return el("p", words.say("map_empty"), class_="note")
+    shown = [commune for commune in communes if commune.code in layout.points]
+    shown.sort(key=lambda commune: _PAINTED_LAST.index(commune.state))
+    apart = {code for inset in layout.insets for code in inset.codes}
+    drawing = el(
+        "svg",
+        el("g", (_land(layout.points[c.code]) for c in shown if c.code not in apart), class_="land"),
+        (_inset(inset) for inset in layout.insets),
+        (_dot(commune, layout.points[commune.code], words) for commune in shown),
+        el("g", _labels(shown, layout, words), class_="labels", aria_hidden="true"),
+        viewBox=f"0 0 {layout.width:g} {layout.height:g}",
+        role="group",
+        aria_label=words.say("map_label"),
+    )
+    missing = [words.of(c.name) for c in communes if c.code not in layout.points]
+    note = el("p", words.say("not_on_map", names=", ".join(missing)), class_="note") if missing else None
+    return Html(drawing + el("div", note, legend(words), class_="below"))
+
+
+def legend(words: Words) -> Html:
+    """Return what the marks mean."""
+    return el(
+        "ul",
+        (el("li", glyph(state), words.say(f"state_{state}")) for state in reversed(State)),
+        class_="legend",
+        aria_label=words.say("legend"),
+    )
+
+
+def describe(commune: CommuneView, words: Words) -> str:
+    """Return a commune's name and state in words, for those who do not see the dot."""
+    why = words.say(f"reason_{commune.reason}") if commune.reason else None
+    state = words.say(f"state_{commune.state}")
+    return f"{words.of(commune.name)}: {state}" + (f". {why}" if why else "")
+
+
+def _land(point: Point) -> Html:
+    return el("circle", cx=point[0], cy=point[1], r=_LAND)
+
+
+def _inset(inset: Inset) -> Html:
+    return el("rect", x=inset.x, y=inset.y, width=inset.side, height=inset.side, rx=14, class_="inset")
+
+
+def _dot(commune: CommuneView, point: Point, words: Words) -> Html:
+    said = describe(commune, words)
+    return el(
+        "a",
+        el("title", said),
+        el("circle", r=20, class_="touch"),
+        shape(commune.state),
+        href=f"/commune/{commune.code}",
+        class_=f"dot {commune.state}",
+        transform=f"translate({point[0]:.1f} {point[1]:.1f})",
+        aria_label=said,
+        # A hundred healthy dots are no stops on the way through the page; the matrix lists them all.
+        tabindex="-1" if commune.state is State.UP else None,
+        data_code=commune.code,
+    )
+
+
+def _labels(shown: Sequence[CommuneView], layout: Layout, words: Words) -> Iterator[Html]:
+    """Name communes with a problem, worst first, as far as there is room beside the dots."""
+    taken = [_around(layout.points[commune.code]) for commune in shown]
+    named = [commune for commune in reversed(shown) if commune.state is not State.UP]
+    for commune in named[:_MAX_LABELS]:
+        name = _short(words.of(commune.name))
+        own = _around(layout.points[commune.code])
+        for x, y, anchor, box in _places(layout.points[commune.code], len(name) * _CHAR):
+            inside = box[0] >= 0 and box[2] <= layout.width and box[1] >= 0 and box[3] <= layout.height
+            if inside and not any(_overlap(box, other) for other in taken if other != own):
+                taken.append(box)
+                yield el("text", name, x=x, y=y, text_anchor=anchor, class_=str(commune.state))
+                break
+
+
+def _short(name: str) -> str:
+    """The type of a commune is left out of labels: the map has no room for it."""
+    for prefix in ("Xã ", "Phường ", "Đặc khu "):
+        name = name.removeprefix(prefix)
+    for suffix in (" commune", " ward", " special zone"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _around(point: Point) -> Box:
+    return point[0] - 11, point[1] - 11, point[0] + 11, point[1] + 11
+
+
+def _places(point: Point, width: float) -> Iterator[tuple[float, float, str, Box]]:
+    """Where a label may stand: right, left, below, above."""
+    x, y = point
+    half = _LABEL / 2
+    yield x + _GAP, y + half - 3, "start", (x + _GAP, y - half, x + _GAP + width, y + half)
+    yield x - _GAP, y + half - 3, "end", (x - _GAP - width, y - half, x - _GAP, y + half)
+    for top in (y + _GAP, y - _GAP - _LABEL):
+        yield x, top + _LABEL - 4, "middle", (x - width / 2, top, x + width / 2, top + _LABEL)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

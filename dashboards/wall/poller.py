@@ -1,0 +1,95 @@
+"""The one task that reads Prometheus and Alertmanager for all viewers together."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from alerts.amapi import AmApi
+from alerts.promapi import ApiError, PromApi
+from inventory.names import Label
+
+from .answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, by_key, by_label
+from .meters import Meters
+
+EVERY_SECONDS: Final = 2.0
+log = logging.getLogger(__name__)
+Fields = dict[str, Any]
+"""Fields of :class:`Answers` to replace."""
+
+
+class Poller:
+    """Reads the sources; what cannot be read keeps its last answer, with the error beside it."""
+
+    def __init__(
+        self,
+        prometheus: PromApi,
+        alertmanager: AmApi,
+        meters: Meters,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._prometheus = prometheus
+        self._alertmanager = alertmanager
+        self._meters = meters
+        self._now = wall_clock
+
+    async def run(self, publish: Callable[[Answers], None], every_seconds: float = EVERY_SECONDS) -> None:
+        """Poll for ever; a poll that takes longer than its turn delays the next, never overlaps it."""
+        loop = asyncio.get_running_loop()
+        answers = Answers(at=self._now())
+        due = loop.time()
+        while True:
+            answers = await self.poll(answers)
+            publish(answers)
+            due = max(due + every_seconds, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def poll(self, previous: Answers) -> Answers:
+        """Return the answers of now. Raises nothing but cancellation."""
+        measured, alerts = await asyncio.gather(
+            self._read("prometheus", self._measurements(), previous.prometheus_error),
+            self._read("alertmanager", self._alerts(), previous.alertmanager_error),
+        )
+        answers = msgspec.structs.replace(previous, at=self._now(), **measured, **alerts)
+        remembered = _latest(previous.last_heard, previous.heartbeats, answers.last_heard)
+        answers = msgspec.structs.replace(answers, last_heard=remembered)
+        self._meters.newest(max(answers.heartbeats.values(), default=None))
+        return answers
+
+    async def _read(self, source: str, reading: Awaitable[Fields], before: str | None) -> Fields:
+        try:
+            fields = await reading
+        except ApiError as error:
+            self._meters.polled(source, ok=False)
+            if before is None:
+                log.warning("%s cannot be read", source, extra={"error": str(error)})
+            return {f"{source}_error": str(error)}
+        self._meters.polled(source, ok=True)
+        if before is not None:
+            log.info("%s answers again", source)
+        return {**fields, f"{source}_error": None}
+
+    async def _measurements(self) -> Fields:
+        heartbeats, last_heard, up, changed = await asyncio.gather(
+            *(self._prometheus.query(promql) for promql in (HEARTBEATS, LAST_HEARD, UP, CHANGED))
+        )
+        return {
+            "heartbeats": by_label(heartbeats, Label.SITE),
+            "last_heard": by_label(last_heard, Label.COMMUNE),
+            "up": {key: value > 0 for key, value in by_key(up).items()},
+            "changed": by_key(changed),
+        }
+
+    async def _alerts(self) -> Fields:
+        return {"alerts": await self._alertmanager.alerts()}
+
+
+def _latest(*sources: Mapping[str, float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for source in sources:
+        for name, value in source.items():
+            found[name] = max(value, found.get(name, value))
+    return found

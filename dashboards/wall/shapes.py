@@ -1,0 +1,29 @@
+"""The marks of states: a shape as well as a colour each, so that colour alone never tells. Pure."""
+
+from typing import Final
+
+from .markup import Html, el
+from .snapshot import Cell, State
+
+_SHAPES: Final[dict[str, Html]] = {
+    State.UP: el("circle", r=7),
+    State.DEGRADED: el("path", d="M0-10.5 10 7.5H-10Z"),
+    State.DOWN: Html('<circle class="halo" r="14"/><path d="M0-10.5 10.5 0 0 10.5-10.5 0Z"/>'),
+    State.UNKNOWN: el("circle", r=7.5, stroke_dasharray="3.2 2.4"),
+    State.NEVER: el("path", d="M-6.5-6.5H6.5V6.5H-6.5Z"),
+    State.MAINTENANCE: Html('<circle r="9"/><path class="on" d="M-3.5-4.5V4.5M3.5-4.5V4.5"/>'),
+}
+_OF_CELL: Final = {Cell.UP: State.UP, Cell.DOWN: State.DOWN, Cell.UNKNOWN: State.UNKNOWN}
+
+
+def shape(state: State | Cell) -> Html:
+    """Return the mark about the origin, for use inside an SVG; its class colours it."""
+    return _SHAPES[_OF_CELL[state] if isinstance(state, Cell) else state]
+
+
+def glyph(state: State | Cell) -> Html:
+    """Return the mark as a small picture beside words that say the same."""
+    of = _OF_CELL[state] if isinstance(state, Cell) else state
+    return el(
+        "svg", shape(of), class_=f"glyph {of}", viewBox="-16 -16 32 32", aria_hidden="true", focusable="false"
+    )
