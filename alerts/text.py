@@ -67,7 +67,7 @@ def render_test(channel: str, now: float, zone: str, language: Language) -> Rend
 
 def _subject(telling: Telling, book: Book, language: Language) -> str:
     mark = "resolved" if telling.status == "resolved" else _urgency(telling.outage)
-    headline = words.sentence(_headline(telling.outage, book, language))
+    headline = _headline(telling.outage, book, language)
     return t(f"message.subject_{mark}", language, headline=headline)
 
 
@@ -86,7 +86,9 @@ def _headline(outage: Outage, book: Book, language: Language) -> str:
         return t(f"message.alert_{outage.alertname.lower()}", language, name=name, commune=commune)
     if code and len(kinds) > 1:
         cause = words.either([_cause(kind, language) for kind in kinds], language)
-        return t("message.cut_off", language, commune=commune, cause=cause)
+        # Where neither power nor a line may be the cause, the commune itself is not cut off.
+        key = "message.silent" if {"power", "line"}.isdisjoint(kinds) else "message.cut_off"
+        return t(key, language, commune=commune, cause=cause)
     key = f"message.failed_{kinds[0]}"
     if key in strings:
         return t(f"message.failed_{kinds[0]}", language, name=name, commune=commune)
