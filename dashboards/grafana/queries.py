@@ -17,6 +17,7 @@ STATE_UP: Final = 3
 
 PICKED: Final = 'commune=~"$commune"'
 _OF_SYSTEMS: Final = f'target=~"{ComponentKind.SYSTEM}:.+"'
+_FIRING: Final = 'ALERTS{alertstate="firing",severity=~"page|ticket"}'  # the dead-man's switch is neither
 _BY_HUB: Final = f'site="{HUB_SITE}",commune=""'
 
 
@@ -105,10 +106,9 @@ def line_value(recorded: Recorded, name: str) -> str:
 
 
 def open_alerts() -> str:
-    """Start of every firing alert that is about a component, in Unix milliseconds (the unit that
+    """Start of every firing alert for people, in Unix milliseconds (the unit that
     Grafana formats as a time), with the component's name where it has one."""
-    firing = 'ALERTS{alertstate="firing",component!=""}'
-    since = f"(ALERTS_FOR_STATE and ignoring (alertstate) {firing}) * 1000"
+    since = f"(ALERTS_FOR_STATE and ignoring (alertstate) {_FIRING}) * 1000"
     info = f"max by (component, name, name_en) ({names.COMPONENT_INFO.name})"
     return (
         f"{since} * on (component) group_left (name, name_en) {info}"
@@ -117,8 +117,8 @@ def open_alerts() -> str:
 
 
 def open_alert_count() -> str:
-    """How many alerts about components fire."""
-    return 'count(ALERTS{alertstate="firing",component!=""}) or vector(0)'
+    """How many alerts for people fire."""
+    return f"count({_FIRING}) or vector(0)"
 
 
 def pushes() -> str:

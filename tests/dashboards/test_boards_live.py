@@ -1,0 +1,163 @@
+"""Every query of every board, run by Prometheus' own engine over a province with something wrong in it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts import rules
+from alerts.promapi import PromApi
+from dashboards.grafana import boards, export, queries
+from dashboards.grafana.boards import fill_in
+from dashboards.grafana.check import ANY, check_queries
+from deploy.debian import find
+from inventory.names import HUB_SITE, Recorded
+from tests.dashboards import province
+from tests.dashboards.prometheus_server import backfill, prometheus
+from tests.dashboards.province import Labels
+
+BOARDS = [json.loads(body) for body in export().values()]
+STEP_SECONDS = 2
+STEPS = 360 // STEP_SECONDS
+SILENT = "21499"  # stops reporting after two minutes
+DOWN = frozenset({"system:lgsp"})
+
+pytestmark = pytest.mark.promtool
+
+
+def series() -> list[province.Written]:
+    """Return six minutes of a province in which one commune falls silent and one system is down."""
+    inventory = province.small()
+    found = list(province.of_hub(inventory, STEPS))
+    for site in (*(commune.code for commune in inventory.communes), HUB_SITE):
+        steps = 60 if site == SILENT else STEPS
+        found += province.of_site(inventory, site, steps, step_seconds=STEP_SECONDS, down=DOWN)
+    return found
+
+
+def rule_test(expressions: dict[str, str], value: dict[str, float]) -> dict[str, object]:
+    """Return a promtool test of each expression (by name) at the end of the six minutes: its value,
+    or that it has an answer where no value is given."""
+    return {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": f"{STEP_SECONDS}s",
+        "tests": [
+            {
+                "interval": f"{STEP_SECONDS}s",
+                "input_series": [
+                    {"series": province.written(labels), "values": values} for labels, values in series()
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": _asked(name, expression, name in value),
+                        "eval_time": "355s",
+                        "exp_samples": [{"labels": f'{{query="{name}"}}', "value": value.get(name, 1)}],
+                    }
+                    for name, expression in expressions.items()
+                ],
+            }
+        ],
+    }
+
+
+def _asked(name: str, expression: str, exact: bool) -> str:
+    asked = f"sum({expression})" if exact else f"count({expression}) > bool 0"
+    return f'label_replace({asked}, "query", "{name}", "", "")'
+
+
+def run_promtool(
+    directory: Path, expressions: dict[str, str], value: dict[str, float]
+) -> subprocess.CompletedProcess[str]:
+    (directory / "rules.yml").write_bytes(rules.to_yaml(rules.groups(province.small())))
+    (directory / "test.yml").write_text(yaml.safe_dump(rule_test(expressions, value)), encoding="utf-8")
+    return subprocess.run(
+        [str(find("promtool")), "test", "rules", "test.yml"],
+        cwd=directory, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+
+VALUES = {
+    queries.communes_in(queries.STATE_UP): 5,
+    queries.communes_in(queries.STATE_CUT_OFF): 1,  # it has no router that the hub could ping
+    queries.communes_in(queries.STATE_SILENT): 0,
+    queries.communes_in(queries.STATE_NEVER): 0,
+    queries.systems_down(): 1,
+    f"count({queries.commune_map('name')})": 6,
+    f"count({queries.matrix('name')})": 24,  # stale results of the silent commune still stand here
+    f"count({queries.open_alerts()})": 2,
+}
+
+
+def test_every_query_finds_data_among_what_agents_hub_and_rules_write(tmp_path: Path) -> None:
+    asked = {
+        f"{query.board}/{query.panel}/{query.ref}": query.expression
+        for board in BOARDS
+        for query in boards.queries(board)
+    }
+    exact = {f"value {number}": expression for number, expression in enumerate(VALUES)}
+    filled = {name: fill_in(expression, ANY) for name, expression in (asked | exact).items()}
+    done = run_promtool(tmp_path, filled, dict(zip(exact, VALUES.values(), strict=True)))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+AT = 1_741_600_000.0  # 10 March 2025, long enough ago to be written as blocks
+
+
+def _recorded() -> Iterator[Labels]:
+    """What the rules record, by their levels, and one open alert."""
+    inventory = province.small()
+    for commune in inventory.communes:
+        for recorded in (Recorded.SILENT, Recorded.CUT_OFF, Recorded.LAST_HEARD):
+            yield {"__name__": recorded, "commune": commune.code}
+        for recorded in (Recorded.LINE_RTT, Recorded.LINE_LOSS, Recorded.LINE_AVAILABILITY):
+            yield {"__name__": recorded, "commune": commune.code, "line": "main"}
+    for system in inventory.systems:
+        for recorded in (Recorded.SYSTEM_HUB_UP, Recorded.SYSTEM_UP_RATIO):
+            yield {"__name__": recorded, "target": f"system:{system.id}"}
+    alert = {"alertname": "SystemDown", "component": "system:lgsp", "severity": "page"}
+    yield {"__name__": "ALERTS", "alertstate": "firing", **alert}
+    yield {"__name__": "ALERTS_FOR_STATE", **alert}
+
+
+def _points(grows: bool) -> list[tuple[float, float]]:
+    return [(AT - 300 + step * 30, step * 30.0 if grows else 1.0) for step in range(11)]
+
+
+def everything() -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
+    inventory = province.small()
+    raw = [
+        *province.of_hub(inventory, 1),
+        *province.of_site(inventory, HUB_SITE, 1, step_seconds=30, down=DOWN),
+    ]
+    for commune in inventory.communes:
+        raw += province.of_site(inventory, commune.code, 1, step_seconds=30, down=DOWN)
+    for labels, values in raw:
+        yield labels, _points(grows=values.startswith("0+"))
+    for labels in _recorded():
+        yield labels, _points(grows=False)
+
+
+async def test_the_check_asks_a_real_prometheus_and_names_what_has_no_data(tmp_path: Path) -> None:
+    data = backfill(tmp_path, everything())
+    with prometheus(tmp_path, data) as url:
+        async with PromApi(url) as api:
+            assert await check_queries(api, BOARDS, at=AT) == ()
+            missing = await check_queries(api, BOARDS, at=AT - 7 * 86400)
+            wrong = await check_queries(api, BOARDS, {**ANY, "__range": "nonsense"}, at=AT)
+    always = {query.expression for board in BOARDS for query in boards.queries(board)}
+    always = {expression for expression in always if expression.endswith("or vector(0)")}
+    assert {failure.problem for failure in missing} == {"no data"}
+    assert not {failure.query.expression for failure in missing} & always
+    assert len(missing) == sum(len(list(boards.queries(board))) for board in BOARDS) - 2 * len(always)
+    assert [failure.query.ref for failure in wrong] == ["C", "C"]
+    assert all("bad_data" in failure.problem for failure in wrong)
+
+
+async def test_the_check_says_when_nobody_answers() -> None:
+    async with PromApi("http://127.0.0.1:1") as api:
+        failures = await check_queries(api, BOARDS[:1])
+    assert len(failures) == len(list(boards.queries(BOARDS[0])))
+    assert "no data" not in {failure.problem for failure in failures}
