@@ -88,7 +88,7 @@ class Runner:
         for task in self._flying:
             task.cancel()
         await asyncio.gather(*self._flying, return_exceptions=True)
-        self._apply(confirm.lapse(self._tracker))
+        self._credit(confirm.lapse(self._tracker))
 
     def kick(self) -> None:
         """Probe now, unless an answer is under way: somebody depends on knowing."""
@@ -195,12 +195,15 @@ class Runner:
         return State.UNKNOWN if blind else State.DOWN
 
     def _apply(self, step: Step) -> None:
+        self._credit(step)
+        if step.transition is not None:
+            self._announce(step.transition)
+
+    def _credit(self, step: Step) -> None:
         self._tracker = step.tracker
         for interval in step.credited:
             seconds = interval.end_seconds - interval.start_seconds
             self._tools.book.credit(self.measured.key, interval.state, seconds)
-        if step.transition is not None:
-            self._announce(step.transition)
 
     def _announce(self, change: Transition) -> None:
         self.measured.confirm(change.state, change.at_seconds)
