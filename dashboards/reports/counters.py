@@ -1,9 +1,9 @@
 """From raw state counters to seconds in each state. Pure.
 
-PromQL's ``increase()`` extrapolates to the edges of its window and forgets what a counter gained while
-its site could not be heard; an account may do neither. So the raw values are read at a grid of
-instants and differenced here: a gain over a gap counts (the agent went on counting), a step back is a
-restart from 0, and a gain larger than the time that passed is not believed.
+PromQL's ``increase()`` extrapolates to the edges of its window, and over windows in a row it loses what
+was counted while a site could not be heard; an account may do neither. So raw values are read at a
+grid of instants and differenced here: a gain over a gap counts (the agent went on counting), a step
+back is a restart from 0, and a gain larger than the time that passed is not believed.
 """
 
 from collections.abc import Iterable, Mapping
