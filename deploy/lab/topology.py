@@ -17,7 +17,6 @@ import msgspec
 
 from inventory.graph import plans
 from inventory.model import Commune, Inventory, System
-from inventory.names import ComponentKind
 
 Role = Literal["edge", "hub", "dns", "router", "gateway", "agent", "system"]
 
@@ -123,10 +122,11 @@ def derive(inventory: Inventory) -> Topology:
 
 
 def _all_nodes(inventory: Inventory, addresses: dict[str, str]) -> Iterator[Node]:
-    yield Node(name=HUB, role="hub", parent=EDGE, address=inventory.hub.address, component=f"hub:{inventory.hub.id}",
+    yield Node(
+        name=HUB, role="hub", parent=EDGE, address=inventory.hub.address, component=f"hub:{inventory.hub.id}",
     )  # fmt: skip
     for segment in inventory.segments:
-        if segment.kind == ComponentKind.DNS:
+        if segment.kind == "dns":
             component = f"dns:{segment.id}"
             yield Node(
                 name=_name(component), role="dns", parent=EDGE, component=component,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pyroute2 import IPRoute, netns
+from pyroute2 import IPRoute, netns  # type: ignore[import-untyped]  # it ships no types
 
 from deploy.lab.topology import HUB, UPLINK, Link, Node, Topology
 

@@ -1,0 +1,83 @@
+"""What can go wrong in the lab, on purpose. Cuts are silent: packets vanish, nobody answers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from deploy.lab.nodes import Nodes
+from deploy.lab.systems import flag
+from deploy.lab.topology import HUB, UPLINK
+
+_TABLE = "lab_fault"
+StartAgent = Callable[[str], Awaitable[None]]
+
+
+def _drop(match_in: str, match_out: str) -> str:
+    """Ruleset that drops what comes in and what goes out, before and after everything else."""
+    return f"""table inet {_TABLE} {{
+  chain in {{ type filter hook prerouting priority -400; policy accept; {match_in} drop; }}
+  chain out {{ type filter hook postrouting priority 400; policy accept; {match_out} drop; }}
+}}
+"""
+
+
+_UPLINK = _drop(f'iifname "{UPLINK}"', f'oifname "{UPLINK}"')
+_ALL = _drop('iifname != "lo"', 'oifname != "lo"')
+
+
+class Faults:
+    """Each fault is healed by :meth:`heal`, which heals all of them. Raises CommandFailed."""
+
+    def __init__(self, nodes: Nodes, nft: str, start_agent: StartAgent) -> None:
+        self._nodes = nodes
+        self._nft = nft
+        self._start_agent = start_agent
+        self._heal: list[Callable[[], Awaitable[object]]] = []
+
+    async def cut_line(self, commune: str) -> None:
+        """The line carries nothing in either direction; LAN, power and agent go on."""
+        await self._cut(f"gw-{commune}", _UPLINK)
+
+    async def cut_power(self, commune: str) -> None:
+        """Router and agent are dead at once."""
+        agent = f"agent-{commune}"
+        await asyncio.gather(self._cut(f"gw-{commune}", _ALL), self._nodes.kill(agent))
+        self._heal.append(lambda: self._start_agent(commune))
+
+    async def kill_agent(self, commune: str) -> None:
+        """Only the agent dies; its router still answers the hub."""
+        await self._nodes.kill(f"agent-{commune}")
+        self._heal.append(lambda: self._start_agent(commune))
+
+    async def pop_down(self, pop: str) -> None:
+        """The POP forwards nothing and answers nothing."""
+        await self._cut(f"pop-{pop}", _ALL)
+
+    async def hub_unreachable(self) -> None:
+        """Nothing reaches the hub from outside and nothing leaves it."""
+        await self._cut(HUB, _UPLINK)
+
+    async def maintenance_page(self, system: str) -> None:
+        """The system answers 200, with a page that says that it is under maintenance."""
+        path = flag(self._nodes.places, system)
+        path.touch()
+        self._heal.append(lambda: asyncio.to_thread(path.unlink, missing_ok=True))
+
+    @contextlib.asynccontextmanager
+    async def blip(self, commune: str, seconds: float = 2.0) -> AsyncIterator[None]:
+        """The line is cut for ``seconds``; the context is open as long."""
+        await self.cut_line(commune)
+        try:
+            yield
+            await asyncio.sleep(seconds)
+        finally:
+            await self.heal()
+
+    async def heal(self) -> None:
+        """Undo every fault, the last first."""
+        while self._heal:
+            await self._heal.pop()()
+
+    async def _cut(self, node: str, ruleset: str) -> None:
+        await self._nodes.must(node, [self._nft, "-f", "-"], ruleset)
+        self._heal.append(lambda: self._nodes.must(node, [self._nft, "delete", "table", "inet", _TABLE]))
