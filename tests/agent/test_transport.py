@@ -1,0 +1,174 @@
+"""Requests against a real HTTP server on loopback: headers, answers, credentials, one connection."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from agent.config import Push
+from agent.transport import Reply, Result, Transport, meaning
+
+Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+
+
+@asynccontextmanager
+async def hub(handler: Handler) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/api/v1/write", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/v1/write"
+    finally:
+        await runner.cleanup()
+
+
+async def send(url: str, body: bytes = b"\x00", **options: Any) -> Reply:
+    transport = Transport(Push(url=url, **{"timeout_seconds": 2, **options}), monotonic, "1.2")
+    try:
+        return await transport.send(body)
+    finally:
+        await transport.close()
+
+
+def answers(status: int, text: str = "", headers: dict[str, str] | None = None) -> Handler:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=text, headers=headers)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (200, Result.OK),
+        (204, Result.OK),
+        (302, Result.UNEXPECTED),
+        (400, Result.REFUSED),
+        (401, Result.UNAUTHORISED),
+        (403, Result.UNAUTHORISED),
+        (404, Result.REFUSED),
+        (429, Result.BUSY),
+        (500, Result.SERVER_ERROR),
+        (503, Result.SERVER_ERROR),
+    ],
+)
+async def test_every_answer_has_a_meaning_and_a_date(status: int, result: Result) -> None:
+    assert meaning(status) is result
+    async with hub(answers(status, headers={"Location": "/elsewhere"} if status == 302 else None)) as url:
+        reply = await send(url)
+    assert reply.result is result
+    assert reply.date_unix is not None
+    assert reply.sent_seconds <= reply.received_seconds
+
+
+async def test_request_is_as_the_specification_wants_it() -> None:
+    seen: list[tuple[dict[str, str], bytes]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((dict(request.headers), await request.read()))
+        return web.Response(status=204)
+
+    async with hub(handler) as url:
+        await send(url, b"\x00")
+    headers, body = seen[0]
+    assert body == b"\x00"
+    assert headers["Content-Encoding"] == "snappy"
+    assert headers["Content-Type"] == "application/x-protobuf"
+    assert headers["X-Prometheus-Remote-Write-Version"] == "0.1.0"
+    assert headers["User-Agent"] == "thongsuot-agent/1.2"
+    assert "Authorization" not in headers
+
+
+async def test_one_connection_serves_all_requests() -> None:
+    ports = set()
+
+    async def handler(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.add(request.transport.get_extra_info("peername")[1])
+        return web.Response(status=204)
+
+    async with hub(handler) as url:
+        transport = Transport(Push(url=url), monotonic, "1")
+        for _ in range(5):
+            assert (await transport.send(b"\x00")).result is Result.OK
+        await transport.close()
+    assert len(ports) == 1
+
+
+async def test_hub_that_never_answers_costs_only_the_deadline() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with hub(handler) as url:
+        assert (await send(url, timeout_seconds=0.2)).result is Result.TIMEOUT
+
+
+async def test_long_answer_is_cut() -> None:
+    async with hub(answers(500, "x" * 1_000_000)) as url:
+        reply = await send(url)
+    assert reply.result is Result.SERVER_ERROR
+    assert len(reply.detail) < 400
+
+
+async def test_nobody_there_and_no_such_name() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert (await send(f"http://127.0.0.1:{port}/")).result is Result.UNREACHABLE
+    assert (await send("http://hub.invalid/")).result is Result.UNREACHABLE
+
+
+async def test_answer_that_is_no_http_is_an_answer_nobody_can_use() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"\x00\xffnonsense\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        reply = await send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert reply.result in {Result.UNEXPECTED, Result.UNREACHABLE}
+    assert reply.date_unix is None
+
+
+async def test_token_is_read_again_after_a_refusal(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old\n")
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=204 if request.headers["Authorization"] == "Bearer new" else 401)
+
+    async with hub(handler) as url:
+        transport = Transport(Push(url=url, bearer_token_file=str(token)), monotonic, "1")
+        assert (await transport.send(b"\x00")).result is Result.UNAUTHORISED
+        token.write_text("new\n")
+        assert (await transport.send(b"\x00")).result is Result.OK
+        await transport.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"\xff\xfe", b"line\nline"])
+async def test_unusable_token_is_our_own_fault_and_never_shown(tmp_path: Path, content: bytes) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    async with hub(answers(204)) as url:
+        reply = await send(url, bearer_token_file=str(token))
+    assert reply.result is Result.LOCAL
+    assert reply.detail == f"{token}: not a token"
+
+
+async def test_missing_files_are_our_own_fault(tmp_path: Path) -> None:
+    reply = await send("http://127.0.0.1:1/", bearer_token_file=str(tmp_path / "none"))
+    assert (reply.result, reply.detail) == (Result.LOCAL, f"{tmp_path / 'none'}: No such file or directory")
+    reply = await send("https://127.0.0.1:1/", ca_file=str(tmp_path / "none"))
+    assert reply.result is Result.LOCAL
