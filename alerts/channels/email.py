@@ -55,7 +55,7 @@ def compose(message: Message, config: Config) -> EmailMessage:
     mail["Date"] = formatdate(usegmt=True)
     mail["Message-ID"] = f"<{digest}@{config.sender.partition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-    mail.set_content(message.text(LIMIT_CHARS))
+    mail.set_content(message.text(LIMIT_CHARS), cte="base64")  # not every relay takes 8BITMIME
     return mail
 
 

@@ -1,5 +1,6 @@
 """``sink``: one JSON line a notification, appended to a file. For the lab and for trying things out."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -71,7 +72,7 @@ def send(message: Message, config: Config, _session: requests.Session) -> None:
 def _holds(stream: BinaryIO, identity: str) -> bool:
     """Whether a crash came between writing the line and recording that it was written."""
     stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOOK_BACK_BYTES))
-    return b'"id":' + msgspec.json.encode(identity) in stream.read()
+    return b'"id":' + msgspec.json.encode(identity) in stream.read(_LOOK_BACK_BYTES)
 
 
 def _append(stream: BinaryIO, encoded: bytes) -> None:
@@ -82,5 +83,6 @@ def _append(stream: BinaryIO, encoded: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     except OSError:
-        stream.truncate(end)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            stream.truncate(end)
         raise
