@@ -16,6 +16,7 @@ from common import i18n
 from common.i18n import t
 from common.web import MAX_BODY_BYTES, add_health
 from exporters.base import Outcome
+from inventory import names
 from inventory.names import State
 
 MAX_PROBES_AT_ONCE: Final = 2
@@ -93,7 +94,10 @@ async def _measure(runner: Runner, *, debug: bool) -> str:
 
 def metrics_text(outcome: Outcome) -> str:
     """Return an outcome as Prometheus reads it, without the labels of the target."""
-    lines = [f"probe_success {int(outcome.ok)}", f"probe_duration_seconds {outcome.duration_seconds:.6f}"]
+    lines = [
+        f"{names.PROBE_SUCCESS.name} {int(outcome.ok)}",
+        f"{names.PROBE_DURATION.name} {outcome.duration_seconds:.6f}",
+    ]
     for sample in outcome.samples:
         labels = ",".join(f'{key}="{_quoted(value)}"' for key, value in sample.labels)
         lines.append(

@@ -24,6 +24,7 @@ NOT_BASE = re.compile(
 )
 SPOKEN = {names.COMMUNE_DOSSIERS.name}
 """A rate that people speak of by the day; promtool agrees."""
+COOKIES = {"thongsuot_session", "thongsuot_user"}
 ECOSYSTEM = "probe_"
 
 
@@ -133,5 +134,6 @@ def test_nobody_invents_a_metric_of_ours() -> None:
         for path in sorted((ROOT / package).rglob("*.py"))
         for line, text in strings(path)
         for name in ours.findall(text)
+        if name not in COOKIES
     ]
     assert found == []
