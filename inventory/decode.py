@@ -18,7 +18,7 @@ from inventory.report import Expected, Reporter
 from inventory.tree import Mapping, Node, Scalar, Sequence
 
 MAX_TEXT: Final = 2000
-_NUMBER: Final = re.compile(r"[-+]?[0-9]{1,17}(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,3})?\Z")
+_NUMBER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,16})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,3})?\Z")
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -137,7 +137,7 @@ class _Decoder:
             return {key: self.value(child, wanted, (*at, key)) for key, child in entries.items()}
         if isinstance(node, Sequence):
             return [self.value(item, wanted, (*at, i)) for i, item in enumerate(node.items)]
-        return _plain_scalar(node)
+        return plain_scalar(node)
 
     # --- scalars ---------------------------------------------------------------------------------
     def _literal(self, node: Node, wanted: inspect.LiteralType, at: Location) -> Any:
@@ -206,8 +206,8 @@ def _in_range(value: float, rule: inspect.FloatType) -> bool:
     return low and (rule.lt is None or value < rule.lt) and (rule.le is None or value <= rule.le)
 
 
-def _plain_scalar(node: Scalar) -> Any:
-    """The value of a scalar as YAML 1.2's core schema has it."""
+def plain_scalar(node: Scalar) -> Any:
+    """Return the value of a scalar as YAML 1.2's core schema has it: text, number, boolean or None."""
     if node.quoted:
         return node.text
     if node.null:

@@ -135,7 +135,7 @@ def _segment_component(index: _Index, segment: Segment) -> Component:
 
 def _commune_components(index: _Index, commune: Commune) -> Iterator[Component]:
     for kind in (ComponentKind.POWER, ComponentKind.LAN, ComponentKind.AGENT):
-        name = _named(f"inventory.component_{kind}", commune)
+        name = _of_site(kind, commune)
         yield Component(f"{kind}:{commune.code}", kind, name, commune.contact, commune.code)
     for line in commune.lines:
         carrier = index.carriers[line.carrier]
@@ -145,10 +145,10 @@ def _commune_components(index: _Index, commune: Commune) -> Iterator[Component]:
         )  # fmt: skip
 
 
-def _named(key: str, commune: Commune) -> Text:
+def _of_site(kind: ComponentKind, commune: Commune) -> Text:
     return Text(
-        vi=t(key, "vi", commune=commune.name),
-        en=t(key, "en", commune=english(commune.name)),
+        vi=t(f"inventory.component_{kind}", "vi", commune=commune.name),
+        en=t(f"inventory.component_{kind}", "en", commune=english(commune.name)),
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import yaml
 
-from inventory.decode import decode
+from inventory.decode import decode, plain_scalar
 from inventory.model import Inventory
 from inventory.plain import Data
 from inventory.problems import InventoryError, Location, Problem
 from inventory.references import judge
 from inventory.report import Reporter
-from inventory.tree import MAX_BYTES, parse
+from inventory.tree import MAX_BYTES, Scalar, parse
 
 __all__ = ["InventoryError", "Loaded", "Location", "Problem", "dump", "load", "loads"]
 
@@ -64,11 +64,25 @@ def loads(data: bytes | str, file: str = "province.yml", also: Judge | None = No
     return Loaded(msgspec.convert(plain, Inventory), report.lines, file)
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Quotes every text that :func:`loads` would read as something else where nothing says text."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    ambiguous = plain_scalar(Scalar(0, text, quoted=False)) != text
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if ambiguous else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def dump(inventory: Inventory) -> str:
     """Return the inventory as YAML that :func:`loads` reads back as the same inventory."""
     data = _shortened(msgspec.to_builtins(inventory))
-    return yaml.dump(
-        data, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False, default_flow_style=None, width=110
+    return str(
+        yaml.dump(
+            data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, default_flow_style=None, width=110
+        )
     )
 
 

@@ -2,13 +2,13 @@
 
 import csv
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 
 from inventory.naming import bare, fold
+from inventory.nearest import nearest
 
 
 class NationalCommune(msgspec.Struct, frozen=True):
@@ -87,5 +87,5 @@ def find_province(wanted: str) -> str:
     found = by_name.get(bare(wanted)) or squeezed.get(fold(wanted).replace(" ", ""))
     if found:
         return found
-    close = get_close_matches(bare(wanted)[:80], list(by_name), n=3, cutoff=0.5)
+    close = nearest(bare(wanted), by_name, count=3, likeness=0.5)
     raise UnknownProvince(wanted, tuple(provinces()[by_name[name]] for name in close))

@@ -1,9 +1,9 @@
 """Collecting what is wrong with one file, and where its values stand."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
+from inventory.nearest import nearest
 from inventory.problems import Location, Problem, key_of, shorten
 
 MAX_PROBLEMS: Final = 1000
@@ -50,9 +50,7 @@ class Reporter:
     def nearest(self, wrong: str, valid: Iterable[str]) -> str:
         """Return the valid value most like ``wrong``, or nothing."""
         self._suggestions += 1
-        if self._suggestions > _MAX_SUGGESTIONS or len(wrong) > 80:
-            return ""
-        close = get_close_matches(wrong, list(valid), n=1, cutoff=0.6)
+        close = nearest(wrong, valid) if self._suggestions <= _MAX_SUGGESTIONS else ()
         return close[0] if close else ""
 
     def problems(self) -> tuple[Problem, ...]:

@@ -16,8 +16,8 @@ PACKAGES = ("agent", "alerts", "common", "dashboards", "deploy", "exporters", "i
 LOCALE = ROOT / "common" / "locale"
 KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 BEGUN = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]*")
-QUOTING = frozenset({"init.comment_segments", "demo.maintenance_page_broken"})
-"""English texts that quote Vietnamese: an example of a name, and what a page says."""
+QUOTING = frozenset({"demo.maintenance_page_broken"})
+"""English texts that quote Vietnamese: what a page says."""
 JOINING = frozenset({"yaml.and_"})
 """Texts that stand between others, blanks included."""
 VIETNAMESE = re.compile(

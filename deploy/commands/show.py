@@ -4,11 +4,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from common.i18n import current, t
+from inventory.nearest import nearest
 from inventory.problems import InventoryError
 
 NAME = "show"
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except Unknown as error:
-        close = get_close_matches(error.wanted, error.valid, n=3, cutoff=0.4) or error.valid[:8]
+        close = nearest(error.wanted, error.valid, count=3, likeness=0.4) or error.valid[:8]
         said = t(f"show.unknown_{error.kind}", wanted=error.wanted, nearest=", ".join(close))
         print(said, file=sys.stderr)
         return 2
