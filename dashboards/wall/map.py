@@ -1,5 +1,6 @@
 """The province as dots: an SVG with a link for every commune. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,9 +10,11 @@ from .shapes import glyph, shape
 from .snapshot import CommuneView, State
 from .wording import Words
 
-_LAND: Final = 54.0  # radius of the land drawn about each dot
-_LABEL: Final = 19.0  # height of a label's line
-_CHAR: Final = 9.4  # mean width of a character of a label
+_LAND: Final = 44.0  # radius of the land drawn about each dot
+_NEIGHBOUR: Final = 135.0  # dots closer than this stand on the same ground
+_SPACING: Final = 40.0  # closer still, their circles do
+_LABEL: Final = 21.0  # height of a label's line
+_CHAR: Final = 10.6  # mean width of a character of a label
 _GAP: Final = 17.0  # from a dot's middle to its label
 _MAX_LABELS: Final = 40
 _PAINTED_LAST: Final = tuple(reversed(State))
@@ -28,7 +31,7 @@ def province_map(communes: Sequence[CommuneView], layout: Layout, words: Words) 
     apart = {code for inset in layout.insets for code in inset.codes}
     drawing = el(
         "svg",
-        el("g", (_land(layout.points[c.code]) for c in shown if c.code not in apart), class_="land"),
+        _land([point for code, point in sorted(layout.points.items()) if code not in apart]),
         (_inset(inset) for inset in layout.insets),
         (_dot(commune, layout.points[commune.code], words) for commune in shown),
         el("g", _labels(shown, layout, words), class_="labels", aria_hidden="true"),
@@ -58,8 +61,16 @@ def describe(commune: CommuneView, words: Words) -> str:
     return f"{words.of(commune.name)}: {state}" + (f". {why}" if why else "")
 
 
-def _land(point: Point) -> Html:
-    return el("circle", cx=point[0], cy=point[1], r=_LAND)
+def _land(points: Sequence[Point]) -> Html:
+    """Ground under the dots, since we hold no borders: wide strokes from each dot to its neighbours."""
+    circles = (el("circle", cx=x, cy=y, r=_LAND) for x, y in points)
+    strokes = "".join(
+        f"M{one[0]:.0f} {one[1]:.0f}L{other[0]:.0f} {other[1]:.0f}"
+        for index, one in enumerate(points)
+        for other in points[index + 1 :]
+        if _SPACING < math.dist(one, other) < _NEIGHBOUR
+    )
+    return el("g", el("path", d=strokes, stroke_width=2 * _LAND), circles, class_="land")
 
 
 def _inset(inset: Inset) -> Html:
@@ -112,13 +123,16 @@ def _around(point: Point) -> Box:
 
 
 def _places(point: Point, width: float) -> Iterator[tuple[float, float, str, Box]]:
-    """Where a label may stand: right, left, below, above."""
+    """Where a label may stand: right, left, below, above, then aslant."""
     x, y = point
     half = _LABEL / 2
     yield x + _GAP, y + half - 3, "start", (x + _GAP, y - half, x + _GAP + width, y + half)
     yield x - _GAP, y + half - 3, "end", (x - _GAP - width, y - half, x - _GAP, y + half)
     for top in (y + _GAP, y - _GAP - _LABEL):
         yield x, top + _LABEL - 4, "middle", (x - width / 2, top, x + width / 2, top + _LABEL)
+    for top in (y + 6, y - 6 - _LABEL):
+        yield x + _GAP, top + _LABEL - 4, "start", (x + _GAP, top, x + _GAP + width, top + _LABEL)
+        yield x - _GAP, top + _LABEL - 4, "end", (x - _GAP - width, top, x - _GAP, top + _LABEL)
 
 
 def _overlap(one: Box, other: Box) -> bool:

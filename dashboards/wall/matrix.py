@@ -13,34 +13,66 @@ _SILENT: Final = (State.DOWN, State.UNKNOWN, State.NEVER)
 _MARKS: Final = {Cell.UP: "●", Cell.DOWN: "✕", Cell.UNKNOWN: "?"}
 
 
-def has_problem(commune: CommuneView) -> bool:
-    """Whether a commune belongs to the rows shown first."""
-    return commune.state is not State.UP or Cell.DOWN in commune.cells
+def has_problem(commune: CommuneView, systems: Sequence[SystemView]) -> bool:
+    """Whether a speaking commune has a trouble of its own: a system that is down for all is not that."""
+    pairs = zip(commune.cells, systems, strict=True)
+    own = any(cell is Cell.DOWN and system.state is not Cell.DOWN for cell, system in pairs)
+    return own or commune.state in (State.DEGRADED, State.MAINTENANCE)
+
+
+def speaks(commune: CommuneView) -> bool:
+    """Whether a commune has anything to show in a row."""
+    return commune.state not in _SILENT and set(commune.cells) != {Cell.UNKNOWN}
 
 
 def matrix(communes: Sequence[CommuneView], systems: Sequence[SystemView], words: Words) -> Html:
-    """Return the rows with a problem, with the systems' own state at the head."""
-    rows = [commune for commune in problems_first(tuple(communes)) if has_problem(commune)]
+    """Return rows with a problem, the systems' own state at the head, and who says nothing."""
+    ranked = problems_first(tuple(communes))
+    rows = [commune for commune in ranked if speaks(commune) and has_problem(commune, systems)]
+    note = None
     if not rows:
-        heard = any(commune.state is not State.NEVER for commune in communes)
+        heard = any(speaks(commune) for commune in communes)
         note = el("p", words.say("matrix_all_good" if heard else "matrix_nothing"), class_="note good")
-        return Html(_table((), systems, words) + note)
-    return _table(rows, systems, words)
+    return Html(_table(rows, systems, words) + (note or "") + _silent(ranked, words))
 
 
 def rest(communes: Sequence[CommuneView], systems: Sequence[SystemView], words: Words) -> Html:
     """Return the other communes, folded away."""
-    rows = [commune for commune in communes if not has_problem(commune)]
+    rows = [commune for commune in communes if speaks(commune) and not has_problem(commune, systems)]
     if not rows:
         return Html("")
     summary = el("summary", words.say("matrix_rest", count=len(rows)))
     return el("details", summary, _table(rows, systems, words), id="rest-rows")
 
 
+def _silent(communes: Sequence[CommuneView], words: Words) -> Html:
+    """Communes without a row, by state: one line each state instead of empty rows."""
+    groups = {state: [c for c in communes if c.state is state and not speaks(c)] for state in State}
+    lines = (_silent_group(state, group, words) for state, group in groups.items() if group)
+    return el("ul", lines, class_="silent", aria_label=words.say("matrix_silent"))
+
+
+def _silent_group(state: State, communes: Sequence[CommuneView], words: Words) -> Html:
+    links = (el("a", words.of(commune.name), href=f"/commune/{commune.code}") for commune in communes)
+    key = el("span", f"{words.say(f'state_{state}')} ({len(communes)})", class_="key")
+    return el("li", glyph(state), el("p", key, Html(", ".join(links))))
+
+
 def system_list(systems: Sequence[SystemView], words: Words) -> Html:
-    """Return the systems, those with a problem first."""
-    ranked = sorted(systems, key=lambda s: (s.state is not Cell.DOWN, s.reached >= s.measured))
-    return el("ul", (_system(system, words) for system in ranked), class_="systems")
+    """Return the systems with a problem, and the others folded away."""
+    bad = [system for system in systems if _troubled(system)]
+    good = [system for system in systems if not _troubled(system)]
+    summary = el("summary", words.say("systems_rest", count=len(good)))
+    folded = el("details", summary, _system_items(good, words), id="good-systems") if good else None
+    return Html((_system_items(bad, words) if bad else "") + (folded or ""))
+
+
+def _troubled(system: SystemView) -> bool:
+    return system.planned or system.state is Cell.DOWN or system.reached < system.measured
+
+
+def _system_items(systems: Sequence[SystemView], words: Words) -> Html:
+    return el("ul", (_system(system, words) for system in systems), class_="systems")
 
 
 def _system(system: SystemView, words: Words) -> Html:
@@ -49,7 +81,7 @@ def _system(system: SystemView, words: Words) -> Html:
         glyph(State.MAINTENANCE if system.planned else system.state),
         el("span", words.of(system.name), class_="name"),
         el("span", _reach(system, words), class_="reach"),
-        class_="bad" if system.state is Cell.DOWN or system.reached < system.measured else None,
+        class_="bad" if _troubled(system) else None,
     )
 
 
@@ -96,10 +128,6 @@ def _row(commune: CommuneView, systems: Sequence[SystemView], marks: dict[Cell, 
         el("span", words.say(f"state_{commune.state}"), class_="unseen"),
         scope="row",
     )
-    if commune.state in _SILENT or set(commune.cells) == {Cell.UNKNOWN}:
-        return el(
-            "tr", name, el("td", _silence(commune, words), colspan=max(1, len(systems)), class_="silent")
-        )
     cells = (
         marks[cell] if cell is not Cell.DOWN else _failing(commune, system, words)
         for cell, system in zip(commune.cells, systems, strict=True)
@@ -109,12 +137,5 @@ def _row(commune: CommuneView, systems: Sequence[SystemView], marks: dict[Cell, 
 
 def _failing(commune: CommuneView, system: SystemView, words: Words) -> Html:
     said = f"{words.of(commune.name)}: {words.of(system.name)} {words.say('cell_down')}"
-    return el("td", _MARKS[Cell.DOWN], class_=str(Cell.DOWN), title=said)
-
-
-def _silence(commune: CommuneView, words: Words) -> str:
-    if commune.state is State.NEVER:
-        return words.say("matrix_never")
-    if commune.since is None:
-        return words.say("matrix_stale" if commune.reason == "stale" else "cell_unknown")
-    return words.say("matrix_silent", moment=words.moment(commune.since))
+    wide = system.state is Cell.DOWN  # not this commune's trouble: shown, but not loud
+    return el("td", _MARKS[Cell.DOWN], class_="down wide" if wide else "down", title=said)

@@ -48,18 +48,21 @@ def outage_list(
 def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Html:
     """Return one outage."""
     tag = "silenced" if outage.silenced else None if outage.page else "ticket"
+    alone = outage.communes[0] if len(outage.communes) == 1 else None
+    what = words.of(outage.what)
+    title = el("h3", el("a", what, href=f"/commune/{alone}") if alone else what)
+    key = el("span", words.say("cause"), class_="key")
+    mark = el("span", words.say(tag), class_="tag") if tag else None
+    cause = el("p", key, words.of(outage.cause), " ", mark, class_="cause")
+    head = (
+        glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
+        el("div", title, cause, class_="what"),
+        age(outage.since, at, words),
+    )
     return el(
         "li",
-        el(
-            "div",
-            glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
-            el("h3", words.of(outage.what)),
-            el("span", words.say(tag), class_="tag") if tag else None,
-            age(outage.since, at, words),
-            class_="head",
-        ),
-        el("p", el("span", words.say("cause"), class_="key"), words.of(outage.cause), class_="cause"),
-        _affected(outage, names, words),
+        el("div", head, class_="head"),
+        None if alone and alone in outage.component else _affected(outage, names, words),
         _systems(outage, names, words),
         call_line(outage.calls, words),
         el("p", outage.evidence, class_="evidence", lang="en") if outage.evidence else None,
@@ -113,7 +116,7 @@ def _affected(outage: OutageView, names: Names, words: Words) -> Html | None:
 
 def _systems(outage: OutageView, names: Names, words: Words) -> Html | None:
     found = [words.of(names.systems[s]) for s in outage.systems if s in names.systems]
-    if not found:
+    if not found or outage.component.startswith("system:"):  # the outage is the system's own
         return None
     key = el("span", words.say("affects_systems"), class_="key")
     return el("p", key, ", ".join(found), class_="where")

@@ -79,7 +79,12 @@ def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:
         frame,
         title,
         el("a", words.say("skip"), href="#outages-title", class_="skip"),
-        header(frame, shown.health, el("h1", title), live("counters", parts["counters"])),
+        header(
+            frame,
+            shown.health,
+            el("h1", words.say("product"), el("span", shown.province)),
+            live("counters", parts["counters"]),
+        ),
         gone(words),
         live("banner", parts["banner"]),
         el(
@@ -172,7 +177,8 @@ def counters(shown: Snapshot, words: Words) -> Html:
     """Return the key numbers: communes by state, systems down."""
     return el(
         "ul",
-        (_counter(state, shown.count(state), words) for state in reversed(State)),
+        (_counter(state, shown.count(state), words) for state in State),
+        _number("open", len(shown.outages), words.say("open_outages")),
         _number("systems", sum(s.state is Cell.DOWN for s in shown.systems), words.say("systems_down")),
         aria_label=words.say("counters"),
     )

@@ -71,7 +71,6 @@
     heard = performance.now();
     skew = data.at * 1000 - Date.now();
     newest = data.newest;
-    root.classList.toggle("stale", data.stale);
     tick();
   }
 
