@@ -37,7 +37,8 @@ def commands() -> list[ModuleType]:
 def common_options(*, nested: bool = False) -> argparse.ArgumentParser:
     """Return the options that every command takes.
 
-    ``nested`` is for the actions of a command: an option left out there keeps the command's value.
+    They may stand before or after the command. ``nested`` is for a command and its actions: an option
+    left out there keeps the value that was given before.
     """
     shared = argparse.ArgumentParser(add_help=False)
 
@@ -54,9 +55,14 @@ def common_options(*, nested: bool = False) -> argparse.ArgumentParser:
 
 def parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
-    top = argparse.ArgumentParser(prog="thongsuot", description=t("cli.description"), epilog=t("cli.epilog"))
+    top = argparse.ArgumentParser(
+        prog="thongsuot",
+        description=t("cli.description"),
+        epilog=t("cli.epilog"),
+        parents=[common_options()],
+    )
     top.add_argument("--version", action="version", version=f"thongsuot {version('thongsuot')}")
-    shared = common_options()
+    shared = common_options(nested=True)
     sub = top.add_subparsers(metavar=t("cli.command"), required=True)
     for module in commands():
         text = t(f"{module.AREA}.help")
