@@ -1,17 +1,14 @@
 """The options of the ``http`` probe."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
 from exporters.base import ProbeConfig
 from exporters.httpio.options import check_fields, check_header_files, check_pattern
+from exporters.httpio.patterns import MAINTENANCE
 from exporters.net.resolve import IpVersion
 
-MAINTENANCE: Final = (
-    r"(?i)<(?:title|h1)\b[^>]{0,200}>[^<]{0,200}"
-    r"(?:đang (?:được )?bảo trì|under maintenance|down for maintenance|site maintenance)"
-)
 _FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Status = Annotated[int, Meta(ge=200, le=599)]
 

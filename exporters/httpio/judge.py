@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config
-from exporters.httpio.patterns import BUDGET_SECONDS, TooSlow, budget, find, readable
+from exporters.httpio.patterns import BUDGET_SECONDS, TooSlow, bounded, find, readable
 from exporters.net.failure import Failure
 from inventory.names import Reason
 
@@ -19,11 +19,14 @@ def judge(answer: Answer, expected: Config) -> None:
     if not status_expected(answer.status, expected):
         wanted = ", ".join(map(str, expected.expected_status)) or "2xx"
         raise Failure(Reason.STATUS, f"status {answer.status}, expected {wanted}")
-    if expected.body_regex is None and not expected.forbidden_body_regex:
+    patterns = expected.forbidden_body_regex
+    if expected.body_regex is not None:
+        patterns = (*patterns, expected.body_regex)
+    if not patterns:
         return
     text = readable(answer.text())
     try:
-        with budget():
+        with bounded(patterns):
             fault = next(_faults(answer, expected, text), None)
     except TooSlow:
         raise Failure(

@@ -10,8 +10,8 @@ import re
 import signal
 import threading
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from types import FrameType
 from typing import Final
@@ -21,6 +21,12 @@ WINDOW: Final = 16384
 OVERLAP: Final = 4096
 """Letters. A match longer than this may be missed where two windows meet."""
 BUDGET_SECONDS: Final = 0.25
+MAINTENANCE: Final = (
+    r"(?i)<(?:title|h1)\b[^>]{0,200}>[^<]{0,200}"
+    r"(?:đang (?:được )?bảo trì|under maintenance|down for maintenance|site maintenance)"
+)
+"""A page whose title or first heading says that it is under maintenance."""
+_OWN: Final = frozenset({MAINTENANCE})
 
 
 class TooSlow(Exception):  # noqa: N818 - reads as what it says
@@ -48,8 +54,13 @@ def readable(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def bounded(patterns: Iterable[str]) -> AbstractContextManager[None]:
+    """Return :func:`budget`, or nothing where all patterns are our own, which take linear time."""
+    return nullcontext() if _OWN.issuperset(patterns) else budget()
+
+
 def find(pattern: str, text: str) -> str | None:
-    """Return the first match of ``pattern`` in ``text``, or None. Use within :func:`budget`."""
+    """Return the first match of ``pattern`` in ``text``, or None. Use within :func:`bounded`."""
     expression = compiled(pattern)
     for start in range(0, max(len(text) - OVERLAP, 1), WINDOW - OVERLAP):
         end = min(start + WINDOW, len(text))

@@ -8,8 +8,10 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from exporters.net import failure
 from exporters.net.address import bind_source
@@ -18,22 +20,13 @@ from exporters.net.resolve import Address
 from inventory.names import Reason
 
 CHUNK_BYTES: Final = 65536
+_NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError)
+T = TypeVar("T")
 
 
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-async def readable(descriptor: int) -> None:
-    """Wait until the descriptor can be read from."""
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-    loop.add_reader(descriptor, _wake, future)
-    try:
-        await future
-    finally:
-        loop.remove_reader(descriptor)
 
 
 async def writable(descriptor: int) -> None:
@@ -80,11 +73,35 @@ async def _connect(sock: socket.socket, to: Address, port: int, source: str | No
         raise failure.local(OSError(code, ""), doing)
 
 
+def _try_again(operation: Callable[[], T], outcome: list[T], done: asyncio.Future[None]) -> None:
+    """Try what could not be done before; wake the waiter unless it still has to wait for bytes."""
+    if done.done():
+        return
+    try:
+        outcome.append(operation())
+    except ssl.SSLWantWriteError:
+        done.set_result(None)
+    except _NOT_YET:
+        return
+    except (OSError, ValueError) as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+
+
 class Wire:
-    """A connected socket, plain or under TLS. A context manager that closes it."""
+    """A connected socket, plain or under TLS. A context manager that closes it.
+
+    What cannot be done yet is tried again by the loop's own callback, and the probe is woken only by
+    its result: a handshake of several round trips costs one wake-up.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._descriptor = sock.fileno()
+        self._loop = asyncio.get_running_loop()
+        self._watched = False
+        self._retry: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +109,7 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._unwatch()
         self._sock.close()
 
     @property
@@ -106,7 +124,7 @@ class Wire:
                 self._sock, server_hostname=server_name, do_handshake_on_connect=False
             )
             self._sock = secured
-            await self._shake(secured)
+            await self._read_until_done(secured.do_handshake)
         except ssl.SSLCertVerificationError as error:
             raise Failure(Reason.TLS, f"certificate: {error.verify_message}") from None
         except ssl.SSLEOFError:
@@ -118,38 +136,63 @@ class Wire:
         except OSError as error:
             raise failure.remote(error, "handshake") from None
 
-    async def _shake(self, secured: ssl.SSLSocket) -> None:
-        while True:
-            try:
-                return secured.do_handshake()
-            except ssl.SSLWantReadError:
-                await readable(secured.fileno())
-            except ssl.SSLWantWriteError:
-                await writable(secured.fileno())
-
     async def send(self, data: bytes) -> None:
         """Send all of ``data``. Raises Failure(reset)."""
-        view = memoryview(data)
-        while view:
+        sent = 0
+        while sent < len(data):
             try:
-                view = view[self._sock.send(view) :]
+                sent += self._sock.send(data[sent:] if sent else data)
             except (BlockingIOError, ssl.SSLWantWriteError):
-                await writable(self._sock.fileno())
+                await writable(self._descriptor)
             except ssl.SSLWantReadError:
-                await readable(self._sock.fileno())
+                # Only renegotiation asks for this, which nothing newer than TLS 1.2 knows.
+                raise Failure(Reason.TLS, "send: renegotiation") from None
             except OSError as error:
                 raise failure.remote(error, "send") from None
 
     async def receive(self) -> bytes:
         """Return the next bytes, ``b""`` at the end. Raises Failure: reset, or tls for broken records."""
+        try:
+            return await self._read_until_done(self._receive_now)
+        except ssl.SSLError as error:
+            raise Failure(Reason.TLS, f"receive: {error.reason or error}") from None
+        except OSError as error:
+            raise failure.remote(error, "receive") from None
+
+    def _receive_now(self) -> bytes:
+        return self._sock.recv(CHUNK_BYTES)
+
+    async def _read_until_done(self, operation: Callable[[], T]) -> T:
+        """Return what ``operation`` returns once it no longer waits for bytes to arrive."""
         while True:
             try:
-                return self._sock.recv(CHUNK_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                await readable(self._sock.fileno())
+                return operation()
             except ssl.SSLWantWriteError:
-                await writable(self._sock.fileno())
-            except ssl.SSLError as error:
-                raise Failure(Reason.TLS, f"receive: {error.reason or error}") from None
-            except OSError as error:
-                raise failure.remote(error, "receive") from None
+                await writable(self._descriptor)
+            except _NOT_YET:
+                done: asyncio.Future[None] = self._loop.create_future()
+                outcome: list[T] = []
+                self._retry = partial(_try_again, operation, outcome, done)
+                self._watch()
+                try:
+                    await done
+                finally:
+                    self._retry = None
+                if outcome:
+                    return outcome[0]
+
+    def _on_readable(self) -> None:
+        if self._retry is None:  # nobody reads at the moment: being told again and again is of no use
+            self._unwatch()
+        else:
+            self._retry()
+
+    def _watch(self) -> None:
+        if not self._watched:
+            self._loop.add_reader(self._descriptor, self._on_readable)
+            self._watched = True
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._loop.remove_reader(self._descriptor)
+            self._watched = False

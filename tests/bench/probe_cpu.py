@@ -24,8 +24,8 @@ from deploy.debian import environment, find
 from tests.exporters.pki import Pki
 
 GOALS = {"icmp": 0.15, "tcp": 0.35, "http": 0.4, "https": 0.9}
-ROUNDS = 5
-PROBES = {"icmp": 2000, "tcp": 1500, "http": 1000, "https": 500}
+ROUNDS = 7
+PROBES = {"icmp": 1500, "tcp": 800, "http": 500, "https": 300}
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 _NGINX = """\
@@ -47,6 +47,10 @@ http {{
   }}
 }}
 """
+
+_PAGE = (
+    "<!doctype html><title>Cổng dịch vụ công</title>\n" + "<p>Nộp hồ sơ trực tuyến, tra cứu kết quả.\n" * 30
+)
 
 _BLACKBOX = """\
 modules:
@@ -140,7 +144,7 @@ def run() -> dict[str, Any]:
         pki = Pki(directory)
         pem, ports = pki.host("server"), {key: free_port() for key in ("http", "https", "blackbox")}
         (directory / "www").mkdir()
-        (directory / "www/index.html").write_text("<!doctype html><title>Cổng dịch vụ công</title>\n" * 20)
+        (directory / "www/index.html").write_text(_PAGE)
         directory.chmod(0o755)
         nginx, blackbox = directory / "nginx.conf", directory / "blackbox.yml"
         nginx.write_text(_NGINX.format(dir=name, pem=pem, http=ports["http"], https=ports["https"]))
@@ -170,16 +174,18 @@ def _compare(targets: dict[str, str], ca: str, port: int, pid: int) -> dict[str,
     for kind, goal in GOALS.items():
         pairs = [(ours(kind, targets, ca), theirs(kind, targets, port, pid)) for _ in range(ROUNDS)]
         our, their = (statistics.median(values) for values in zip(*pairs, strict=True))
+        # What disturbs the machine disturbs both of a round: the ratio within a round is what holds.
+        ratio = statistics.median(mine / other for mine, other in pairs)
         rows.append(
             {
                 "probe": kind,
                 "ours_us": round(our * 1e6, 1),
                 "blackbox_exporter_us": round(their * 1e6, 1),
-                "ratio": round(our / their, 3),
+                "ratio": round(ratio, 3),
                 "goal": goal,
             }
         )
-        claims[f"CPU of an {kind} probe at most {goal} x blackbox_exporter's"] = our <= goal * their
+        claims[f"CPU per {kind} probe at most {goal} x blackbox_exporter's"] = ratio <= goal
     return {"rows": rows, "claims": claims}
 
 
