@@ -11,15 +11,12 @@ from common.i18n import t
 
 
 def _language(words: Sequence[str]) -> None:
-    """Choose the language before help texts are made."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--lang", choices=i18n.LANGUAGES)
-    try:
-        chosen = early.parse_known_args(words)[0].lang
-    except SystemExit:
-        raise SystemExit(2) from None
-    if chosen:
-        i18n.choose(chosen)
+    """Choose the language before help texts are made; a wrong one is for the parser to refuse."""
+    for place, word in enumerate(words):
+        following = words[place + 1] if place + 1 < len(words) else ""
+        value = following if word == "--lang" else word.removeprefix("--lang=")
+        if word.startswith("--lang") and value in i18n.LANGUAGES:
+            i18n.choose(value)
 
 
 def parser() -> argparse.ArgumentParser:

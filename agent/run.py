@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -12,12 +13,12 @@ import msgspec
 
 from agent.build import Find, measure_of, state_directory
 from agent.clock import HubClock
-from agent.config import AgentConfig, AgentTarget
+from agent.config import AgentConfig, AgentTarget, Push
 from agent.expose import Group, Site
 from agent.itself import Itself
 from agent.load import load_config
 from agent.measured import Measured
-from agent.push import Pusher
+from agent.push import Pusher, Sender
 from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
 from agent.transport import Transport
@@ -27,13 +28,20 @@ from common.yamlcheck import Refused
 DEFAULT_STATE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 2.5
 log = logging.getLogger(__name__)
+Connect = Callable[[Push, Callable[[], float], str], Sender]
 
 
 class Agent:
-    """One agent. ``path`` is read again on :meth:`reload`; ``find`` makes probes from targets."""
+    """One agent. ``path`` is read again on :meth:`reload`; ``find`` makes probes, ``connect`` senders."""
 
     def __init__(
-        self, path: Path, config: AgentConfig, clock: HubClock | None = None, find: Find = measure_of
+        self,
+        path: Path,
+        config: AgentConfig,
+        *,
+        clock: HubClock | None = None,
+        find: Find = measure_of,
+        connect: Connect = Transport,
     ) -> None:
         self.path, self.config = path, config
         self.clock = clock or HubClock()
@@ -44,8 +52,8 @@ class Agent:
         self.runners: dict[str, Runner] = {}
         self.book = StateBook(Store(state_directory(config), config.site))
         self.pusher: Pusher | None = None
-        self._find = find
-        self._transport: Transport | None = None
+        self._find, self._connect = find, connect
+        self._sender: Sender | None = None
         self._pushing: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._news: set[str] = set()
@@ -84,8 +92,8 @@ class Agent:
         except TimeoutError:
             log.warning("stopped without saying so to the hub")
         finally:
-            if self._transport is not None:
-                await self._transport.close()
+            if self._sender is not None:
+                await self._sender.close()
             self.book.close()
 
     async def reload(self) -> str | None:
@@ -156,8 +164,8 @@ class Agent:
         self.itself.pushing = push is not None
         if push is None:
             return
-        self._transport = Transport(push, self.clock.now, self.version)
-        self.pusher = Pusher(push, self.clock, self.groups, self.itself, self._transport)
+        self._sender = self._connect(push, self.clock.now, self.version)
+        self.pusher = Pusher(push, self.clock, self.groups, self.itself, self._sender)
         self.pusher.urge()
         self._pushing = asyncio.create_task(self.pusher.run())
 
@@ -165,9 +173,9 @@ class Agent:
         if self._pushing is not None:
             self._pushing.cancel()
             await asyncio.gather(self._pushing, return_exceptions=True)
-        if self._transport is not None:
-            await self._transport.close()
-        self._pushing = self.pusher = self._transport = None
+        if self._sender is not None:
+            await self._sender.close()
+        self._pushing = self.pusher = self._sender = None
 
     def _changed(self, key: str, confirmed: bool) -> None:
         self._news.add(key)

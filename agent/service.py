@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -29,8 +30,12 @@ def run_service(path: Path, config: AgentConfig) -> int:
     except statedir.Busy:
         sys.stderr.write(t("agent.busy", directory=directory) + "\n")
         return 1
-    except (ListenError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+    except ListenError as error:
+        why = os.strerror(getattr(error.__cause__, "errno", None) or 0)
+        sys.stderr.write(t("agent.cannot_listen", listen=config.listen, why=why) + "\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(t("agent.cannot_keep_state", directory=directory, why=error.strerror) + "\n")
         return 1
     return 0
 

@@ -301,7 +301,7 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
         ("yaml.below", kind.lt),
     )
     texts = [t(key, limit=f"{limit:g}") for key, limit in limits if limit is not None]
-    return " " + t("yaml.and_").join(texts) if texts else ""
+    return " " + " ".join(texts) if texts else ""
 
 
 def _text(kind: inspect.StrType) -> str:
@@ -314,7 +314,7 @@ def _text(kind: inspect.StrType) -> str:
 
 def _either(kind: inspect.UnionType) -> str:
     texts = [expected(choice) for choice in kind.types if not isinstance(choice, inspect.NoneType)]
-    return t("yaml.or_").join(dict.fromkeys(texts))
+    return f" {t('yaml.either')} ".join(dict.fromkeys(texts))
 
 
 def _literal(kind: inspect.LiteralType) -> str:

@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 async def hub(handler: Handler) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_post("/api/v1/write", handler)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
