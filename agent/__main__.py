@@ -6,46 +6,36 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from common import i18n, log
+from common import log
+from common.arguments import choose_language, common_options
 from common.i18n import t
-
-
-def _language(words: Sequence[str]) -> None:
-    """Choose the language before help texts are made; a wrong one is for the parser to refuse."""
-    for place, word in enumerate(words):
-        following = words[place + 1] if place + 1 < len(words) else ""
-        value = following if word == "--lang" else word.removeprefix("--lang=")
-        if word.startswith("--lang") and value in i18n.LANGUAGES:
-            i18n.choose(value)
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     top = argparse.ArgumentParser(
-        prog="thongsuot-agent", description=t("agent.description"), allow_abbrev=False
+        prog="thongsuot-agent",
+        description=t("agent.description"),
+        allow_abbrev=False,
+        parents=[common_options()],
     )
-    top.add_argument("--version", action="version", version=f"thongsuot-agent {version('thongsuot')}")
+    top.add_argument(
+        "--version",
+        action="version",
+        version=f"thongsuot-agent {version('thongsuot')}",
+        help=t("argparse.version"),
+    )
     top.add_argument("--config", required=True, type=Path, metavar="FILE", help=t("agent.option_config"))
     mode = top.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help=t("agent.option_check"))
     mode.add_argument("--once", action="store_true", help=t("agent.option_once"))
-    top.add_argument("--lang", choices=i18n.LANGUAGES, help=t("cli.option_lang"))
-    top.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help=t("cli.option_log_format")
-    )
-    top.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help=t("cli.option_log_level"),
-    )
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent; returns 0 done, 1 failed, 2 wrong use or configuration, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    _language(words)
+    choose_language(words)
     chosen = parser().parse_args(words)
     log.set_up(chosen.log_format, chosen.log_level)
     from agent.load import load_config  # noqa: PLC0415 - --help and --version need none of it

@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
     """Add an action; the options of every command may stand before or after it."""
-    from deploy.cli import common_options
+    from common.arguments import common_options
 
     shared = common_options(nested=True)
     child: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text, parents=[shared])
