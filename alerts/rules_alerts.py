@@ -167,9 +167,11 @@ def _silence(condition: str) -> str:
 def _commune_cut_off(tuned: Tuning) -> AlertRule:
     """The class that cannot be told apart, narrowed where the hub can ping a router of the commune."""
     cut = _silence(f"({Recorded.CUT_OFF} == 1 and on (commune) {Recorded.UNEXPLAINED})")
-    narrowed = _commune(f"({cut} and on (commune) {Recorded.OUTSIDE_IN})", "power|line", "power|line")
+    # What the hub knew a moment ago still narrows: a restart of its agent must not rename an outage.
+    pinged = f"last_over_time({Recorded.OUTSIDE_IN}[2m])"
+    narrowed = _commune(f"({cut} and on (commune) {pinged})", "power|line", "power|line")
     wide = "power|lan|line|agent"
-    unnarrowed = _commune(f"({cut} unless on (commune) {Recorded.OUTSIDE_IN})", wide, wide)
+    unnarrowed = _commune(f"({cut} unless on (commune) {pinged})", wide, wide)
     return AlertRule(
         name=COMMUNE_CUT_OFF,
         expr=_commune_paging(_with_upstream(f"{narrowed} or {unnarrowed}")),

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from alerts import rule_tests, rules
-from deploy import render_agents, render_hub
+from alerts import rules
+from deploy import render_agents, render_hub, render_rule_tests
 from deploy.endpoints import Endpoints
 from deploy.files import write_atomically
 from inventory.model import Inventory
@@ -49,7 +49,7 @@ def render(
         **render_agents.files(inventory, at, hub_state),
         **render_hub.files(inventory, at),
         **{f"rules/{name}": content for name, content in rules.files(inventory).items()},
-        **{f"rules/tests/{name}": content for name, content in rule_tests.files(inventory).items()},
+        **{f"rules/tests/{name}": content for name, content in render_rule_tests.files(inventory).items()},
         **{f"boards/{name}": content for name, content in _boards().items()},
     }
     return dict(sorted(files.items()))

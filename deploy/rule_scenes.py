@@ -1,0 +1,267 @@
+"""Scenes for the unit tests of the rules: what the hub would see of a fault, as input series. Pure.
+
+A scene is the inventory's own info metrics, everybody healthy, and changes at given seconds. Delays are
+the worst that the design allows: the hub notices a dead router 7 s after the cut and is sure after 11 s.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from alerts.topology import topology
+from deploy.info import rows
+from inventory import graph, names
+from inventory.model import Commune, Inventory
+from inventory.names import HUB_SITE, JOB_AGENT, Metric
+
+STEP_SECONDS: Final = 2
+FAULT_SECONDS: Final = 60
+HEAL_SECONDS: Final = 130
+NOTICED_SECONDS: Final = 6  # a first probe fails this long after the fault at worst
+CONFIRMED_SECONDS: Final = 12  # and is confirmed
+
+Span = tuple[int, int]
+"""From this second, to before that one."""
+
+
+class Expected(msgspec.Struct, frozen=True, order=True):
+    """An alert that fires at a moment."""
+
+    alertname: str
+    component: str
+    severity: str = "page"
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """``down`` are spans by component id: lines and systems as the hub sees them, checkpoints.
+    ``unseen`` are spans by (commune, target) in which a commune's own probe fails."""
+
+    name: str
+    seconds: int = 180
+    silent: dict[str, Span] = {}
+    down: dict[str, Span] = {}
+    unseen: dict[tuple[str, str], Span] = {}
+    never: tuple[str, ...] = ()
+    maintained: tuple[str, ...] = ()
+    expected: tuple[tuple[int, tuple[Expected, ...]], ...] = ()
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One input series in promtool's notation."""
+
+    series: str
+    values: str
+
+
+def input_series(inventory: Inventory, scene: Scene) -> list[Series]:
+    """Return everything that the hub would hold in ``scene``."""
+    steps = scene.seconds // STEP_SECONDS + 1
+    found = [_constant(row.metric, dict(zip(row.metric.labels, row.values, strict=True)), steps, row.value)
+             for row in rows(inventory)]  # fmt: skip
+    found += (_constant(names.MAINTENANCE, {"component": item}, steps, 1) for item in scene.maintained)
+    for site in (HUB_SITE, *(commune.code for commune in inventory.communes)):
+        if site not in scene.never:
+            found += _site(inventory, scene, site, steps)
+    return found
+
+
+def _site(inventory: Inventory, scene: Scene, site: str, steps: int) -> Iterator[Series]:
+    """The heartbeat of an agent, and its confirmed states; both stop while it is silent."""
+    silent = scene.silent.get(site)
+    labels = {"site": site, "commune": "" if site == HUB_SITE else site}
+    yield _series(names.HEARTBEAT, labels, [None if _in(i, silent) else 1.0 for i in range(steps)])
+    for plan in graph.plans(inventory, site):
+        if site != HUB_SITE and plan.role not in ("hub", "system"):
+            continue
+        down = scene.down.get(plan.target) if site == HUB_SITE else scene.unseen.get((site, plan.target))
+        about = {"site": site, "commune": plan.commune, "line": plan.line}
+        about |= {"target": plan.target, "probe": plan.kind}
+        yield _series(names.TARGET_UP, about, _states(down, silent, steps, CONFIRMED_SECONDS))
+        yield _series(names.PROBE_SUCCESS, about, _states(down, silent, steps, NOTICED_SECONDS))
+
+
+def _states(down: Span | None, silent: Span | None, steps: int, late_seconds: int) -> list[float | None]:
+    late = (down[0] + late_seconds, down[1] + late_seconds) if down else None
+    return [None if _in(i, silent) else float(not _in(i, late)) for i in range(steps)]
+
+
+def _in(step: int, span: Span | None) -> bool:
+    return span is not None and span[0] <= step * STEP_SECONDS < span[1]
+
+
+def _constant(metric: Metric, labels: dict[str, str], steps: int, value: float) -> Series:
+    return _series(metric, labels, [value] * steps)
+
+
+def _series(metric: Metric, labels: dict[str, str], values: list[float | None]) -> Series:
+    if metric.source == "agent":
+        labels = {"job": JOB_AGENT, "instance": labels["site"], **labels}
+    shown = ", ".join(f'{name}="{_escaped(value)}"' for name, value in labels.items() if value)
+    return Series(f"{metric.name}{{{shown}}}", " ".join(_runs(values)))
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _runs(values: Iterable[float | None]) -> Iterator[str]:
+    """Run lengths: ``1x3`` is four samples of 1, ``_x3`` three missing ones."""
+    run: list[float | None] = []
+    for value in [*values, float("nan")]:
+        if run and value != run[0]:
+            yield f"_x{len(run)}" if run[0] is None else f"{run[0]:g}x{len(run) - 1}"
+            run = []
+        run.append(value)
+
+
+# --- scenes --------------------------------------------------------------------------------------
+def scenes(inventory: Inventory) -> Iterator[Scene]:
+    """Yield the scenes that this inventory can show."""
+    yield Scene(name="everybody healthy: nothing fires", expected=((100, ()), (180, ())))
+    for commune in _one_of_each(inventory):
+        yield _cut(commune)
+        yield _blip(commune)
+        if commune.lines[0].router:
+            yield _agent_alone(commune)
+    yield from _wide_scenes(inventory)
+    yield from _system_scenes(inventory)
+
+
+def _one_of_each(inventory: Inventory) -> Iterator[Commune]:
+    """A commune with a router that the hub can ping, and one without, both with a single line."""
+    single = [commune for commune in inventory.communes if len(commune.lines) == 1]
+    for wanted in (True, False):
+        yield from [commune for commune in single if bool(commune.lines[0].router) is wanted][:1]
+
+
+def _cut(commune: Commune) -> Scene:
+    routed = commune.lines[0].router is not None
+    component = f"power|line:{commune.code}" if routed else f"power|lan|line|agent:{commune.code}"
+    page = (Expected("CommuneCutOff", component),)
+    span = (FAULT_SECONDS, HEAL_SECONDS)
+    return Scene(
+        name=f"commune {commune.code} is cut off, {'with' if routed else 'without'} a router to ping",
+        silent={commune.code: span},
+        down={graph.line_id(commune, commune.lines[0]): span},
+        expected=((FAULT_SECONDS + 10, ()), (FAULT_SECONDS + 22, page), (HEAL_SECONDS + 6, ())),
+    )
+
+
+def _blip(commune: Commune) -> Scene:
+    """Three seconds without packets are up to eight without a heartbeat, since TCP backs off."""
+    span = (FAULT_SECONDS, FAULT_SECONDS + 8)
+    return Scene(
+        name=f"a blip at commune {commune.code} pages nobody",
+        silent={commune.code: span},
+        expected=tuple((second, ()) for second in range(FAULT_SECONDS, FAULT_SECONDS + 40, 2)),
+        seconds=FAULT_SECONDS + 60,
+    )
+
+
+def _agent_alone(commune: Commune) -> Scene:
+    page = (Expected("AgentSilent", f"lan|agent:{commune.code}"),)
+    return Scene(
+        name=f"the agent of commune {commune.code} is silent, its router answers",
+        silent={commune.code: (FAULT_SECONDS, HEAL_SECONDS)},
+        expected=((FAULT_SECONDS + 16, ()), (FAULT_SECONDS + 28, page), (HEAL_SECONDS + 6, ())),
+    )
+
+
+def _wide_scenes(inventory: Inventory) -> Iterator[Scene]:
+    members: dict[str, set[str]] = {}
+    for member in topology(inventory).members:
+        members.setdefault(member.component, set()).add(member.member)
+    checkpoints = {plan.target for plan in graph.plans(inventory, HUB_SITE) if plan.role == "checkpoint"}
+    wide = {"pop": "PopDown", "isp": "CarrierDown"}
+    for kind, alertname in wide.items():
+        fitting = [
+            c for c in members if c.startswith(f"{kind}:") and c in checkpoints and len(members[c]) > 1
+        ]
+        for component in sorted(fitting)[:1]:
+            yield _wide(inventory, component, alertname, members)
+            yield _cleared(inventory, component, members[component])
+    hub = f"hub:{inventory.hub.id}"
+    if len(inventory.carriers) > 1:
+        yield _wide(inventory, hub, "HubCutOff", members)
+    yield _blind(inventory, hub)
+
+
+def _wide(inventory: Inventory, component: str, alertname: str, members: dict[str, set[str]]) -> Scene:
+    """Everything behind ``component`` falls silent within 4 s and comes back within 16 s."""
+    gone = members[component]
+    inside = [item for item in members if members[item] <= gone and not item.startswith(("hub:", "isp:"))]
+    span = (FAULT_SECONDS, HEAL_SECONDS)
+    down = dict.fromkeys((*gone, *inside), span)
+    if component.startswith("hub:"):
+        down |= {f"isp:{carrier.id}": span for carrier in inventory.carriers}
+    down[component] = span
+    silent: dict[str, Span] = {}
+    for place, commune in enumerate(inventory.communes):
+        if all(graph.line_id(commune, line) in gone for line in commune.lines):
+            silent[commune.code] = (FAULT_SECONDS + place % 3 * 2, HEAL_SECONDS + place % 9 * 2)
+    page = (Expected(alertname, component),)
+    early = tuple((second, ()) for second in range(FAULT_SECONDS, FAULT_SECONDS + 10, 2))
+    held = tuple((second, page) for second in range(FAULT_SECONDS + 26, HEAL_SECONDS + 18, 4))
+    return Scene(
+        name=f"{component} dies: one page and no other",
+        silent=silent,
+        down=down,
+        expected=(*early, *held, (HEAL_SECONDS + 70, ())),
+        seconds=HEAL_SECONDS + 70,
+    )
+
+
+def _cleared(inventory: Inventory, component: str, members: set[str]) -> Scene:
+    """Two communes are cut at once, and the checkpoint of what they share answers: a page each."""
+    span = (FAULT_SECONDS, HEAL_SECONDS)
+    single = [commune for commune in inventory.communes if len(commune.lines) == 1]
+    both = [commune for commune in single if graph.line_id(commune, commune.lines[0]) in members][:2]
+    pages = [
+        Expected("CommuneCutOff", f"{'power|line' if c.lines[0].router else 'power|lan|line|agent'}:{c.code}")
+        for c in both
+    ]
+    return Scene(
+        name=f"two communes behind {component} are cut off while it answers",
+        silent={commune.code: span for commune in both},
+        down={graph.line_id(commune, commune.lines[0]): span for commune in both},
+        expected=((FAULT_SECONDS + 30, tuple(sorted(pages))), (HEAL_SECONDS + 6, ())),
+    )
+
+
+def _blind(inventory: Inventory, hub: str) -> Scene:
+    """Nobody is heard, the hub's own agent neither: the hub did not listen, so no commune is blamed."""
+    communes = {c.code: (FAULT_SECONDS, HEAL_SECONDS + n % 9 * 2) for n, c in enumerate(inventory.communes)}
+    return Scene(
+        name="nothing arrives at the hub: no commune is blamed, then or while agents come back",
+        silent={**communes, HUB_SITE: (FAULT_SECONDS, HEAL_SECONDS)},
+        expected=(
+            (FAULT_SECONDS + 24, (Expected("HubBlind", hub),)),
+            *((second, ()) for second in range(HEAL_SECONDS + 2, HEAL_SECONDS + 60, 6)),
+        ),
+        seconds=HEAL_SECONDS + 60,
+    )
+
+
+def _system_scenes(inventory: Inventory) -> Iterator[Scene]:
+    span = (FAULT_SECONDS, HEAL_SECONDS)
+    seen = (FAULT_SECONDS + CONFIRMED_SECONDS, HEAL_SECONDS + CONFIRMED_SECONDS)
+    codes = [commune.code for commune in inventory.communes]
+    for system in inventory.systems[-1:]:
+        target = f"system:{system.id}"
+        everywhere = {(code, target): seen for code in codes}
+        page, ticket = Expected("SystemDown", target), Expected("SystemUnreachable", target, "ticket")
+        planned = Expected("SystemDown", target, "none")
+        yield Scene(
+            name=f"{target} fails everywhere", down={target: span}, unseen=everywhere,
+            expected=((FAULT_SECONDS + 10, ()), (FAULT_SECONDS + 42, (page,)), (HEAL_SECONDS + 48, ())),
+        )  # fmt: skip
+        yield Scene(
+            name=f"{target} fails in maintenance: nobody is paged", down={target: span}, unseen=everywhere,
+            maintained=(target,), expected=((FAULT_SECONDS + 42, (planned,)),),
+        )  # fmt: skip
+        if len(codes) > 2:
+            yield Scene(
+                name=f"{target} is not reached from one commune", unseen={(codes[0], target): span},
+                expected=((FAULT_SECONDS + 30, ()), (FAULT_SECONDS + 62, (ticket,))),
+            )  # fmt: skip
