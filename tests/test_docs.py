@@ -55,3 +55,10 @@ def test_every_make_target_that_a_document_names_exists() -> None:
         for target in re.findall(r"`make ([a-z-]+)", path.read_text(encoding="utf-8"))
     }
     assert [pair for pair in sorted(asked) if pair[1] not in made] == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+/[\w/.-]*\.(?:py|yml|md|toml))`", text))
+    assert len(named) >= 10
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []

@@ -1,10 +1,11 @@
-"""``thongsuot boards export DIR`` and ``thongsuot boards push``: the Grafana boards."""
+"""``thongsuot boards export DIR``, ``push`` and ``check``: the Grafana boards."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
+from common.arguments import common_options
 from common.i18n import t
 
 NAME = "boards"
@@ -13,7 +14,7 @@ DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the two actions."""
+    """Add the actions."""
     actions = parser.add_subparsers(metavar=t("boards.action"), required=True)
     export = _action(actions, "export", t("boards.export_help"))
     export.add_argument("directory", type=Path, metavar="DIR", help=t("boards.export_directory"))
@@ -28,19 +29,22 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("boards.push_prometheus")
     )
     push.set_defaults(act=_push)
+    check = _action(actions, "check", t("boards.check_help"))
+    check.add_argument(
+        "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("boards.check_prometheus")
+    )
+    check.set_defaults(act=_check)
 
 
 def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
     """Add an action; the options of every command may stand before or after it."""
-    from common.arguments import common_options
-
     shared = common_options(nested=True)
     child: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text, parents=[shared])
     return child
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do the action. Exit status: 0 done, 1 Grafana or the disk refused, 2 wrong input."""
+    """Do the action. Exit status: 0 done, 1 it failed or data are missing, 2 wrong input."""
     return int(arguments.act(arguments))
 
 
@@ -72,3 +76,25 @@ def _push(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, publish.InputError) else 1
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import json
+
+    from alerts.promapi import PromApi
+    from dashboards.grafana import export
+    from dashboards.grafana.check import Failure, check_queries
+
+    async def ask() -> tuple[Failure, ...]:
+        async with PromApi(arguments.prometheus) as prometheus:
+            return await check_queries(prometheus, [json.loads(body) for body in export().values()])
+
+    failures = asyncio.run(ask())
+    for failure in failures:
+        query = failure.query
+        where = f"{query.board}: {query.panel} ({query.ref})"
+        print(t("boards.check_failed", where=where, problem=failure.problem, expression=query.expression))
+    if not failures:
+        print(t("boards.check_passed"))
+    return 1 if failures else 0

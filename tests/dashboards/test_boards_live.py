@@ -13,6 +13,7 @@ from alerts.promapi import PromApi
 from dashboards.grafana import boards, export, queries
 from dashboards.grafana.boards import fill_in
 from dashboards.grafana.check import ANY, check_queries
+from deploy.cli import main
 from deploy.debian import find
 from inventory.names import HUB_SITE, Recorded
 from tests.dashboards import province
@@ -161,3 +162,10 @@ async def test_the_check_says_when_nobody_answers() -> None:
         failures = await check_queries(api, BOARDS[:1])
     assert len(failures) == len(list(boards.queries(BOARDS[0])))
     assert "no data" not in {failure.problem for failure in failures}
+
+
+def test_the_command_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with prometheus(tmp_path, tmp_path / "empty") as url:
+        assert main(["boards", "check", "--prometheus", url, "--lang", "en"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "thongsuot-overview-en: commune (variable): no data: thongsuot_commune_info" in lines
