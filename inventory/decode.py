@@ -6,7 +6,7 @@ and left out; what is right is kept, so that references can still be judged in a
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class _Decoder:
 
     def _nearest_literal(self, text: str, wanted: Any) -> str:
         if isinstance(wanted, inspect.LiteralType):
-            return self._report.nearest(text, map(str, wanted.values))
+            return self._report.nearest(text, [str(value) for value in wanted.values])
         return ""
 
     # --- collections -----------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class _Decoder:
                 self._report.add((*at, name), "missing", describe(field.type), line=node.line)
         return values
 
-    def _entries(self, node: Mapping, at: Location, valid: Iterable[str] | None) -> dict[str, Node]:
+    def _entries(self, node: Mapping, at: Location, valid: Collection[str] | None) -> dict[str, Node]:
         """Return the entries by key, each key once and known; the line of a value is its key's."""
         given: dict[str, Node] = {}
         for entry in node.entries:

@@ -132,34 +132,44 @@ def _commune(report: Reporter, at: Location, commune: Data, province: str) -> No
 
 # --- segments and paths --------------------------------------------------------------------------
 def _segments(data: Data, report: Reporter) -> None:
-    by_id = {segment.get("id"): segment for _, segment in records(data, "segments")}
+    by_id = {segment["id"]: segment for _, segment in records(data, "segments") if "id" in segment}
+    if not by_id and ("segments",) in report.lines:
+        return  # refused as a whole: no second error for each reference into it
+    of_area, of_line, of_system = (
+        _Fitting(by_id, kinds, report) for kinds in (("area",), _LINE_KINDS, _SYSTEM_KINDS)
+    )
     for at, commune in records(data, "communes"):
-        _segment(report, (*at, "area"), commune.get("area"), by_id, ("area",))
+        of_area.check((*at, "area"), commune.get("area"))
     for at, _, line in lines(data):
         for position, segment in enumerate(line.get("segments", ())):
             place = (*at, "segments", position)
-            if _segment(report, place, segment, by_id, _LINE_KINDS):
+            if of_line.check(place, segment):
                 _same_carrier(report, place, by_id[segment], line)
     for at, system in records(data, "systems"):
         for position, segment in enumerate(system.get("path", ())):
-            _segment(report, (*at, "path", position), segment, by_id, _SYSTEM_KINDS)
+            of_system.check((*at, "path", position), segment)
 
 
-def _segment(
-    report: Reporter, at: Location, value: Any, by_id: dict[Any, Data], kinds: tuple[str, ...]
-) -> bool:
-    """Report a reference to no segment or to one of another kind; whether it is right."""
-    if not isinstance(value, str) or (not by_id and ("segments",) in report.lines):
+class _Fitting:
+    """The segments that one kind of reference may name."""
+
+    def __init__(self, by_id: dict[str, Data], kinds: tuple[str, ...], report: Reporter) -> None:
+        self._by_id, self._kinds, self._report = by_id, kinds, report
+        self._ids = {key for key, segment in by_id.items() if segment.get("kind") in kinds}
+
+    def check(self, at: Location, value: Any) -> bool:
+        """Report a reference to no segment or to one of another kind; whether it is right."""
+        if not isinstance(value, str):
+            return False
+        if value not in self._by_id:
+            return _refer(self._report, at, value, "segments", self._ids)
+        kind = self._by_id[value].get("kind")
+        if value in self._ids or kind is None:
+            return True
+        expected = ("segment_kind", (("kinds", ", ".join(self._kinds)),))
+        close = self._report.nearest(value, self._ids)
+        self._report.add(at, "segment_kind", expected, close, found=value, kind=str(kind))
         return False
-    kind = by_id.get(value, {}).get("kind")
-    if value in by_id and (kind in kinds or kind is None):
-        return True
-    fitting = [key for key, segment in by_id.items() if isinstance(key, str) and segment.get("kind") in kinds]
-    if value not in by_id:
-        return _refer(report, at, value, "segments", fitting)
-    expected = ("segment_kind", (("kinds", ", ".join(kinds)),))
-    report.add(at, "segment_kind", expected, report.nearest(value, fitting), found=value, kind=str(kind))
-    return False
 
 
 def _same_carrier(report: Reporter, at: Location, segment: Data, line: Data) -> None:
@@ -207,7 +217,8 @@ def _closing_edge(edges: dict[tuple[str, str], Location]) -> tuple[str, str] | N
     try:
         sorter.prepare()
     except CycleError as error:
-        return max(pairwise(error.args[1]), key=list(edges).index)
+        places = {edge: place for place, edge in enumerate(edges)}
+        return max(pairwise(error.args[1]), key=places.__getitem__)
     return None
 
 

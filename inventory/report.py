@@ -1,6 +1,6 @@
 """Collecting what is wrong with one file, and where its values stand."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from inventory.nearest import nearest
@@ -8,7 +8,8 @@ from inventory.problems import Location, Problem, key_of, shorten
 
 MAX_PROBLEMS: Final = 1000
 _MOST_SHOWN: Final = {"problem": 600}  # a sentence of a kind's own, not a value from the file
-_MAX_SUGGESTIONS: Final = 200  # the nearest of 3,321 names costs milliseconds: not for a thousand errors
+_MAX_SUGGESTIONS: Final = 100  # the nearest of 3,321 names costs 20 ms: not for a thousand errors
+_MAX_CANDIDATES: Final = 5000
 
 Expected = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -47,10 +48,11 @@ class Reporter:
             location = location[:-1]
         return self.lines.get(location, 0)
 
-    def nearest(self, wrong: str, valid: Iterable[str]) -> str:
+    def nearest(self, wrong: str, valid: Collection[str]) -> str:
         """Return the valid value most like ``wrong``, or nothing."""
         self._suggestions += 1
-        close = nearest(wrong, valid) if self._suggestions <= _MAX_SUGGESTIONS else ()
+        worthwhile = self._suggestions <= _MAX_SUGGESTIONS and len(valid) <= _MAX_CANDIDATES
+        close = nearest(wrong, valid) if worthwhile else ()
         return close[0] if close else ""
 
     def problems(self) -> tuple[Problem, ...]:

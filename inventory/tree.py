@@ -16,7 +16,7 @@ from inventory.problems import InventoryError, Problem, shorten
 
 MAX_BYTES: Final = 8_000_000
 MAX_DEPTH: Final = 24
-MAX_NODES: Final = 1_000_000
+MAX_NODES: Final = 500_000
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 _YAML_TAGS: Final = "tag:yaml.org,2002:"
 _STRING_TAG: Final = _YAML_TAGS + "str"

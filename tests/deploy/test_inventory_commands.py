@@ -82,7 +82,7 @@ def test_init_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.Captur
 def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(MINIMAL)]) == 0
     said = capsys.readouterr().out
-    assert said == f"{MINIMAL}: OK: 1 communes, 1 lines, 1 systems; 7 components, 5 probes\n"
+    assert said == f"{MINIMAL}: OK: communes 1, lines 1, systems 1; components 7, probes 5\n"
     assert main(["check", str(MINIMAL), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["counts"] == {"communes": 1, "lines": 1, "systems": 1, "components": 7, "probes": 5}
@@ -102,7 +102,7 @@ def test_check_says_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "; expected one of: vnpt; did you mean vnpt?",
         f"{bad}:20: systems[0].check.kind: “htp” does not fit"
         "; expected one of: http, icmp, tcp; did you mean http?",
-        f"{bad}: 2 errors",
+        f"{bad}: errors: 2",
     ]
     assert main(["check", str(bad), "--json", "--lang", "vi"]) == 2
     errors = json.loads(capsys.readouterr().out)["errors"]
@@ -151,10 +151,10 @@ def test_show_from_the_hub(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "96 communes, 112 lines, 23 systems"),
+        ([], "communes 96, lines 112, systems 23"),
         (["--component", "ring:ven-bien"], "call VNPT network desk 0255 000 011"),
-        (["--component", "wan:tslcd"], "0 communes and 21 systems run through it"),
-        (["--component", "agent:21040"], "1 communes and 0 systems run through it"),
+        (["--component", "wan:tslcd"], "communes 0, systems 21"),
+        (["--component", "agent:21040"], "communes 1, systems 0"),
         (["--commune", "Lý Sơn"], "line:21548/backup"),
     ],
 )
