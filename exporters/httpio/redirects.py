@@ -35,14 +35,15 @@ class Journey:
 
     async def request(self) -> Request:
         """Return the next request."""
-        config, home = self._config, self.url.origin == self._first.origin
-        secure = self.url.scheme == "https"
+        config, url = self._config, self.url
+        home = url.origin == self._first.origin
+        secure = url.scheme == "https"
         return Request(
-            url=self.url,
+            url=url,
             method=self._method,
             fields=await self._fields(home),
             body=self._body,
-            server_name=config.server_name if home and config.server_name else self.url.host,
+            server_name=config.server_name if home and config.server_name else url.host,
             tls=await context_for(self._tls_files(home)) if secure else None,
             source=self._target.source,
             ip_version=config.ip_version,

@@ -24,7 +24,7 @@ from typing import Final
 from exporters.base import Outcome, Target
 from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config
-from exporters.httpio.exchange import exchange
+from exporters.httpio.exchange import Request, exchange
 from exporters.httpio.judge import judge, status_expected
 from exporters.httpio.redirects import Journey
 from exporters.httpio.url import parse_url
@@ -58,12 +58,14 @@ def check_address(address: str) -> None:
 
 async def probe(target: Target, config: Config) -> Outcome:
     """Request, follow redirects, judge. Never raises for what a network or a peer does."""
-    phases = Phases(PROBE_HTTP_DURATION)
-    phases.note(PROBE_HTTP_STATUS, 0)
-    phases.note(PROBE_HTTP_REDIRECTS, 0)
+    phases = _phases()
     try:
+        journey = Journey(target, config)
+        first = await journey.request()
+        # What this machine needs to read its own files is not the system's time.
+        phases = _phases()
         async with asyncio.timeout(target.timeout_seconds):
-            judge(await _last_answer(target, config, phases), config)
+            judge(await _last_answer(journey, first, config, phases), config)
     except Failure as failure:
         return phases.outcome(failure.reason, failure.evidence)
     except TimeoutError:
@@ -72,12 +74,18 @@ async def probe(target: Target, config: Config) -> Outcome:
     return phases.outcome(Reason.OK)
 
 
-async def _last_answer(target: Target, config: Config, phases: Phases) -> Answer:
+def _phases() -> Phases:
+    phases = Phases(PROBE_HTTP_DURATION)
+    phases.note(PROBE_HTTP_STATUS, 0)
+    phases.note(PROBE_HTTP_REDIRECTS, 0)
+    return phases
+
+
+async def _last_answer(journey: Journey, request: Request, config: Config, phases: Phases) -> Answer:
     """Return the answer at the end of the redirects."""
-    journey = Journey(target, config)
     for followed in range(config.max_redirects + 1):
         phases.note(PROBE_HTTP_REDIRECTS, followed)
-        answer = await exchange(await journey.request(), phases)
+        answer = await exchange(request, phases)
         phases.note(PROBE_HTTP_STATUS, answer.status)
         last = config.max_redirects == 0 or status_expected(answer.status, config)
         if last or answer.status not in (301, 302, 303, 307, 308):
@@ -85,6 +93,7 @@ async def _last_answer(target: Target, config: Config, phases: Phases) -> Answer
                 phases.note(PROBE_HTTP_LENGTH, answer.body.length)
             return answer
         journey.follow(answer)
+        request = await journey.request()
     raise Failure(Reason.REDIRECT, f"over {config.max_redirects} redirects, the last to {journey.url}")
 
 

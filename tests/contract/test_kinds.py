@@ -1,0 +1,165 @@
+"""What every kind of probe keeps, whatever it measures (exporters/base.py)."""
+
+import asyncio
+import gc
+import importlib
+import os
+import re
+import time
+
+import pytest
+
+from exporters.base import Outcome, ProbeConfig, Target
+from exporters.registry import OptionsError, convert_options, kinds
+from inventory.names import TARGET_LABELS, Reason, all_metrics
+from tests.contract.targets import OPTIONAL_SAMPLES, SILENT, WELL, Address, Place
+
+KINDS = sorted(kinds())
+SILENT_PLACES = [
+    pytest.param(kind, place, id=f"{kind}-{place.__name__}") for kind in KINDS for place in SILENT[kind]
+]
+TIMEOUT_SECONDS = 0.15
+
+
+def target(at: Address, timeout_seconds: float = 5.0) -> Target:
+    return Target(name="contract", address=at.address, source=at.source, timeout_seconds=timeout_seconds)
+
+
+async def measure(kind: str, at: Address, timeout_seconds: float = 5.0) -> Outcome:
+    return await kinds()[kind].probe(target(at, timeout_seconds), convert_options(kind, {}))
+
+
+def open_descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+def check_outcome(kind: str, outcome: Outcome) -> None:
+    """Reason from the closed list, samples from METRICS with exactly the labels they announce."""
+    assert isinstance(outcome.reason, Reason)
+    assert outcome.duration_seconds >= 0
+    assert "\n" not in outcome.evidence
+    assert len(outcome.evidence) <= 300
+    announced = {metric.name: metric for metric in kinds()[kind].metrics}
+    seen = set()
+    for sample in outcome.samples:
+        metric = announced[sample.metric.name]
+        assert sample.metric == metric
+        own = [label for label in metric.labels if label not in TARGET_LABELS]
+        assert [name for name, _ in sample.labels] == own
+        assert isinstance(sample.value, float)
+        assert (metric.name, sample.labels) not in seen
+        seen.add((metric.name, sample.labels))
+
+
+def test_every_kind_has_targets_here() -> None:
+    assert set(WELL) == set(SILENT) == set(KINDS)
+    assert all(SILENT.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metrics_are_those_of_names(kind: str) -> None:
+    assert set(kinds()[kind].metrics) <= set(all_metrics())
+    assert all(metric.labels[: len(TARGET_LABELS)] == TARGET_LABELS for metric in kinds()[kind].metrics)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_option_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(OptionsError) as refused:
+        convert_options(kind, {"colour": "red"})
+    assert refused.value.key == "colour"
+    assert f"{kind}.colour" in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_configuration_is_frozen_and_all_of_it_optional(kind: str) -> None:
+    config = convert_options(kind, {})
+    assert isinstance(config, ProbeConfig)
+    with pytest.raises(AttributeError):
+        config.ip_version = 4  # type: ignore[attr-defined]  # that it cannot be set is the point
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("address", ["", " ", "a b", "-x", "http://", "[::1", "x:99999", "a\nb", "256.1.1.1"])
+def test_a_wrong_address_is_refused_before_it_is_measured(kind: str, address: str) -> None:
+    with pytest.raises(ValueError, match=r"such as|host name"):
+        kinds()[kind].check_address(address)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_healthy_target(kind: str) -> None:
+    async with WELL[kind]() as at:
+        kinds()[kind].check_address(at.address)
+        outcome = await measure(kind, at)
+    assert (outcome.reason, outcome.evidence) == (Reason.OK, "")
+    assert outcome.ok
+    check_outcome(kind, outcome)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_documented_exposition_is_what_comes_out(kind: str) -> None:
+    module = importlib.import_module(kinds()[kind].probe.__module__)
+    documented = re.findall(r"^    (\w+(?:\{[^}]*\})?) [-0-9.e]+$", module.__doc__ or "", re.MULTILINE)
+    async with WELL[kind]() as at:
+        outcome = await measure(kind, at)
+    measured = set()
+    for sample in outcome.samples:
+        labels = ",".join(f'{name}="{value}"' for name, value in sample.labels)
+        measured.add(f"{sample.metric.name}{{{labels}}}" if labels else sample.metric.name)
+    assert set(documented) - OPTIONAL_SAMPLES.get(kind, set()) == measured
+
+
+@pytest.mark.parametrize(("kind", "place"), SILENT_PLACES)
+async def test_the_deadline_is_kept(kind: str, place: Place) -> None:
+    async with place() as at:
+        before = time.monotonic()
+        outcome = await measure(kind, at, TIMEOUT_SECONDS)
+        took = time.monotonic() - before
+    assert outcome.reason is at.reason
+    assert outcome.evidence
+    check_outcome(kind, outcome)
+    assert TIMEOUT_SECONDS * 0.9 <= outcome.duration_seconds <= took
+    assert took < 10  # far over any scheduling delay, far under "for ever"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_address_that_is_none_is_local(kind: str) -> None:
+    outcome = await measure(kind, Address("not an address", Reason.LOCAL))
+    assert outcome.reason in {Reason.LOCAL, Reason.DNS}
+    check_outcome(kind, outcome)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_source_that_is_not_ours_is_local(kind: str) -> None:
+    async with WELL[kind]() as at:
+        for source in ("192.0.2.77", "nosuch0"):
+            outcome = await measure(kind, Address(at.address, Reason.LOCAL, source=source))
+            assert outcome.reason is Reason.LOCAL, source
+            check_outcome(kind, outcome)
+
+
+@pytest.mark.parametrize(("kind", "place"), SILENT_PLACES)
+async def test_cancelling_leaves_nothing_behind(kind: str, place: Place) -> None:
+    async with place() as at:
+        await measure(kind, at, 0.01)  # opens what is kept for good, such as the ICMP socket
+    gc.collect()
+    descriptors, tasks = open_descriptors(), asyncio.all_tasks()
+    async with place() as at:
+        for steps in range(12):
+            running = asyncio.create_task(measure(kind, at))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= tasks
+    assert open_descriptors() == descriptors
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_many_at_once_do_not_disturb_each_other(kind: str) -> None:
+    async with WELL[kind]() as well, SILENT[kind][0]() as silent:
+        outcomes = await asyncio.gather(
+            *(measure(kind, well) for _ in range(20)), *(measure(kind, silent, 0.1) for _ in range(20))
+        )
+    assert [outcome.reason for outcome in outcomes] == [Reason.OK] * 20 + [silent.reason] * 20
