@@ -1,5 +1,6 @@
 """What the channels that speak HTTP share: one POST, its limits and what its answer means."""
 
+import logging
 import time
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -11,6 +12,10 @@ from alerts.channels.base import TIMEOUTS, TransportError
 MAX_ANSWER_BYTES: Final = 65536
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 _TRY_AGAIN: Final = frozenset({408, 425, 429})  # RFC 9110, RFC 8470, RFC 6585
+
+# urllib3 logs the path of each request, at level warning when an answer's headers are odd: a bot's
+# token stands in that path. What matters of it comes back to us as an exception.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def new_session() -> requests.Session:

@@ -1,10 +1,12 @@
 """The contract that every channel keeps, and what is each one's own."""
 
+import contextlib
 import email
 import email.policy
 import hashlib
 import hmac
 import json
+import logging
 import ssl
 import subprocess
 import threading
@@ -304,6 +306,18 @@ def test_a_status_is_taken_or_raises(status: int) -> None:
     with pytest.raises(TransportError) as caught:
         check(status, None, T0)
     assert caught.value.permanent is (status < 500 and status not in {408, 425, 429})
+
+
+@pytest.mark.parametrize("kind", HTTP_KINDS)
+@pytest.mark.parametrize("status", [200, 500])
+def test_no_log_ever_holds_the_secret(
+    kind: str, status: int, secret_file: str, session: requests.Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    odd = Http(status=status, headers={"Odd Header": "x"})
+    with aimed(kind, odd, secret_file) as over, contextlib.suppress(TransportError):
+        send(over.kind, over.options, session)
+    assert SECRET not in caplog.text
 
 
 # --- webhook -------------------------------------------------------------------------------------
