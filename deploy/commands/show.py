@@ -9,7 +9,6 @@ from typing import Any
 
 from common.i18n import current, t
 from inventory.nearest import nearest
-from inventory.problems import InventoryError
 
 NAME = "show"
 AREA = "show"
@@ -29,14 +28,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was asked for; status 2 for a wrong file or something that is not in it."""
+    from deploy.commands._inventory import read
     from deploy.describe import Unknown
-    from deploy.validate import read
 
-    try:
-        found, text = _ask(arguments, read(arguments.file).inventory)
-    except InventoryError as error:
-        print(error, file=sys.stderr)
+    inventory = read(arguments.file)
+    if inventory is None:
         return 2
+    try:
+        found, text = _ask(arguments, inventory)
     except Unknown as error:
         close = nearest(error.wanted, error.valid, count=3, likeness=0.4) or error.valid[:8]
         said = t(f"show.unknown_{error.kind}", wanted=error.wanted, nearest=", ".join(close))
