@@ -1,0 +1,56 @@
+"""Every alert leads to a page that exists, in both languages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alerts import rules
+from alerts.outage import MONITORING_DOWN, WATCHDOG
+from alerts.rules_model import AlertRule
+from alerts.runbooks import INDEX, PAGES, link, page
+from inventory.names import ComponentKind
+from tests.alerts.outages import province
+
+DIRECTORY = Path(__file__).parents[2] / "docs" / "runbooks"
+
+
+def alert_names() -> list[str]:
+    """What rules raise, and what the receiver itself raises."""
+    raised = (rule for group in rules.groups(province()) for rule in group.rules)
+    names = {rule.name for rule in raised if isinstance(rule, AlertRule)}
+    return sorted(names - {WATCHDOG} | {MONITORING_DOWN})
+
+
+def test_the_directory_holds_exactly_the_pages() -> None:
+    assert {path.stem for path in DIRECTORY.glob("*.md")} == PAGES | {INDEX}
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_an_alert_has_a_page_of_its_own(name: str) -> None:
+    text = (DIRECTORY / f"{page(name, '')}.md").read_text(encoding="utf-8")
+    assert f"Cảnh báo: `{name}`" in text
+    assert f"Alert: `{name}`" in text
+
+
+def test_a_component_without_an_alert_of_its_own_has_a_page() -> None:
+    assert {kind: page("Located", kind) for kind in ComponentKind if page("Located", kind) == INDEX} == {}
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_page_says_what_to_do_in_both_languages(name: str) -> None:
+    text = (DIRECTORY / f"{name}.md").read_text(encoding="utf-8")
+    vietnamese, english = text.split('<a id="english"></a>')
+    assert "## Việc cần làm" in vietnamese
+    assert "## What to do" in english
+    steps = [len(re.findall(r"^\d+\. ", half, re.MULTILINE)) for half in (vietnamese, english)]
+    assert steps[0] == steps[1] >= 3
+
+
+def test_the_index_lists_every_page() -> None:
+    text = (DIRECTORY / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(([a-z-]+)\.md\)", text)) == PAGES
+
+
+def test_a_link_is_put_together() -> None:
+    assert link("https://d.example/r/", "CommuneCutOff", "power") == "https://d.example/r/commune-cut-off.md"
