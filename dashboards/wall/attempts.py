@@ -28,7 +28,7 @@ class Bucket:
     def wait(self, now: float) -> int:
         """Return the whole seconds until there is a token; 0 when there is one."""
         missing = 1.0 - self.refill(now)
-        return math.ceil(missing * self._seconds) if missing > 1e-9 else 0
+        return max(0, math.ceil(missing * self._seconds - 1e-6))
 
     def take(self) -> None:
         """Take one token."""

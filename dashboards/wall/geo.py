@@ -6,6 +6,7 @@ Dots that would cover each other are moved apart by as little as will do.
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -64,7 +65,7 @@ def _project(places: Mapping[str, tuple[float | None, float | None]]) -> dict[st
     known = {code: (a, o) for code, (a, o) in places.items() if a is not None and o is not None}
     if not known:
         return {}
-    middle = sum(latitude for latitude, _ in known.values()) / len(known)
+    middle = statistics.median(latitude for latitude, _ in known.values())
     shrink = math.cos(math.radians(middle))
     return {code: (o * shrink * _KM_PER_DEGREE, -a * _KM_PER_DEGREE) for code, (a, o) in known.items()}
 
@@ -114,13 +115,17 @@ def _fit(plane: Mapping[str, Point]) -> tuple[float, dict[str, Point]]:
 
 def _apart(points: Mapping[str, Point], box: tuple[float, float, float, float]) -> dict[str, Point]:
     """Push dots closer than _SPACING apart, half each, for a bounded number of rounds."""
-    placed = {code: list(points[code]) for code in sorted(points)}
-    codes = list(placed)
+    codes = sorted(points)
+    # A hair's breadth in a direction of its own each (golden angle): dots on one spot part that way.
+    placed = {
+        code: [points[code][0] + 0.01 * math.cos(2.4 * i), points[code][1] + 0.01 * math.sin(2.4 * i)]
+        for i, code in enumerate(codes)
+    }
     for _ in range(_ROUNDS):
         moved = False
         for index, one in enumerate(codes):
-            for turn, other in enumerate(codes[index + 1 :]):
-                moved |= _push(placed[one], placed[other], index + turn)
+            for other in codes[index + 1 :]:
+                moved |= _push(placed[one], placed[other])
         if not moved:
             break
     left, top, right, bottom = box
@@ -131,20 +136,16 @@ def _apart(points: Mapping[str, Point], box: tuple[float, float, float, float]) 
     }
 
 
-def _push(one: list[float], other: list[float], turn: int) -> bool:
+def _push(one: list[float], other: list[float]) -> bool:
     dx, dy = other[0] - one[0], other[1] - one[1]
     distance = math.hypot(dx, dy)
-    if distance >= _SPACING - 0.01:
+    if distance >= _SPACING - 0.5:
         return False
-    if distance < 1e-6:  # the same spot: any direction, but always the same one
-        dx, dy, distance = math.cos(turn), math.sin(turn), 1.0
-        missing = _SPACING / 2
-    else:
-        missing = (_SPACING - distance) / 2
-    one[0] -= dx / distance * missing
-    one[1] -= dy / distance * missing
-    other[0] += dx / distance * missing
-    other[1] += dy / distance * missing
+    share = (_SPACING - distance) / 2 / max(distance, 1e-9)
+    one[0] -= dx * share
+    one[1] -= dy * share
+    other[0] += dx * share
+    other[1] += dy * share
     return True
 
 

@@ -54,7 +54,7 @@ class Poller:
             self._read("alertmanager", self._alerts(), previous.alertmanager_error),
         )
         answers = msgspec.structs.replace(previous, at=self._now(), **measured, **alerts)
-        remembered = _latest(previous.last_heard, previous.heartbeats, answers.last_heard)
+        remembered = _latest(previous.last_heard, answers.last_heard, answers.heartbeats)
         answers = msgspec.structs.replace(answers, last_heard=remembered)
         self._meters.newest(max(answers.heartbeats.values(), default=None))
         return answers

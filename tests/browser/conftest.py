@@ -1,0 +1,140 @@
+"""Fixtures of the browser tests: a real hub below, Chromium above, and a witness of what it complains of."""
+
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from inventory.load import load
+
+from .field import Field
+from .stack import Stack, environment, stack, wall_over
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "tests" / "inventory" / "small.yml"
+WHOLE = ROOT / "examples" / "quang-ngai.yml"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1366, "height": 900}
+TELEVISION = {"width": 1920, "height": 1080}
+Open = Callable[..., Awaitable[Page]]
+
+
+class Witness:
+    """Collects what a page must not do: errors, policy violations, requests to elsewhere."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = urlsplit(origin).netloc
+        self.complaints: list[str] = []
+        self.allowed: tuple[str, ...] = ()
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning") and not any(text in message.text for text in self.allowed):
+            self.complaints.append(f"console: {message.text}")
+
+    def _request(self, request: Any) -> None:
+        if urlsplit(request.url).netloc != self.origin:
+            self.complaints.append(f"request: {request.url}")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, env=dict(environment())
+        )
+        yield found
+        await found.close()
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[Stack]:
+    """The small province, all well, with a wall over it."""
+    async with stack(Field(load(SMALL).inventory), tmp_path) as parts, wall_over(parts):
+        yield parts
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Stack]:
+    """The 96 communes of the example with a day of history, in a bad hour."""
+    now = time.time()
+    field = Field(load(WHOLE).inventory)
+    past = field.day(field.codes[0], now)
+    async with stack(field, tmp_path, past) as parts:
+        await bad_hour(parts, now)
+        async with wall_over(parts):
+            yield parts
+
+
+async def bad_hour(parts: Stack, now: float) -> None:
+    """A POP dies, a commune is cut off, a system is in maintenance, one agent is dead, three never spoke."""
+    field = parts.field
+    groups = {
+        segment.id: [
+            c.code for c in field.inventory.communes if any(segment.id in li.segments for li in c.lines)
+        ]
+        for segment in field.inventory.segments
+        if segment.kind == "pop"
+    }
+    pop, behind = min(groups.items(), key=lambda item: len(item[1]))
+    for code in behind:
+        field.cut(code, now - 754)
+    others = [code for code in field.codes if code not in behind]
+    lost, dead, some = others[12], others[50], others[30:33]
+    field.cut(lost, now - 11_040)
+    field.silence(dead, now - 1900)
+    field.never.update(others[60:63])
+    systems = [f"system:{system.id}" for system in field.inventory.systems]
+    for code in some:
+        field.fail(code, systems[2], now - 95)
+    field.fail_everywhere(systems[1], now - 320)
+    evidence = f"{len(behind)} of {len(behind)} communes behind it are silent"
+    await parts.alert(f"pop:{pop}", since=now - 740, communes=" ".join(behind), evidence=evidence)
+    await parts.alert(f"power|line:{lost}", since=now - 11_030, communes=lost)
+    await parts.alert(systems[1], since=now - 310, systems=systems[1].removeprefix("system:"))
+    await parts.alert(f"agent:{dead}", since=now - 1880, communes=dead, severity="ticket")
+
+
+@pytest.fixture
+async def visit(browser: Browser) -> AsyncIterator[Open]:
+    """Open an address in a fresh profile; at the end no page may have complained."""
+    contexts: list[BrowserContext] = []
+    witnesses: list[Witness] = []
+
+    async def visit(
+        url: str, *, size: Any = None, lang: str = "vi-VN", allow: tuple[str, ...] = (), **more: Any
+    ) -> Page:
+        context = await browser.new_context(viewport=size or DESK, locale=lang, **more)
+        contexts.append(context)
+        page = await context.new_page()
+        witness = Witness(url)
+        witness.allowed = allow
+        witness.watch(page)
+        witnesses.append(witness)
+        page.set_default_timeout(20_000)
+        await page.goto(url)
+        return page
+
+    yield visit
+    for context in contexts:
+        await context.close()
+    assert list(itertools.chain.from_iterable(witness.complaints for witness in witnesses)) == []

@@ -1,0 +1,294 @@
+"""The wall page in Chromium, over a real Prometheus and a real Alertmanager."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable
+
+import pytest
+from playwright.async_api import Page, expect
+
+from dashboards.wall.attempts import Attempts
+from dashboards.wall.gate import LoginGate
+from dashboards.wall.passwords import make_line, parse_users
+from dashboards.wall.sessions import Sessions
+
+from .conftest import DESK, PHONE, TELEVISION, Open
+from .stack import Stack, wall_over
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+expect.set_options(timeout=25_000)
+BINH_SON, VAN_TUONG, BA_DINH = "21040", "21061", "21499"
+LOST = ("Failed to load resource", "ERR_")  # what Chromium says when the server itself is gone
+
+NO_SCROLL = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+CONTRAST = """(selector) => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map((v) => {
+      const c = v / 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = (e) => { for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$|transparent/.test(c)) return c; } return "rgb(255,255,255)"; };
+  return [...document.querySelectorAll(selector)].filter((e) => e.offsetParent && e.textContent.trim())
+    .map((e) => { const a = light(getComputedStyle(e).color), b = light(behind(e));
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); });
+}"""
+
+
+def dot(page: Page, code: str, state: str) -> Awaitable[None]:
+    """Wait until a commune's dot shows a state."""
+    return expect(page.locator(f'.dot.{state}[data-code="{code}"]')).to_have_count(1)
+
+
+# --- states, live --------------------------------------------------------------------------------
+async def test_an_outage_appears_and_goes_without_a_reload(small: Stack, visit: Open) -> None:
+    page = await visit(small.url)
+    await expect(page.locator(".dot.up")).to_have_count(6)
+    await expect(page.locator(".calm")).to_have_text("Không có sự cố nào đang mở")
+    await page.evaluate("window.sameDocument = true")
+
+    small.field.cut(BINH_SON)
+    small.field.silence(VAN_TUONG)
+    small.field.fail(BA_DINH, "system:dvc")
+    await small.alert("power|line:21040", communes=BINH_SON)
+    await dot(page, BINH_SON, "down")
+    await dot(page, VAN_TUONG, "unknown")
+    await dot(page, BA_DINH, "degraded")
+    outage = page.locator('[data-component="power|line:21040"]')
+    await expect(outage).to_contain_text("nguồn điện hoặc đường truyền")
+    await expect(outage.get_by_role("link", name="0255 000 003")).to_have_attribute("href", "tel:0255000003")
+    await expect(page.locator(".counter.down .number")).to_have_text("1")
+    await expect(page.locator("tbody tr", has_text="Xã Ba Dinh").locator("td.down")).to_have_count(1)
+
+    small.field.heal(BINH_SON)
+    await small.alert("power|line:21040", ends=True, communes=BINH_SON)
+    await dot(page, BINH_SON, "up")
+    await expect(outage).to_have_count(0)
+    assert await page.evaluate("window.sameDocument") is True
+
+
+async def test_ages_tick_in_the_browser(small: Stack, visit: Open) -> None:
+    await small.alert("pop:ba-to", since=time.time() - 3, communes="21484")
+    page = await visit(small.url)
+    age = page.locator(".outages .age")
+    first = await age.text_content()
+    await expect(age).not_to_have_text(str(first))
+    await expect(page.locator("#clock")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+
+
+async def test_communes_that_never_spoke_are_shown_as_such(small: Stack, visit: Open) -> None:
+    small.field.never.update((BINH_SON, BA_DINH))
+    page = await visit(small.url)
+    await dot(page, VAN_TUONG, "up")
+    known = await page.locator(".counter.never .number").text_content()
+    assert known in ("0", "2")  # series of a scrape before the set changed may still be current
+    assert await page.locator(".dot").count() == 6
+
+
+async def test_a_system_down_for_all_colours_its_column_and_no_commune(small: Stack, visit: Open) -> None:
+    small.field.fail_everywhere("system:ho-tich")
+    page = await visit(small.url + "?lang=en")
+    head = page.get_by_role("columnheader", name="Electronic civil status not reached")
+    await expect(head.first).to_be_visible()
+    await expect(page.locator(".counter.systems .number")).to_have_text("1")
+    await expect(page.locator(".dot.up")).to_have_count(6)
+
+
+# --- not to be believed --------------------------------------------------------------------------
+async def test_a_killed_prometheus_is_said_at_once_and_states_go_grey(small: Stack, visit: Open) -> None:
+    page = await visit(small.url)
+    await expect(page.locator(".dot.up")).to_have_count(6)
+    await small.kill_prometheus()
+    await expect(page.get_by_role("alert")).to_have_text(
+        "Không đọc được Prometheus. Trạng thái hiện tại CHƯA RÕ."
+    )
+    await expect(page.locator(".dot.unknown")).to_have_count(6)
+    filtered = await page.locator(".live.map > svg").evaluate("e => getComputedStyle(e).filter")
+    assert filtered == "grayscale(1)"
+
+
+async def test_old_data_is_said_though_prometheus_answers(small: Stack, visit: Open) -> None:
+    page = await visit(small.url + "?lang=en")
+    await expect(page.locator(".dot.up")).to_have_count(6)
+    small.field.frozen_at = time.time()
+    await expect(page.get_by_role("alert")).to_contain_text("The newest data is from")
+    small.field.frozen_at = None
+    await expect(page.locator(".dot.up")).to_have_count(6)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_server_that_is_gone_is_said_by_the_page_itself(small: Stack, visit: Open) -> None:
+    async with wall_over(small) as url:
+        page = await visit(url, allow=LOST)
+        await expect(page.locator(".dot.up")).to_have_count(6)
+        await expect(page.locator("#gone")).to_be_hidden()
+    await expect(page.locator("#gone")).to_be_visible()
+    await expect(page.locator("#gone")).to_contain_text("Mất kết nối với máy chủ màn hình")
+    async with wall_over(small, listen=url.removeprefix("http://").rstrip("/")):
+        await expect(page.locator("#gone")).to_be_hidden()
+
+
+# --- languages, themes, screens ------------------------------------------------------------------
+async def test_the_language_is_the_browsers_until_one_is_chosen(small: Stack, visit: Open) -> None:
+    page = await visit(small.url, lang="en-GB")
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.get_by_role("heading", name="Open outages")).to_be_visible()
+    await page.get_by_role("link", name="Tiếng Việt").click()
+    await expect(page.get_by_role("heading", name="Sự cố đang diễn ra")).to_be_visible()
+    await page.goto(small.url)
+    await expect(page.locator("html")).to_have_attribute("lang", "vi")
+
+
+async def test_dark_and_light(small: Stack, visit: Open) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = await visit(small.url, color_scheme="dark")
+    light = await visit(small.url, color_scheme="light")
+    black, white = await dark.evaluate(paper), await light.evaluate(paper)
+    assert black != white
+    await dark.get_by_role("link", name="Nền sáng").click()
+    await expect(dark.locator("html")).to_have_attribute("data-theme", "light")
+    assert await dark.evaluate(paper) == white
+    await dark.goto(small.url)
+    assert await dark.evaluate(paper) == white
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_text_stands_out_from_its_ground(whole: Stack, visit: Open, scheme: str) -> None:
+    page = await visit(whole.url, color_scheme=scheme)
+    await expect(page.locator(".outages > li")).to_have_count(4)
+    found = await page.evaluate(
+        CONTRAST, ".note, .label, .outages p, .age, h2, h3, thead th, tbody a, .data, .number, a"
+    )
+    assert len(found) > 50
+    assert min(found) >= 4.5 or sorted(found)[0] >= 3.0  # large figures: 3, text: 4.5 (WCAG 2.2, 1.4.3)
+    text_only = await page.evaluate(
+        CONTRAST, ".label, .outages p, .age, h2, h3, thead th, tbody a, .data, nav a"
+    )
+    assert min(text_only) >= 4.5
+
+
+async def test_a_phone_never_scrolls_sideways(whole: Stack, visit: Open) -> None:
+    for path in ("", f"commune/{whole.field.codes[0]}", "commune/99999"):
+        allowed = LOST if path.endswith("99999") else ()
+        for width in (360, 320):
+            page = await visit(whole.url + path, size={**PHONE, "width": width}, allow=allowed)
+            assert await page.evaluate(NO_SCROLL), (path, width)
+
+
+async def test_a_television_shows_key_figures_large_and_all_at_once(whole: Stack, visit: Open) -> None:
+    page = await visit(whole.url, size=TELEVISION)
+    await expect(page.locator(".outages > li")).to_have_count(4)
+    for selector, least in {
+        ".counter .number": 48,
+        "#clock": 40,
+        ".outages h3": 26,
+        ".counter .label": 20,
+    }.items():
+        sizes = await page.locator(selector).evaluate_all(
+            "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= least, selector
+    fits = "document.documentElement.scrollHeight <= innerHeight && " + NO_SCROLL
+    assert await page.evaluate(fits)
+    columns = page.locator(".live.matrix thead th")
+    assert await columns.count() == 24
+    right = await columns.last.evaluate("e => e.getBoundingClientRect().right")
+    assert right <= TELEVISION["width"]
+
+
+async def test_ninety_six_communes_put_problems_first(whole: Stack, visit: Open) -> None:
+    page = await visit(whole.url)
+    await expect(page.locator(".dot")).to_have_count(96)
+    await expect(page.locator(".live.matrix tbody tr")).to_have_count(3)
+    await expect(page.locator(".counter.never .number")).to_have_text("3")
+    folded = page.locator("#rest-rows")
+    await folded.locator("summary").click()
+    rows = await folded.locator("tbody tr").count()
+    assert rows > 60
+    whole.field.fail(whole.field.codes[1], "hub:main")
+    await expect(page.locator(".live.matrix tbody tr")).to_have_count(4)
+    await expect(folded.locator("tbody tr")).to_have_count(rows - 1)
+    await expect(folded).to_have_attribute("open", "")
+    head = page.locator(".live.matrix thead th").nth(3)
+    await page.locator(".live.rest .scroll").evaluate("e => e.scrollTop = 400")
+    assert await head.evaluate("e => getComputedStyle(e).position") == "sticky"
+
+
+# --- one commune ---------------------------------------------------------------------------------
+async def test_a_communes_last_day_is_drawn_from_what_was_measured(whole: Stack, visit: Open) -> None:
+    code = whole.field.codes[0]
+    page = await visit(f"{whole.url}commune/{code}?lang=en")
+    state, rtt, loss = (page.locator(".chart svg").nth(index) for index in range(3))
+    await expect(state.locator("rect.down").first).to_be_attached()
+    label = str(await state.get_attribute("aria-label"))
+    assert "From the hub: up" in label
+    assert "cut off 4" in label.split("From the hub")[1]  # 48 minutes, give or take a step
+    assert (await rtt.locator("path.curve").first.get_attribute("d") or "").count("L") > 500
+    assert "highest" in str(await loss.get_attribute("aria-label"))
+    assert await page.locator(".target-list li").count() >= 25
+
+
+async def test_a_commune_page_lives_too(small: Stack, visit: Open) -> None:
+    page = await visit(f"{small.url}commune/{BINH_SON}")
+    await expect(page.locator(".big.up")).to_be_visible()
+    small.field.cut(BINH_SON)
+    await small.alert("power|line:21040", communes=BINH_SON)
+    await expect(page.locator(".big.down")).to_be_visible()
+    await expect(page.locator(".status .outages")).to_contain_text("nguồn điện hoặc đường truyền")
+    await expect(page.locator(".calls")).to_contain_text("Trực VNPT")
+
+
+# --- without a mouse, without sight, without scripts ---------------------------------------------
+async def test_the_keyboard_reaches_what_matters_and_everything_has_a_name(small: Stack, visit: Open) -> None:
+    small.field.cut(BINH_SON)
+    page = await visit(small.url)
+    await dot(page, BINH_SON, "down")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    seen = []
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        seen.append(await page.evaluate("document.activeElement.getAttribute('href')"))
+    assert f"/commune/{BINH_SON}" in seen
+    unnamed = await page.evaluate(
+        "[...document.querySelectorAll('a, button, input, summary, [role=img], [role=group], [role=region]')]"
+        ".filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).length"
+    )
+    assert unnamed == 0
+    named = page.get_by_role("link", name="Xã Bình Sơn: Mất kết nối. Máy đo im lặng")
+    await expect(named).to_be_visible()
+    await named.focus()
+    small.field.fail(BA_DINH, "system:dvc")
+    await dot(page, BA_DINH, "degraded")
+    assert await page.evaluate("document.activeElement.getAttribute('href')") == f"/commune/{BINH_SON}"
+
+
+async def test_without_scripts_the_page_is_whole_and_fetches_itself_again(small: Stack, visit: Open) -> None:
+    small.field.cut(BINH_SON)
+    await asyncio.wait_for(_shown(small, visit), 60)
+
+
+async def _shown(small: Stack, visit: Open) -> None:
+    page = await visit(small.url, java_script_enabled=False)
+    await expect(page.locator(".dot")).to_have_count(6)
+    refresh = page.locator('noscript meta[http-equiv="refresh"]')
+    assert await refresh.get_attribute("content") == "15"
+
+
+# --- login ---------------------------------------------------------------------------------------
+async def test_a_login_in_the_browser(small: Stack, visit: Open) -> None:
+    users = parse_users(make_line("truc", "correct horse battery"), "users")
+    gate = LoginGate(Sessions(b"k" * 32, users), Attempts(time.monotonic()))
+    async with wall_over(small, gate=gate) as url:
+        page = await visit(f"{url}commune/{BINH_SON}", size=DESK, allow=LOST)
+        await page.get_by_label("Tên người dùng").fill("truc")
+        await page.get_by_label("Mật khẩu").fill("wrong")
+        await page.get_by_role("button", name="Đăng nhập").click()
+        await expect(page.get_by_role("alert")).to_have_text("Sai tên hoặc mật khẩu")
+        await page.get_by_label("Tên người dùng").fill("truc")
+        await page.get_by_label("Mật khẩu").fill("correct horse battery")
+        await page.get_by_role("button", name="Đăng nhập").click()
+        await expect(page).to_have_url(f"{url}commune/{BINH_SON}")
+        await expect(page.locator(".big.up")).to_be_visible()
+        await page.get_by_role("button", name="Đăng xuất").click()
+        await expect(page.get_by_label("Mật khẩu")).to_be_visible()
