@@ -24,11 +24,11 @@ from agent.itself import Itself
 from agent.remote_write import Encoder, compress, encode_series
 from agent.transport import Reply, Result
 
-MAX_WAITING_BYTES: Final = 4 << 20
+MAX_WAITING_BYTES: Final = 3 << 20
 MAX_TRIES: Final = 3
 _DRAIN_AT_ONCE: Final = 4
 _LEAST_GAP_SECONDS: Final = 0.2
-_LAST_WORD_SECONDS: Final = 1.5
+_LAST_WORD_SECONDS: Final = 1.2
 log = logging.getLogger(__name__)
 
 
@@ -98,6 +98,7 @@ class Pusher:
         self._wake = asyncio.Event()
         self._urgent: set[str] = set()
         self._all_states = False
+        self._owed: set[Tier] = set()  # due since a time that could not be dated
         self._last_ms = 0
         self.last_result = Result.OK
 
@@ -126,7 +127,7 @@ class Pusher:
             await asyncio.sleep(_LEAST_GAP_SECONDS if self._urgent or self._all_states else 0)
 
     async def last_word(self) -> None:
-        """Push the last values and end every series. Takes at most 1.5 s."""
+        """Push the last values and end every series. Takes at most 1.2 s."""
         if not self._clock.trusted:
             return
         time_ms = self._stamp()
@@ -163,15 +164,16 @@ class Pusher:
         self._note(await self._sender.send(compress(())))
         if self._clock.trusted:
             self._all_states = True
-            for slots in self._slots.values():
-                slots.used -= 1  # what was due is due again, now that it can be dated
+            self._owed = set(self._slots)
+            self._wake.set()
 
     def _use_slots(self) -> set[Tier]:
         now = self._clock.now()
         due = {tier for tier, slots in self._slots.items() if slots.next_seconds() <= now + 0.001}
         for tier in due:
             self._slots[tier].use(now)
-        return due
+        owed, self._owed = self._owed, set()
+        return due | owed
 
     async def _send_live(self) -> bool:
         batch = self._collect()

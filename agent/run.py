@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from common.i18n import t
 from common.yamlcheck import Refused
 
 DEFAULT_STATE_SECONDS: Final = 5.0
-STOP_SECONDS: Final = 2.5
+STOP_SECONDS: Final = 2.0
 log = logging.getLogger(__name__)
 Connect = Callable[[Push, Callable[[], float], str], Sender]
 
@@ -56,6 +56,8 @@ class Agent:
         self._sender: Sender | None = None
         self._pushing: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self.broken = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._news: set[str] = set()
         self._confirmed = False
         self._wake = asyncio.Event()
@@ -74,11 +76,11 @@ class Agent:
         """Load the counters, start probing, keeping and pushing. The hub need not be there."""
         await self.book.load()
         self._apply(self.config)
-        self._keeping = asyncio.create_task(self._keep())
+        self._keeping = self._vital(self._keep())
         self._start_push()
 
     async def stop(self) -> None:
-        """Stop probing, save the counters, end all series at the hub; at most about 3 s."""
+        """Stop probing, save the counters, end all series at the hub; at most 2 s."""
         for task in (self._keeping, self._pushing):
             if task is not None:
                 task.cancel()
@@ -98,6 +100,10 @@ class Agent:
 
     async def reload(self) -> str | None:
         """Read the configuration again; returns None, or what is wrong with it (the old one goes on)."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> str | None:
         try:
             config = await asyncio.to_thread(load_config, self.path)
             problem = self._fixed(config)
@@ -167,7 +173,7 @@ class Agent:
         self._sender = self._connect(push, self.clock.now, self.version)
         self.pusher = Pusher(push, self.clock, self.groups, self.itself, self._sender)
         self.pusher.urge()
-        self._pushing = asyncio.create_task(self.pusher.run())
+        self._pushing = self._vital(self.pusher.run())
 
     async def _stop_push(self) -> None:
         if self._pushing is not None:
@@ -176,6 +182,17 @@ class Agent:
         if self._sender is not None:
             await self._sender.close()
         self._pushing = self.pusher = self._sender = None
+
+    def _vital(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run what the agent cannot live without: when it breaks, :attr:`broken` is set."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("a bug ends this agent", exc_info=error)
+            self.broken.set()
 
     def _changed(self, key: str, confirmed: bool) -> None:
         self._news.add(key)
@@ -195,6 +212,7 @@ class Agent:
             news, self._news = self._news, set()
             confirmed, self._confirmed = self._confirmed, False
             self._wake.clear()
+            self.clock.watch()
             now = self.clock.now()
             regular = now >= due
             if regular:

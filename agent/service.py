@@ -26,7 +26,7 @@ def run_service(path: Path, config: AgentConfig) -> int:
     directory = state_directory(config)
     try:
         with statedir.Lock(directory, "agent.lock"):
-            asyncio.run(_run(path, config))
+            return asyncio.run(_run(path, config))
     except statedir.Busy:
         sys.stderr.write(t("agent.busy", directory=directory) + "\n")
         return 1
@@ -37,21 +37,31 @@ def run_service(path: Path, config: AgentConfig) -> int:
     except OSError as error:
         sys.stderr.write(t("agent.cannot_keep_state", directory=directory, why=error.strerror) + "\n")
         return 1
-    return 0
 
 
-async def _run(path: Path, config: AgentConfig) -> None:
+async def _run(path: Path, config: AgentConfig) -> int:
     agent = Agent(path, config)
     async with serve(make_app(agent), config.listen) as (host, port):
-        await agent.start()
         try:
+            await agent.start()
             async with _signals(agent) as stopped:
                 log.info("agent is running", extra={"site": config.site, "listen": f"{host}:{port}"})
                 sdnotify.notify("READY=1")
-                await stopped.wait()
+                await _first(stopped, agent.broken)
         finally:
             sdnotify.notify("STOPPING=1")
             await agent.stop()
+    return 1 if agent.broken.is_set() else 0
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from agent.run import Agent
 from agent.runner import Runner
 from common import i18n
 from common.i18n import t
-from common.web import MAX_BODY_BYTES, add_health
+from common.web import MAX_BODY_BYTES, add_health, is_loopback
 from exporters.base import Outcome
 from inventory import names
 from inventory.names import State
@@ -36,7 +36,7 @@ _STYLE: Final = (
 
 def make_app(agent: Agent) -> web.Application:
     """Return the application with all pages of ``agent``."""
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_own_pages_only])
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_own_orders_only])
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(agent.groups))
     pages = _Pages(agent)
@@ -47,11 +47,14 @@ def make_app(agent: Agent) -> web.Application:
 
 
 @web.middleware
-async def _own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another web site makes a browser send here."""
-    origin = request.headers.get("Origin")
-    if request.method != "GET" and origin is not None and urlsplit(origin).netloc != request.host:
-        return web.Response(status=403, text="cross-site request\n")
+async def _own_orders_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take orders only from this machine, and not from what another web site makes a browser send."""
+    if request.method not in {"GET", "HEAD"}:
+        if not is_loopback(request.remote or ""):
+            return web.Response(status=403, text="only from this machine\n")
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            return web.Response(status=403, text="cross-site request\n")
     return await handler(request)
 
 

@@ -286,3 +286,20 @@ def test_config_is_yaml_that_a_person_may_write(tmp_path: Path) -> None:
     world = World(tmp_path)
     config = write(world.path, world.state, *TARGETS)
     assert load_config(world.path) == config, indent(world.path.read_text(), "  ")
+
+
+def test_bug_in_what_is_vital_ends_the_agent_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        world = World(tmp_path)
+        agent = world.agent(write(world.path, world.state, *TARGETS))
+        await agent.start()
+        assert agent.pusher is not None
+        monkeypatch.setattr(agent.pusher, "_collect", lambda: 1 // 0)
+        async with asyncio.timeout(10):
+            await agent.broken.wait()
+        await agent.stop()
+
+    virtual.run(main)
+    assert "a bug ends this agent" in caplog.text
