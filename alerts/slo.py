@@ -28,6 +28,10 @@ class Seconds(msgspec.Struct, frozen=True):
         """Return the sums."""
         return Seconds(self.up + other.up, self.down + other.down, self.unknown + other.unknown)
 
+    def minus(self, other: "Seconds") -> "Seconds":
+        """Return the differences."""
+        return Seconds(self.up - other.up, self.down - other.down, self.unknown - other.unknown)
+
 
 class Availability(msgspec.Struct, frozen=True):
     """Ratios from 0 to 1, ``lowest`` <= ``highest``; ``coverage`` is the share of known time."""

@@ -14,7 +14,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
 
 def documents() -> list[Path]:
     """Return every Markdown file of ours, generated state left out."""
-    top = [path for path in ROOT.glob("*.md")]
+    top = ROOT.glob("*.md")
     rooms = ("agent", "alerts", "dashboards", "deploy", "docs", "exporters", "inventory", "tests", "examples")
     return sorted([*top, *(path for room in rooms for path in (ROOT / room).rglob("*.md"))])
 

@@ -33,11 +33,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unknown_seconds: float
     target: float | None = None
     verdict: Verdict
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing at all is known."""
-        return self.up_seconds + self.down_seconds == 0
+    heard: bool = True  # whether anything at all reached the hub
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +91,7 @@ def _lines(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds:
     for key, (commune, line_id) in line_keys(inventory).items():
         target = next(line.sla_target for line in commune.lines if line.id == line_id)
         yield _row(
-            counted.get(key, Seconds()), period_seconds, target,
+            counted.get(key), period_seconds, target,
             subject="line", commune=commune.code, commune_name=commune.name, line=line_id,
         )  # fmt: skip
 
@@ -103,7 +99,7 @@ def _lines(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds:
 def _systems(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float) -> Iterator[Row]:
     for key, system in system_keys(inventory, HUB_SITE).items():
         yield _row(
-            counted.get(key, Seconds()), period_seconds, system.sla_target,
+            counted.get(key), period_seconds, system.sla_target,
             subject="system", system=system.id, system_name=system.name,
         )  # fmt: skip
 
@@ -115,13 +111,14 @@ def _commune_systems(
     for commune in inventory.communes:
         for key, system in system_keys(inventory, commune.code).items():
             yield _row(
-                counted.get(key, Seconds()), period_seconds, None,
+                counted.get(key), period_seconds, None,
                 subject="commune_system", commune=commune.code, commune_name=commune.name,
                 line=key.line, system=system.id, system_name=system.name,
             )  # fmt: skip
 
 
-def _row(known: Seconds, period_seconds: float, target: float | None, **who: object) -> Row:
+def _row(counted: Seconds | None, period_seconds: float, target: float | None, **who: object) -> Row:
+    known = counted or Seconds()
     found = availability(known, period_seconds)
     return Row(
         availability=found,
@@ -130,5 +127,6 @@ def _row(known: Seconds, period_seconds: float, target: float | None, **who: obj
         unknown_seconds=max(0.0, period_seconds - known.up - known.down),
         target=target,
         verdict=verdict(found, target),
+        heard=counted is not None,
         **who,  # type: ignore[arg-type]  # the naming fields, given by the three callers above
     )

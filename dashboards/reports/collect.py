@@ -1,12 +1,13 @@
 """Reads a month's raw counters from Prometheus, a day at a time."""
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from alerts.promapi import PromApi, Sample, Series, quote
+from alerts.promapi import PromApi, Sample, Series
 from alerts.slo import Seconds
-from dashboards.reports.counters import Key, Reading, Reset, Tally, readings
+from dashboards.reports.counters import Key, Reading, Seam, Tally, readings
 from dashboards.reports.month import Month
 from inventory import names
 from inventory.names import HUB_SITE, ComponentKind, State
@@ -15,8 +16,7 @@ STEP_SECONDS: Final = 3600.0
 WINDOW_STEPS: Final = 24
 FINE_STEP_SECONDS: Final = 15.0
 FINE_LIMIT_SECONDS: Final = 2 * STEP_SECONDS
-"""A restart between readings further apart is left as it is: what came before it stays unknown."""
-MAX_RESETS: Final = 500
+"""A seam between readings further apart is left as it is: what lies in it stays unknown."""
 TIMEOUT_SECONDS: Final = 60.0
 
 _BY: Final = "site, line, target, probe, state"
@@ -28,17 +28,38 @@ _COMMUNE_SYSTEMS: Final = f'site!="{HUB_SITE}",target=~"{ComponentKind.SYSTEM}:.
 async def collect(
     prometheus: PromApi, month: Month, until: float, *, by_commune: bool = False
 ) -> dict[Key, Seconds]:
-    """Return the seconds in each state from the month's start to ``until``. Raises ApiError."""
-    tally = Tally()
+    """Return the seconds in each state from the month's start to ``until``, for every target of which
+    anything was heard. Raises ApiError."""
+    sums: dict[Key, Seconds] = {}
     for matchers in (_LINES, _SYSTEMS, *((_COMMUNE_SYSTEMS,) if by_commune else ())):
-        for start, end in windows(month.start, until):
-            series = await prometheus.query_range(counters(matchers), start, end, STEP_SECONDS)
-            _feed(tally, series)
-        if (until - month.start) % STEP_SECONDS:
-            _feed(tally, _as_series(await prometheus.query(counters(matchers), until)))
-    for reset in tally.resets[:MAX_RESETS]:
-        await _look_closer(prometheus, tally, reset)
-    return tally.sums
+        tally = await _read(prometheus, counters(matchers), month.start, until)
+        sums |= tally.sums
+    return sums
+
+
+async def _read(prometheus: PromApi, query: str, start: float, until: float) -> Tally:
+    tally = Tally()
+    for first, last in windows(start, until):
+        _feed(tally, await prometheus.query_range(query, first, last, STEP_SECONDS))
+    if (until - start) % STEP_SECONDS:
+        _feed(tally, _as_series(await prometheus.query(query, until)))
+    by_place: dict[tuple[float, float], list[Seam]] = {}
+    for seam in tally.seams:
+        by_place.setdefault(_place(seam, start), []).append(seam)
+    for place, seams in by_place.items():
+        if 0 < place[1] - place[0] <= FINE_LIMIT_SECONDS:
+            series = await prometheus.query_range(query, *place, FINE_STEP_SECONDS)
+            _look_closer(tally, seams, _by_key(series))
+    return tally
+
+
+def _place(seam: Seam, start: float) -> tuple[float, float]:
+    """The time of a seam: from the reading before it, or else from the instant of the grid before it."""
+    end = seam.after.time
+    if seam.before is not None:
+        return seam.before.time, end
+    steps = math.ceil((end - start) / STEP_SECONDS) - 1
+    return start + max(0, steps) * STEP_SECONDS, end
 
 
 def counters(matchers: str) -> str:
@@ -63,8 +84,12 @@ def _key(series: Series) -> Key:
 
 
 def _feed(tally: Tally, series: Iterable[Series]) -> None:
-    for key, group in groupby(sorted(series, key=_key), key=_key):
-        tally.feed(key, _readings(group))
+    for key, found in _by_key(series).items():
+        tally.feed(key, found)
+
+
+def _by_key(series: Iterable[Series]) -> dict[Key, list[Reading]]:
+    return {key: _readings(group) for key, group in groupby(sorted(series, key=_key), key=_key)}
 
 
 def _readings(group: Iterable[Series]) -> list[Reading]:
@@ -77,13 +102,7 @@ def _readings(group: Iterable[Series]) -> list[Reading]:
     )
 
 
-async def _look_closer(prometheus: PromApi, tally: Tally, reset: Reset) -> None:
-    """Read the interval of a restart in small steps, so that little of it stays unknown."""
-    start, end = reset.before.time, reset.after.time
-    if end - start > FINE_LIMIT_SECONDS:
-        return
-    key = reset.key
-    labels = {"site": key.site, "line": key.line, "target": key.target, "probe": key.probe}
-    matchers = ",".join(f"{label}={quote(value)}" for label, value in labels.items())
-    series = await prometheus.query_range(counters(matchers), start, end, FINE_STEP_SECONDS)
-    tally.correct(reset, [one for one in _readings(series) if start < one.time < end])
+def _look_closer(tally: Tally, seams: Iterable[Seam], finer: dict[Key, list[Reading]]) -> None:
+    """Correct seams by readings in small steps, so that little of them stays unknown."""
+    for seam in seams:
+        tally.correct(seam, [one for one in finer.get(seam.key, ()) if one.time < seam.after.time])

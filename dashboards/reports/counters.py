@@ -36,11 +36,12 @@ class Reading(msgspec.Struct, frozen=True):
     counted: Seconds
 
 
-class Reset(msgspec.Struct, frozen=True):
-    """Counters started again from 0 between two readings."""
+class Seam(msgspec.Struct, frozen=True):
+    """Between two readings something began: the first that was ever read of a target (``before`` is
+    None), or counting from 0 again. Closer readings leave less of it unknown."""
 
     key: Key
-    before: Reading
+    before: Reading | None
     after: Reading
 
 
@@ -70,43 +71,34 @@ def gain(before: Reading, after: Reading) -> Seconds:
     After a restart that is what was counted since: what came before it in the interval stays unknown.
     """
     old, new = before.counted, after.counted
-    if is_reset(old, new):
-        found = new
-    else:
-        found = Seconds(new.up - old.up, new.down - old.down, new.unknown - old.unknown)
+    found = new if is_reset(old, new) else new.minus(old)
     possible = after.time - before.time + TOLERANCE_SECONDS
     return found if found.total <= possible else Seconds()
 
 
 class Tally:
-    """Adds up readings as they come, window by window, and remembers where counters restarted."""
+    """Adds up readings as they come, window by window, and remembers the seams."""
 
     def __init__(self) -> None:
         self.sums: dict[Key, Seconds] = {}
-        self.resets: list[Reset] = []
+        self.seams: list[Seam] = []
         self._last: dict[Key, Reading] = {}
 
     def feed(self, key: Key, found: Iterable[Reading]) -> None:
-        """Add readings of one target, oldest first and later than all before."""
-        sums = self.sums.get(key, Seconds())
-        last = self._last.get(key)
+        """Add readings of one target, oldest first; one not later than the last is passed over."""
         for reading in found:
-            if last is not None and reading.time > last.time:
-                if is_reset(last.counted, reading.counted):
-                    self.resets.append(Reset(key, last, reading))
-                sums = sums.plus(gain(last, reading))
-            last = reading
-        self.sums[key] = sums
-        if last is not None:
-            self._last[key] = last
+            last = self._last.get(key)
+            if last is not None and reading.time <= last.time:
+                continue
+            if last is None or is_reset(last.counted, reading.counted):
+                self.seams.append(Seam(key, last, reading))
+            gained = Seconds() if last is None else gain(last, reading)
+            self.sums[key] = self.sums.get(key, Seconds()).plus(gained)
+            self._last[key] = reading
 
-    def correct(self, reset: Reset, finer: Iterable[Reading]) -> None:
-        """Replace what a restart's interval brought by what closer readings within it bring."""
+    def correct(self, seam: Seam, finer: Iterable[Reading]) -> None:
+        """Replace what a seam brought by what closer readings within it bring."""
         closer = Tally()
-        closer.feed(reset.key, [reset.before, *finer, reset.after])
-        coarse = gain(reset.before, reset.after)
-        self.sums[reset.key] = (
-            self.sums[reset.key]
-            .plus(Seconds(-coarse.up, -coarse.down, -coarse.unknown))
-            .plus(closer.sums[reset.key])
-        )
+        closer.feed(seam.key, [*([seam.before] if seam.before else []), *finer, seam.after])
+        coarse = Seconds() if seam.before is None else gain(seam.before, seam.after)
+        self.sums[seam.key] = self.sums[seam.key].plus(closer.sums[seam.key]).minus(coarse)

@@ -100,7 +100,7 @@ def _cells(row: Row, language: str) -> list[str]:
 
 
 def _verdict(row: Row, language: str) -> str:
-    if row.is_silent:
+    if not row.heard:
         return t("report.verdict_silent", language)
     return "" if row.verdict == "none" else t(f"report.verdict_{row.verdict}", language)
 

@@ -16,7 +16,7 @@ from common.i18n import LANGUAGES
 from dashboards.reports import render
 from dashboards.reports.availability import Report, line_keys, report, system_keys
 from dashboards.reports.collect import STEP_SECONDS, counters, windows
-from dashboards.reports.counters import TOLERANCE_SECONDS, Key, Reading, Reset, Tally, gain, readings
+from dashboards.reports.counters import TOLERANCE_SECONDS, Key, Reading, Seam, Tally, gain, readings
 from dashboards.reports.month import DAY_SECONDS, MonthError, local, month
 from inventory.names import HUB_SITE, State
 from tests.dashboards import province
@@ -155,9 +155,19 @@ def test_closer_readings_replace_what_a_restart_left_unknown() -> None:
     tally = Tally()
     tally.feed(KEY, [reading(0, 0), reading(3600, 3600), reading(7200, 600)])
     assert tally.sums[KEY] == Seconds(3600 + 600)
-    assert tally.resets == [Reset(KEY, reading(3600, 3600), reading(7200, 600))]
-    tally.correct(tally.resets[0], [reading(6000, 6000), reading(6615, 15)])
+    first, restart = tally.seams
+    assert first == Seam(KEY, None, reading(0, 0))
+    assert restart == Seam(KEY, reading(3600, 3600), reading(7200, 600))
+    tally.correct(restart, [reading(3600, 3600), reading(6000, 6000), reading(6615, 15)])
     assert tally.sums[KEY] == Seconds(3600 + 2400 + 15 + 585)
+
+
+def test_closer_readings_find_where_a_target_began() -> None:
+    tally = Tally()
+    tally.feed(KEY, [reading(7200, 5000)])
+    assert tally.sums[KEY] == Seconds()
+    tally.correct(tally.seams[0], [reading(3615, 1415), reading(3630, 1430)])
+    assert tally.sums[KEY] == Seconds(5000 - 1415)
 
 
 def test_every_instant_of_the_grid_is_in_one_window() -> None:
@@ -244,7 +254,7 @@ def test_every_line_and_system_of_the_inventory_has_a_row_even_when_nothing_was_
     ]
     assert [row.system for row in found.rows if row.subject == "system"] == [s.id for s in inventory.systems]
     assert {row.availability for row in found.rows} == {Availability(0.0, 1.0, 0.0)}
-    assert all(row.is_silent for row in found.rows)
+    assert not any(row.heard for row in found.rows)
     assert found.provisional
 
 

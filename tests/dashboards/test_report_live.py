@@ -54,10 +54,15 @@ LOST = (
     Phase(19 * DAY_SECONDS, UP, restarts=True),
 )
 """A box that was replaced: two days of which nothing will ever be known."""
+YOUNG = (
+    Phase(12 * DAY_SECONDS + 700, UNKNOWN, heard=False),
+    Phase(19 * DAY_SECONDS - 700, UP, restarts=True),
+)
+"""An agent that was set up in the middle of an hour."""
 UNSURE = (Phase(20 * DAY_SECONDS, UP), Phase(DAY_SECONDS, UNKNOWN), Phase(10 * DAY_SECONDS, UP))
 
 LINES = {"21040": WHOLE, "21061": CUT, "21085": UNHEARD, "21484": RESTARTED, "21496": LOST}
-SYSTEMS = {"ho-tich": CUT, "dvc": UNSURE}
+SYSTEMS = {"ho-tich": CUT, "dvc": UNSURE, "lgsp": YOUNG}
 SILENT = "21499"
 
 
@@ -135,6 +140,16 @@ async def test_what_was_lost_with_the_box_is_unknown_not_down(server: str) -> No
     assert found.down == 0
     assert found.up == pytest.approx(29 * DAY_SECONDS, abs=2 * HOUR)
     assert found.up <= 29 * DAY_SECONDS + 1
+
+
+@pytest.mark.parametrize("minutes", [5, 48, 49, 200])
+async def test_an_agent_that_began_minutes_ago_is_accounted_from_its_first_sample(
+    server: str, minutes: int
+) -> None:
+    began = MARCH.start + 12 * DAY_SECONDS + 700
+    found = (await counted(server, began + minutes * 60))[Key(HUB_SITE, "", "system:lgsp", "http")]
+    assert found.up == pytest.approx(minutes * 60, abs=2 * SAMPLE_SECONDS)
+    assert found.up <= minutes * 60
 
 
 async def test_time_counted_as_unknown_stays_unknown(server: str) -> None:
