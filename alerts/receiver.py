@@ -247,21 +247,31 @@ class Receiver:
         """Every few seconds, and at once when a resolution waits for it."""
         while True:
             self._look_now.clear()
+            # Outages first: one that is about to end must be judged by a look that came after that.
+            found = await self._standing()
             self._view = await self._look.around()
             with contextlib.suppress(StoreError):  # the webhook says it; the next turn does it
-                await self._settle(self._view)
+                await self._settle(found, self._view)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._look_now.wait()
 
-    async def _settle(self, view: standing.View) -> None:
-        found: tuple[Standing, ...] = await self._store(Store.standing)
+    async def _standing(self) -> tuple[Standing, ...]:
+        try:
+            found: tuple[Standing, ...] = await self._store(Store.standing)
+        except StoreError:
+            return ()
         self._telemetry.open_pages.set(len(found))
+        return found
+
+    async def _settle(self, found: tuple[Standing, ...], view: standing.View) -> None:
+        phases = {item.outage.id: item.phase for item in found}
         for verdict in self._judge.verdicts(found, view):
             if verdict.action == "reopen":
                 await self._store(Store.reopen, verdict.outage_id)
                 continue
-            await self._store(Store.finish, verdict.outage_id, verdict.ends_at, time.time())
+            phase = phases[verdict.outage_id]
+            await self._store(Store.finish, verdict.outage_id, verdict.ends_at, time.time(), phase)
             log.info("over, found by reconciliation", extra={"outage": verdict.outage_id})
             self._wake()
 
@@ -280,7 +290,7 @@ class Receiver:
 
     async def _watch(self) -> None:
         """Raise and end our own outage: the watchdog stays away."""
-        pause = min(5.0, self._settings.watchdog_absent_seconds / 4)
+        pause = min(5.0, max(0.05, self._settings.watchdog_absent_seconds / 4))
         while True:
             await asyncio.sleep(pause)
             sdnotify.notify("WATCHDOG=1")

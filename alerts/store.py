@@ -108,10 +108,12 @@ class Store:
         with self._transaction():
             self._go_on(outage_id)
 
-    def finish(self, outage_id: str, ends_at: float, now: float) -> None:
-        """Close an outage that is not closed, and have its resolution sent."""
+    def finish(self, outage_id: str, ends_at: float, now: float, phase: Phase | None = None) -> None:
+        """Close an outage and have its resolution sent; nothing if it left ``phase`` meanwhile."""
         with self._transaction():
-            self._close(outage_id, ends_at, now)
+            row = self._row("SELECT phase FROM outages WHERE id = ?", outage_id)
+            if row is not None and phase in {None, row[0]}:
+                self._close(outage_id, ends_at, now)
 
     def _fire(self, outage: Outage, channels: Sequence[str], now: float) -> None:
         row = self._row("SELECT phase FROM outages WHERE id = ?", outage.id)

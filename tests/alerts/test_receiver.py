@@ -25,8 +25,10 @@ from tests.alerts.servers import Http, http
 class Running:
     """A receiver that serves, its sink and the hub that it asks."""
 
-    def __init__(self, url: str, hub_: Hub, session: aiohttp.ClientSession, path: Path) -> None:
-        self.url, self.hub, self._session, self.path = url, hub_, session, path
+    def __init__(
+        self, made: Receiver, url: str, hub_: Hub, session: aiohttp.ClientSession, path: Path
+    ) -> None:
+        self.made, self.url, self.hub, self._session, self.path = made, url, hub_, session, path
 
     async def post(self, data: bytes, **headers: str) -> tuple[int, str]:
         async with self._session.post(
@@ -66,7 +68,7 @@ async def receiver(
         }
         made = Receiver(Settings(**values | settings), chosen, load)
         async with made.serving() as (host, port):
-            yield Running(f"http://{host}:{port}", asked, session, path)
+            yield Running(made, f"http://{host}:{port}", asked, session, path)
 
 
 PAGE = (f"f00d@{round(T0 * 1000)}", "firing")
@@ -376,19 +378,23 @@ async def test_a_watchdog_that_stays_away_is_told_and_its_return_too(tmp_path: P
 
 
 async def test_a_watchdog_that_never_was_is_not_missed(tmp_path: Path) -> None:
-    async with receiver(tmp_path, watchdog_absent_seconds=0.05) as running:
-        await asyncio.sleep(0.3)
-        assert running.told() == []
+    async with receiver(tmp_path, watchdog_absent_seconds=-1.0) as running:
+        await running.made._check_pulse()
+        assert await running.get("/api/outages") == (200, "[]")
 
 
 async def test_a_restart_remembers_that_the_watchdog_was_there_and_that_it_is_gone(tmp_path: Path) -> None:
     async with receiver(tmp_path) as running:
         await running.post(watchdog())
-    async with receiver(tmp_path, watchdog_absent_seconds=0.1) as running:
+    async with receiver(tmp_path, watchdog_absent_seconds=-1.0) as running:
+        await running.made._check_pulse()
         await until(lambda: len(running.told()) == 1)
-    async with receiver(tmp_path, watchdog_absent_seconds=0.1) as running:
-        await asyncio.sleep(0.3)
-        assert [status for _, status in running.told()] == ["firing"]
+    async with receiver(tmp_path, watchdog_absent_seconds=3600.0) as running:
+        await running.made._check_pulse()
+        assert '"phase":"open"' in (await running.get("/api/outages"))[1]
+        await running.post(watchdog())
+        await running.made._check_pulse()
+        await until(lambda: [status for _, status in running.told()] == ["firing", "resolved"])
 
 
 async def test_signs_of_life_are_passed_on_but_not_each_of_them(

@@ -106,7 +106,9 @@ def test_a_doubtful_end_waits_and_may_be_taken_back(store: Store) -> None:
     store.reopen("f00d@1")
     assert [s.phase for s in store.standing()] == ["open"]
     store.take(CHANNELS, T0 + 90, held=[outage(ends_at=T0 + 90)])
-    store.finish("f00d@1", T0 + 90, T0 + 99)
+    store.finish("f00d@1", T0 + 90, T0 + 99, "open")
+    assert queued(store) == [], "it is not in that phase any more"
+    store.finish("f00d@1", T0 + 90, T0 + 99, "ending")
     assert queued(store) == [("f00d@1", "resolved")]
 
 
