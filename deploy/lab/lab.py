@@ -101,13 +101,15 @@ class Lab:
             await self.nodes.stop()
 
     async def start_hub(self) -> None:
-        """Start ``thongsuot up``; the systems' answers say when it is ready."""
+        """Start ``thongsuot up``; it becomes ready by itself."""
         words = [sys.executable, "-m", "deploy.cli", "up", str(self.places.province)]
         words += ["--state", str(self.places.hub), "--prometheus-listen", _LISTEN]
         await self.nodes.start(_STACK, HUB, words, _environment())
 
     async def start_agent(self, commune: str) -> None:
-        """Start the agent of a commune, with the state that it had."""
+        """Start the agent of a commune, with the state that it had; does nothing while it runs."""
+        if self.nodes.runs(f"agent-{commune}"):
+            return
         configuration = await asyncio.to_thread(self._write_agent, commune)
         words = [sys.executable, "-m", "agent", "--config", str(configuration)]
         await self.nodes.start(f"agent-{commune}", f"agent-{commune}", words, _environment())

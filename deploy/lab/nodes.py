@@ -53,6 +53,10 @@ class Nodes:
                 env=environment, cwd=self.places.run,
             )  # fmt: skip
 
+    def runs(self, name: str) -> bool:
+        """Whether a program was started and has neither ended nor been killed."""
+        return name in self._running and self._running[name].returncode is None
+
     def ended(self) -> list[str]:
         """Return the names of programs that ended by themselves."""
         return [name for name, process in self._running.items() if process.returncode is not None]

@@ -33,7 +33,8 @@ _PAGE: Final = (
     '<!doctype html><html lang=\\"vi\\"><head><meta charset=\\"utf-8\\"><title>{title}</title></head>'
     "<body><h1>{title}</h1><p>{text}</p></body></html>"
 )
-_NGINX: Final = """daemon off;
+_NGINX: Final = """user root root;  # the only user that exists for sure
+daemon off;
 master_process off;
 pid "{directory}/pid";
 error_log "{directory}/error.log" warn;

@@ -1,0 +1,56 @@
+"""One lab for all tests that play with it, and one demo that runs beside it from the start."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.client import LabClient, command, environment
+
+DEMO_SECONDS = 280.0
+
+
+class Demo:
+    """``thongsuot demo`` on its own: started at once, read when it is asked for."""
+
+    def __init__(self, state: Path) -> None:
+        self.home = state / "home"
+        self.home.mkdir(parents=True)
+        self.state = state / "state"
+        words = ["demo", "--scenario", "cut-line", "--once", "--json", "--lang", "en"]
+        self.process = subprocess.Popen(
+            command(*words, "--state", str(self.state)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, cwd=self.home, env=environment(self.home),
+        )  # fmt: skip
+
+    def finish(self) -> tuple[int, str, str]:
+        """Return exit status, stdout and stderr."""
+        output, errors = self.process.communicate(timeout=DEMO_SECONDS)
+        return self.process.returncode, output, errors
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo of one cut line that began when the first test asked for it."""
+    started = Demo(tmp_path_factory.mktemp("demo"))
+    yield started
+    if started.process.poll() is None:
+        started.process.terminate()
+        started.process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Iterator[LabClient]:
+    """A lab in which everything is green. ``demo`` starts before it, to run meanwhile."""
+    assert demo.process.poll() is None, demo.process.communicate()
+    with LabClient(tmp_path_factory.mktemp("lab")) as client:
+        yield client
+
+
+@pytest.fixture
+def quiet_lab(lab: LabClient) -> LabClient:
+    """The lab, green again; nothing was said since the last test."""
+    lab.ask("green", seconds=100)
+    assert lab.ask("pages", seconds=0) == {"pages": []}
+    return lab
