@@ -77,7 +77,8 @@ def seconds(value: float) -> str:
 
 def _builtins(rule: Rule | AlertRule) -> dict[str, object]:
     if isinstance(rule, Rule):
-        return {"record": str(rule.record), "expr": rule.expr}
+        recorded: dict[str, object] = {"record": str(rule.record), "expr": rule.expr}
+        return recorded | ({"labels": dict(rule.labels)} if rule.labels else {})
     shown: dict[str, object] = {"alert": rule.name, "expr": rule.expr}
     if rule.for_seconds:
         shown["for"] = seconds(rule.for_seconds)

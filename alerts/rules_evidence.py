@@ -10,6 +10,9 @@ from inventory.names import HUB_SITE, Recorded
 _HUB: Final = f'site="{HUB_SITE}"'
 _FIELD: Final = f'site!="{HUB_SITE}"'
 _UP: Final = names.TARGET_UP
+_NETWORK: Final = 'kind!="area"'
+_AREA: Final = 'kind="area"'
+_AREA_LABEL: Final = {"kind": "area"}
 _SHARED: Final = "pop|ring|area|isp|" + "|".join(SYSTEM_KINDS)
 
 
@@ -163,26 +166,37 @@ def _failed_systems() -> str:
 
 # --- wide causes ---------------------------------------------------------------------------------
 def _causes(tuned: Tuning) -> tuple[Rule, ...]:
-    member = names.COMPONENT_MEMBER.name
-    each = f"{member} * on (member) group_left () {Recorded.FAILED}"
+    """Networks first. A power area crosses them, so it is judged by what no suspect network explains."""
     checkpoint = _answers(f'target=~"({_SHARED}):.+"')
+    by_networks = _suspected(tuned, _NETWORK)
     return (
         Rule(
             Recorded.CHECKPOINT,
             f'max by (component) (label_replace({checkpoint}, "component", "$1", "target", "(.+)"))'
             f" and on () {hub_agent_fresh()}",
         ),
-        Rule(Recorded.MEMBERS, f"count by (component, kind) ({each})"),
-        Rule(Recorded.FAILED_MEMBERS, f"sum by (component, kind) ({each})"),
-        Rule(
-            Recorded.FAILED_ORIGINS,
-            f"sum by (component, kind) (max by (component, kind, origin) ({each}))",
-        ),
+        *_counts(_each(_NETWORK)),
         Rule(Recorded.OUTSIDE_RATIO, _outside()),
-        Rule(Recorded.SUSPECT, _suspect(tuned)),
+        Rule(Recorded.SUSPECT, _suspect(tuned, _NETWORK)),
+        *_counts(f"({_each(_AREA)} unless on (member) {by_networks})", _AREA_LABEL),
+        Rule(Recorded.SUSPECT, _suspect(tuned, _AREA), _AREA_LABEL),
         Rule(Recorded.UNEXPLAINED, f"{Recorded.FAILED} == 1 unless on (member) {_suspected(tuned)}"),
-        Rule(Recorded.LASTING, _lasting(tuned)),
+        *_lasting(tuned),
         Rule(Recorded.DOWN, _down(tuned)),
+    )
+
+
+def _each(matchers: str) -> str:
+    return f"{selector(names.COMPONENT_MEMBER, matchers)} * on (member) group_left () {Recorded.FAILED}"
+
+
+def _counts(each: str, labels: dict[str, str] | None = None) -> tuple[Rule, ...]:
+    by = "by (component, kind)"
+    same = labels or {}
+    return (
+        Rule(Recorded.MEMBERS, f"count {by} ({each})", same),
+        Rule(Recorded.FAILED_MEMBERS, f"sum {by} ({each})", same),
+        Rule(Recorded.FAILED_ORIGINS, f"sum {by} (max by (component, kind, origin) ({each}))", same),
     )
 
 
@@ -193,7 +207,7 @@ def _as_larger(expression: str) -> str:
 def _outside() -> str:
     """The failed share of a component's members outside the part of it that fails most: a POP that holds
     most of a carrier's lines must not make the carrier suspect."""
-    parts = selector(names.COMPONENT_WITHIN, 'twin="no"')
+    parts = selector(names.COMPONENT_WITHIN, 'twin="no", component!~"area:.+", larger!~"area:.+"')
     inside = f"max by (component, larger) ({parts})"
 
     def rest(count: str) -> str:
@@ -205,26 +219,38 @@ def _outside() -> str:
     return f'label_replace(min by (larger) ({share}), "component", "$1", "larger", "(.+)")'
 
 
-def _suspect(tuned: Tuning) -> str:
-    failed, members = Recorded.FAILED_MEMBERS, Recorded.MEMBERS
-    most = f"({failed} / {members} >= {tuned.share:g})"
+def _suspect(tuned: Tuning, matchers: str) -> str:
+    failed, members, origins = (
+        selector(recorded, matchers)
+        for recorded in (Recorded.FAILED_MEMBERS, Recorded.MEMBERS, Recorded.FAILED_ORIGINS)
+    )
     answers = f"{Recorded.CHECKPOINT} == 1"
     one_part = f"(({Recorded.OUTSIDE_RATIO} >= bool {tuned.share:g}) == 0)"
     return (
-        f"(({most} and {Recorded.FAILED_ORIGINS} >= 2)"
+        f"((({failed} / {members} >= {tuned.share:g}) and {origins} >= 2)"
         f" unless on (component) {answers} unless on (component) {one_part}) * 0 + 1"
     )
 
 
-def _suspected(tuned: Tuning) -> str:
+def _suspected(tuned: Tuning, matchers: str = "") -> str:
     """Members of what was suspected a moment ago: while they come back one by one they raise nothing."""
-    recent = f"max_over_time({Recorded.SUSPECT}[{tuned.heal_seconds:.0f}s])"
+    recent = f"max_over_time({selector(Recorded.SUSPECT, matchers)}[{tuned.heal_seconds:.0f}s])"
     return f"({names.COMPONENT_MEMBER.name} and on (component) {recent})"
 
 
-def _lasting(tuned: Tuning) -> str:
-    window = f"{tuned.wide_seconds * 1000:.0f}ms"
-    return f"(count_over_time({Recorded.SUSPECT}[{window}]) >= {tuned.wide_evaluations}) * 0 + 1"
+def _lasting(tuned: Tuning) -> tuple[Rule, ...]:
+    """Areas wait longer: their members look alone before the checkpoint of their network is missed."""
+
+    def held(matchers: str, evaluations: int, labels: dict[str, str]) -> Rule:
+        window = f"{tuned.window_seconds(evaluations) * 1000:.0f}ms"
+        suspect = selector(Recorded.SUSPECT, matchers)
+        enough = f"(count_over_time({suspect}[{window}]) >= {evaluations}) * 0 + 1"
+        return Rule(Recorded.LASTING, enough, labels)
+
+    return (
+        held(_NETWORK, tuned.wide_evaluations, {}),
+        held(_AREA, tuned.area_evaluations, _AREA_LABEL),
+    )
 
 
 def _down(tuned: Tuning) -> str:

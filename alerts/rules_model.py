@@ -6,10 +6,14 @@ from inventory.names import Metric
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A recording rule. ``record`` is a name of :class:`inventory.names.Recorded`."""
+    """A recording rule. ``record`` is a name of :class:`inventory.names.Recorded`.
+
+    Two rules may record under one name; ``labels`` then tell them apart for promtool's lint.
+    """
 
     record: str
     expr: str
+    labels: dict[str, str] = {}
 
 
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     slow_evaluation_seconds: float = 15
     share: float = 0.6  # of a shared component's members must fail
     wide_evaluations: int = 3  # in a row, before a wide cause counts
+    area_evaluations: int = 7  # the same for a power area, which has no checkpoint to wait for
     heal_seconds: float = 20  # a wide cause is held while its members come back
     commune_hold_seconds: float = 8  # longer than wide causes need, so that those win
     resume_seconds: float = 30  # agents need this long to push again after the hub's own pause
@@ -58,10 +63,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         """The same for an agent that is scraped: two scrapes may be missed."""
         return 3 * self.scrape_seconds + 2
 
-    @property
-    def wide_seconds(self) -> float:
-        """Window that holds exactly ``wide_evaluations`` of them."""
-        return self.wide_evaluations * self.evaluation_seconds - self.evaluation_seconds / 2
+    def window_seconds(self, evaluations: int) -> float:
+        """Return a window that holds exactly so many evaluations."""
+        return evaluations * self.evaluation_seconds - self.evaluation_seconds / 2
 
 
 def selector(metric: Metric | str, matchers: str = "") -> str:
