@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from alerts import rules, runbooks
 from deploy.commands.docs import metrics_page
+from inventory.load import load
 from inventory.names import all_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,3 +64,29 @@ def test_every_file_that_the_architecture_names_exists() -> None:
     named = set(re.findall(r"`([a-z_]+/[\w/.-]*\.(?:py|yml|md|toml))`", text))
     assert len(named) >= 10
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+ALERTS = [
+    rule
+    for group in rules.groups(load(ROOT / "tests" / "inventory" / "small.yml").inventory)
+    for rule in group.rules
+    if isinstance(rule, rules.AlertRule) and rule.labels.get("severity") != "none"
+]
+"""The alerts that reach people; the dead-man's switch does not."""
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_has_a_page_that_names_it_in_both_languages(alert: rules.AlertRule) -> None:
+    page = runbooks.page(alert.name, alert.labels.get("kind", ""))
+    assert page != runbooks.INDEX
+    vietnamese, english = (
+        (ROOT / "docs" / "runbooks" / f"{page}.md").read_text(encoding="utf-8").split('<a id="english"></a>')
+    )
+    assert f"`{alert.name}`" in vietnamese
+    assert f"`{alert.name}`" in english
+    assert "## Việc cần làm" in vietnamese
+    assert "## What to do" in english
+
+
+def test_there_are_alerts() -> None:
+    assert len(ALERTS) >= 10
