@@ -25,7 +25,7 @@ class Answer:
         self._max_body_bytes, self._keep_bytes = max_body_bytes, keep_bytes
         # Chunk sizes and extensions are not body: they must not be endless either.
         self._max_bytes = 2 * MAX_HEADER_BYTES + 2 * max_body_bytes
-        self._received = 0
+        self._received = self._header_bytes = 0
         self._fields: dict[bytes, bytes] = {}
         self._failure: Failure | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -85,6 +85,9 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; in a trailer too, where it no longer counts."""
         key = name.lower()
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES and not self.complete:
+            self._failure = Failure(Reason.TOO_LARGE, f"header over {MAX_HEADER_BYTES} bytes")
         if self.body is None and key in _WANTED:
             self._fields[key] = value
 

@@ -27,28 +27,24 @@ _CODECS: Final = frozenset(
 class Body:
     """Collects a body of at most ``max_bytes`` after decoding; keeps the first ``keep_bytes``."""
 
-    __slots__ = ("_coding", "_decoder", "_fed", "_keep_bytes", "_kept", "_max_bytes", "length")
+    __slots__ = ("_coding", "_decoder", "_keep_bytes", "_kept", "_max_bytes", "length")
 
     def __init__(self, coding: str, max_bytes: int, keep_bytes: int) -> None:
         self._coding = coding.strip().lower()
         self._decoder: zlib._Decompress | None = None
         self._max_bytes, self._keep_bytes = max_bytes, keep_bytes
         self._kept = bytearray()
-        self._fed = False
         self.length = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Failure: too_large, or protocol for what cannot be decoded."""
-        if self._coding in ("", "identity"):
+        if self._coding in ("", "identity") or not data:
             return self._take(data)
-        if not self._fed:
-            self._fed, self._decoder = True, _decoder(self._coding, data)
-        return self._decode(data)
+        if self._decoder is None:
+            self._decoder = _decoder(self._coding, data)
+        return self._decode(self._decoder, data)
 
-    def _decode(self, data: bytes) -> None:
-        decoder = self._decoder
-        if decoder is None:  # for the type checker: the first feed() made it
-            return
+    def _decode(self, decoder: "zlib._Decompress", data: bytes) -> None:
         try:
             while data and not decoder.eof:
                 # One byte more than allowed tells a bomb from a body that just fits.
@@ -82,8 +78,6 @@ def _decoder(coding: str, beginning: bytes) -> "zlib._Decompress":
         return zlib.decompressobj(wbits=31)
     if coding == "deflate":
         # RFC 9110, 8.4.1.2: some send the bare stream without its zlib header.
-        zlib_header = (
-            len(beginning) > 1 and beginning[0] & 15 == 8 and (beginning[0] << 8 | beginning[1]) % 31 == 0
-        )
-        return zlib.decompressobj(wbits=15 if zlib_header else -15)
+        # The header's first byte says method 8; a bare stream would begin so only with odd padding.
+        return zlib.decompressobj(wbits=15 if beginning[0] & 0x0F == 8 else -15)
     raise Failure(Reason.PROTOCOL, f"body in coding {coding[:40]!r}, which was not asked for")

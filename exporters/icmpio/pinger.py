@@ -85,12 +85,12 @@ class Pinger:
 
     def __init__(self, family: socket.AddressFamily, source: str | None) -> None:
         self.family = family
-        self.socket, self._raw = _open(family, source)
+        self.socket, self.is_raw = _open(family, source)
         self._request_type, self._reply_type = ECHO_REQUEST[family], ECHO_REPLY[family]
-        self._checksums = self._has_header = self._raw and family == socket.AF_INET
+        self._checksums = self._has_header = self.is_raw and family == socket.AF_INET
         self._error_option = _IP_RECVERR if family == socket.AF_INET else _IPV6_RECVERR
         self._ident = int.from_bytes(os.urandom(2), "big")
-        self._sequence = 0
+        self.sequence = 0
         self._waiting: dict[int, _Waiting] = {}
         self._random = b""
         self.broken = False
@@ -155,9 +155,9 @@ class Pinger:
         if len(self._waiting) >= MAX_WAITING:
             raise Failure(Reason.LOCAL, f"{MAX_WAITING} pings are on their way already")
         while True:
-            self._sequence = (self._sequence + 1) & 0xFFFF
-            if self._sequence not in self._waiting:
-                return self._sequence
+            self.sequence = (self.sequence + 1) & 0xFFFF
+            if self.sequence not in self._waiting:
+                return self.sequence
 
     def _receive(self) -> None:
         """Take what the socket has, at most one packet per ping waited for before others have a turn."""
@@ -168,10 +168,11 @@ class Pinger:
                 return self._receive_errors()
             except OSError:
                 return self._receive_errors()
-            self._take(data, ancillary, sender[0])
+            self.take(data, ancillary, sender[0])
         return None
 
-    def _take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], sender: str) -> None:
+    def take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], sender: str) -> None:
+        """Take one packet as ``recvmsg`` gives it."""
         now = (time.time_ns(), time.monotonic_ns())
         hop_limit = None
         if self._has_header:
@@ -193,7 +194,7 @@ class Pinger:
         waiting.future.set_result(Reply(rtt / 1e9, hop_limit))
 
     def _match(self, echo: Echo | None, sender: str) -> _Waiting | None:
-        if echo is None or echo.type != self._reply_type or (self._raw and echo.ident != self._ident):
+        if echo is None or echo.type != self._reply_type or (self.is_raw and echo.ident != self._ident):
             return None
         waiting = self._waiting.get(echo.sequence)
         if waiting is None or waiting.future.done() or sender.partition("%")[0] != waiting.host:
@@ -209,14 +210,15 @@ class Pinger:
             for _, kind, value in ancillary:
                 error = parse_extended_error(value) if kind == self._error_option else None
                 if error is not None:
-                    self._take_error(data, str(to[0]), error)
+                    self.take_error(data, str(to[0]), error)
 
-    def _take_error(self, quoted: bytes, to: str, error: IcmpError) -> None:
+    def take_error(self, quoted: bytes, to: str, error: IcmpError) -> None:
+        """Take one ICMP error: what it quotes of our packet, and where that packet went."""
         echo = parse_echo(quoted)
         waiting = self._waiting.get(echo.sequence) if echo else None
         if echo is None or waiting is None or waiting.future.done() or to.partition("%")[0] != waiting.host:
             return
-        if self._raw and echo.ident != self._ident:
+        if self.is_raw and echo.ident != self._ident:
             return
         if echo.payload[:COOKIE_BYTES] == waiting.cookie[: len(echo.payload)]:
             waiting.future.set_result(error)

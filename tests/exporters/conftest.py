@@ -1,0 +1,30 @@
+"""Certificates, made once a session."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.exporters.pki import Pki
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def server_pem(pki: Pki) -> Path:
+    return pki.host("server")
+
+
+@pytest.fixture
+def server_tls(server_pem: Path) -> ssl.SSLContext:
+    return server_context(server_pem)
+
+
+def server_context(pem: Path) -> ssl.SSLContext:
+    """Return the context of a server with this key and certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context

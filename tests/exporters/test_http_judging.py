@@ -1,0 +1,133 @@
+"""Patterns on pages, in bounded time, and the options of the http probe."""
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporters.httpio.answer import Answer
+from exporters.httpio.config import Config
+from exporters.httpio.judge import judge
+from exporters.httpio.patterns import MAINTENANCE, OVERLAP, WINDOW, find, readable
+from exporters.net.failure import Failure
+from exporters.registry import OptionsError, convert_options
+from inventory.names import Reason
+from tests.exporters.servers import page
+
+PHRASE = "Hệ thống đang bảo trì"
+
+
+def verdict(body: str | bytes, config: Config | None = None, status: str = "200 OK") -> str:
+    """Return "ok", or reason and evidence."""
+    answer = Answer("GET", 1 << 20, 1 << 18)
+    answer.feed(page(body if isinstance(body, bytes) else body.encode(), status))
+    try:
+        judge(answer, config or Config())
+    except Failure as failure:
+        return f"{failure.reason}: {failure.evidence}"
+    return "ok"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<title>{PHRASE}</title>",
+        f"<TITLE lang=vi>VNeID - {PHRASE.upper()}</TITLE>",
+        f"<h1 class='x'> {PHRASE}, vui lòng quay lại sau</h1>",
+        "<title>Cổng dịch vụ công đang được bảo trì</title>",
+        "<title>Site under maintenance</title>",
+        unicodedata.normalize("NFD", f"<title>{PHRASE}</title>"),
+        "<title>H&#7879; th&#7889;ng &#273;ang b&#7843;o tr&igrave;</title>",
+    ],
+)
+def test_a_maintenance_page_is_not_health(body: str) -> None:
+    said = verdict(body)
+    assert said.startswith("body: status 200, but the page says ")
+    assert verdict(body, Config(forbidden_body_regex=())) == "ok"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<title>Cổng dịch vụ công</title><p>Thông báo: Hệ thống đang bảo trì từ 22 giờ thứ bảy.</p>",
+        "<title>Lịch bảo trì hệ thống</title>",
+        b"\xff\xfe\x00" * 100,
+    ],
+)
+def test_a_page_that_announces_maintenance_is_healthy(body: str | bytes) -> None:
+    assert verdict(body) == "ok"
+
+
+def test_expected_text_and_status() -> None:
+    config = Config(body_regex='"status":\\s*"UP"', expected_status=(200, 401), forbidden_body_regex=("lỗi",))
+    assert verdict('{"status": "UP"}', config) == "ok"
+    assert verdict('{"status": "UP"}', config, "401 x") == "ok"
+    assert verdict('{"status": "DOWN"}', config).startswith("body: status 200, but ")
+    assert verdict('{"status": "UP", "x": "lỗi"}', config) == "body: status 200, but the page says 'lỗi'"
+    assert verdict("", config, "500 x") == "status: status 500, expected 200, 401"
+    assert verdict("", status="302 x") == "status: status 302, expected 2xx"
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|a)*$", r"(?:a?){40}a{40}$", r"(.*)*x"])
+def test_a_pattern_that_explodes_is_broken_off(pattern: str) -> None:
+    before = time.process_time()
+    said = verdict("a" * 39 + "b" + "a" * 39 + "b", Config(body_regex=pattern))
+    assert said.startswith(("local: a body pattern took over 0.25 s", "body: "))
+    assert time.process_time() - before < 5  # without the limit: years
+
+
+def test_a_match_is_found_wherever_it_is() -> None:
+    for start in (0, WINDOW - 3, WINDOW - OVERLAP - 2, 3 * WINDOW, 100_000):
+        text = "x" * start + "needle" + "y" * (120_000 - start)
+        assert find("n.*?e.dle", text) == "needle"
+        assert find("needle$", text) is None
+    assert find("needle$", "x" * 99_999 + "needle") == "needle"
+    assert find("^x", "a" * 100_000 + "x") is None
+
+
+@given(st.text(max_size=200), st.sampled_from([MAINTENANCE, "a", "^b", r"\w+$", "(?i)Ế", ""]))
+def test_any_text_can_be_searched(text: str, pattern: str) -> None:
+    found = find(pattern, readable(text))
+    assert found is None or found in readable(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "words"),
+    [
+        ({"headers": {"Cookie": "a=b"}}, "headers", "header_files"),
+        ({"headers": {"authorization": "x"}}, "headers", "header_files"),
+        ({"headers": {"X-A": "a\r\nX-B: b"}}, "headers", "X-A"),
+        ({"headers": {"X A": "a"}}, "headers", "'X A'"),
+        ({"headers": {"Content-Length": "1"}}, "headers", "Content-Length"),
+        ({"headers": {f"X-{n}": "" for n in range(33)}}, "headers", "32"),
+        ({"header_files": {"Connection": "/x"}}, "header_files", "Connection"),
+        ({"body_regex": "("}, "body_regex", "'('"),
+        ({"forbidden_body_regex": ["ok", "a" * 501]}, "forbidden_body_regex", "500"),
+        ({"forbidden_body_regex": "x"}, "forbidden_body_regex", "array"),
+        ({"expected_status": [99]}, "expected_status[0]", "200"),
+        ({"method": "DELETE"}, "method", "DELETE"),
+        ({"max_redirects": 21}, "max_redirects", "20"),
+        ({"max_body_bytes": 1 << 30}, "max_body_bytes", "67108864"),
+        ({"ip_version": "4"}, "ip_version", "str"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options: dict[str, object], key: str, words: str) -> None:
+    with pytest.raises(OptionsError) as refused:
+        convert_options("http", options)
+    assert refused.value.key == key
+    assert words in refused.value.problem
+    assert str(refused.value).startswith(f"http.{key}: ")
+
+
+def test_an_unknown_kind_is_refused_with_those_known() -> None:
+    with pytest.raises(OptionsError, match="http, icmp, tcp"):
+        convert_options("gopher", {})
+
+
+def test_evidence_names_the_reason_only() -> None:
+    assert verdict("x", Config(body_regex="y")) == (
+        f"{Reason.BODY}: status 200, but 'y' is not in the first 1 characters of the page"
+    )
