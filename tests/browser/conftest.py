@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from inventory.load import load
 
@@ -28,9 +28,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1366, "height": 900}
-TELEVISION = {"width": 1920, "height": 1080}
+PHONE = ViewportSize(width=360, height=740)
+DESK = ViewportSize(width=1366, height=900)
+TELEVISION = ViewportSize(width=1920, height=1080)
 Open = Callable[..., Awaitable[Page]]
 
 
@@ -88,6 +88,7 @@ async def whole(tmp_path: Path) -> AsyncIterator[Stack]:
 async def bad_hour(parts: Stack, now: float) -> None:
     """A POP dies, a commune is cut off, a system is in maintenance, one agent is dead, three never spoke."""
     field = parts.field
+    calm = field.codes[0]  # the commune whose day was written; it stays well
     groups = {
         segment.id: [
             c.code for c in field.inventory.communes if any(segment.id in li.segments for li in c.lines)
@@ -95,10 +96,11 @@ async def bad_hour(parts: Stack, now: float) -> None:
         for segment in field.inventory.segments
         if segment.kind == "pop"
     }
-    pop, behind = min(groups.items(), key=lambda item: len(item[1]))
+    _, pop = min((len(codes), pop) for pop, codes in groups.items() if calm not in codes)
+    behind = groups[pop]
     for code in behind:
         field.cut(code, now - 754)
-    others = [code for code in field.codes if code not in behind]
+    others = [code for code in field.codes if code not in behind and code != calm]
     lost, dead, some = others[12], others[50], others[30:33]
     field.cut(lost, now - 11_040)
     field.silence(dead, now - 1900)
@@ -121,7 +123,12 @@ async def visit(browser: Browser) -> AsyncIterator[Open]:
     witnesses: list[Witness] = []
 
     async def visit(
-        url: str, *, size: Any = None, lang: str = "vi-VN", allow: tuple[str, ...] = (), **more: Any
+        url: str,
+        *,
+        size: ViewportSize | None = None,
+        lang: str = "vi-VN",
+        allow: tuple[str, ...] = (),
+        **more: Any,
     ) -> Page:
         context = await browser.new_context(viewport=size or DESK, locale=lang, **more)
         contexts.append(context)

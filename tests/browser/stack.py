@@ -58,7 +58,8 @@ async def answers(url: str, log: Path) -> None:
                     if answer.status == 200:
                         return
             await asyncio.sleep(0.1)
-    raise AssertionError(f"{url} does not answer:\n{log.read_text(errors='replace')[-2000:]}")
+    said = await asyncio.to_thread(log.read_text, errors="replace")
+    raise AssertionError(f"{url} does not answer:\n{said[-2000:]}")
 
 
 class Stack:
@@ -76,13 +77,12 @@ class Stack:
     ) -> None:
         """Post an alert as a rule or the locator would; annotations by keyword."""
         start = datetime.fromtimestamp(since or time.time(), UTC)
-        severity = more.pop("severity", "page")
+        labels = {"alertname": "Test", "severity": more.pop("severity", "page")}
         alert = {
-            "labels": {"alertname": more.pop("alertname", "Test"), "component": component, "severity": severity,
-                       "kind": component.partition(":")[0]},
+            "labels": {**labels, "component": component, "kind": component.partition(":")[0]},
             "annotations": more,
             "startsAt": start.isoformat(),
-        }  # fmt: skip
+        }
         if ends:
             alert["endsAt"] = datetime.now(UTC).isoformat()
         body = msgspec.json.encode([alert])
