@@ -33,7 +33,10 @@ def commune_config(inventory: Inventory, commune: Commune) -> AgentConfig:
     )
     if commune.transport == "scrape":
         return msgspec.structs.replace(config, listen=_scrape_listen(commune))
-    return msgspec.structs.replace(config, push=_push(inventory, inventory.hub.remote_write_url))
+    hub = inventory.hub
+    push = _push(inventory, hub.remote_write_url)
+    secured = msgspec.structs.replace(push, bearer_token_file=hub.agent_token_file, ca_file=hub.agent_ca_file)
+    return msgspec.structs.replace(config, push=secured)
 
 
 def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = None) -> AgentConfig:

@@ -66,7 +66,9 @@ class Hub(_Base, frozen=True, kw_only=True):
     id: Id = "main"
     name: Text
     address: ShortText  # IPv4, IPv6 or name, as agents reach it
-    remote_write_url: ShortText  # where agents push; credentials come from a file at the agent
+    remote_write_url: ShortText  # where agents push
+    agent_token_file: ShortText | None = None  # at each agent: its bearer token for that URL
+    agent_ca_file: ShortText | None = None  # at each agent: the authority that signed the hub's certificate
     contact: Id | None = None
 
 

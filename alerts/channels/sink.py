@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import time
-from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
 import msgspec
@@ -12,6 +11,7 @@ import requests
 from msgspec import Meta
 
 from alerts.channels.base import ChannelConfig, Message, TransportError
+from common import statedir
 
 KIND: Final = "sink"
 LIMIT_CHARS: Final = 2000
@@ -19,7 +19,8 @@ _LOOK_BACK_BYTES: Final = 1 << 20
 
 
 class Config(ChannelConfig, frozen=True, kw_only=True):
-    """``path`` of the file; it is made when missing, its directory is not."""
+    """``path`` of the file, below the state directory where it is relative; it is made when missing, its
+    directory is not."""
 
     path: Annotated[str, Meta(min_length=1)]
 
@@ -61,7 +62,7 @@ def send(message: Message, config: Config, _session: requests.Session) -> None:
     """Append ``message``. Raises TransportError."""
     encoded = msgspec.json.encode(line(message, time.time())) + b"\n"
     try:
-        with Path(config.path).open("ab+") as stream:
+        with (statedir.default() / config.path).open("ab+") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             if not _holds(stream, message.id):
                 _append(stream, encoded)
