@@ -27,6 +27,14 @@ def split_host_port(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def host_port_of(address: str) -> tuple[str, int]:
+    """Return host and port of a target. Raises Failure(local): the configuration, not the network."""
+    try:
+        return split_host_port(address)
+    except ValueError as error:
+        raise Failure(Reason.LOCAL, f"{address[:200]!r}: expected {error}") from None
+
+
 def check_host(host: str) -> None:
     """Raise ValueError, saying what was expected, unless ``host`` is an address or could be a name."""
     bare, percent, _ = host.partition("%")

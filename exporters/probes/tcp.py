@@ -13,7 +13,7 @@ import asyncio
 from typing import Final
 
 from exporters.base import Outcome, ProbeConfig, Target
-from exporters.net.address import split_host_port, version_for
+from exporters.net.address import host_port_of, split_host_port, version_for
 from exporters.net.failure import Failure
 from exporters.net.phases import Phases
 from exporters.net.resolve import IpVersion, resolve
@@ -50,10 +50,7 @@ async def probe(target: Target, config: Config) -> Outcome:
 
 
 async def _measure(target: Target, config: Config, phases: Phases) -> None:
-    try:
-        host, port = split_host_port(target.address)
-    except ValueError as error:
-        raise Failure(Reason.LOCAL, f"{target.address!r}: expected {error}") from None
+    host, port = host_port_of(target.address)
     phases.enter("resolve")
     version = version_for(target.source, config.ip_version)
     address = (await resolve(host, version, target.timeout_seconds))[0]
