@@ -14,20 +14,22 @@ DEMO_SECONDS = 280.0
 class Demo:
     """``thongsuot demo`` on its own: started at once, read when it is asked for."""
 
-    def __init__(self, state: Path) -> None:
-        self.home = state / "home"
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home"
         self.home.mkdir(parents=True)
-        self.state = state / "state"
+        self.state = directory / "state"
+        self._output, self._errors = directory / "stdout", directory / "stderr"
         words = ["demo", "--scenario", "cut-line", "--once", "--json", "--lang", "en"]
-        self.process = subprocess.Popen(
-            command(*words, "--state", str(self.state)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, cwd=self.home, env=environment(self.home),
-        )  # fmt: skip
+        with self._output.open("wb") as output, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command(*words, "--state", str(self.state)), stdin=subprocess.DEVNULL, stdout=output,
+                stderr=errors, cwd=self.home, env=environment(self.home),
+            )  # fmt: skip
 
     def finish(self) -> tuple[int, str, str]:
         """Return exit status, stdout and stderr."""
-        output, errors = self.process.communicate(timeout=DEMO_SECONDS)
-        return self.process.returncode, output, errors
+        status = self.process.wait(timeout=DEMO_SECONDS)
+        return status, self._output.read_text(encoding="utf-8"), self._errors.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +37,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo of one cut line that began when the first test asked for it."""
     started = Demo(tmp_path_factory.mktemp("demo"))
     yield started
-    if started.process.poll() is None:
-        started.process.terminate()
-        started.process.communicate(timeout=60)
+    started.process.terminate()
+    started.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Iterator[LabClient]:
     """A lab in which everything is green. ``demo`` starts before it, to run meanwhile."""
-    assert demo.process.poll() is None, demo.process.communicate()
+    assert demo.process.pid
     with LabClient(tmp_path_factory.mktemp("lab")) as client:
         yield client
 
