@@ -177,9 +177,9 @@ def _causes(tuned: Tuning) -> tuple[Rule, ...]:
         ),
         *_counts(_each(_NETWORK)),
         Rule(Recorded.OUTSIDE_RATIO, _outside()),
-        Rule(Recorded.SUSPECT, _suspect(tuned, _NETWORK)),
+        Rule(Recorded.SUSPECT, _suspect(tuned, _NETWORK, 2)),
         *_counts(f"({_each(_AREA)} unless on (member) {by_networks})", _AREA_LABEL),
-        Rule(Recorded.SUSPECT, _suspect(tuned, _AREA), _AREA_LABEL),
+        Rule(Recorded.SUSPECT, _suspect(tuned, _AREA, 3), _AREA_LABEL),
         Rule(Recorded.UNEXPLAINED, f"{Recorded.FAILED} == 1 unless on (member) {_suspected(tuned)}"),
         *_lasting(tuned),
         Rule(Recorded.DOWN, _down(tuned)),
@@ -219,7 +219,7 @@ def _outside() -> str:
     return f'label_replace(min by (larger) ({share}), "component", "$1", "larger", "(.+)")'
 
 
-def _suspect(tuned: Tuning, matchers: str) -> str:
+def _suspect(tuned: Tuning, matchers: str, origins_at_least: int) -> str:
     failed, members, origins = (
         selector(recorded, matchers)
         for recorded in (Recorded.FAILED_MEMBERS, Recorded.MEMBERS, Recorded.FAILED_ORIGINS)
@@ -227,7 +227,7 @@ def _suspect(tuned: Tuning, matchers: str) -> str:
     answers = f"{Recorded.CHECKPOINT} == 1"
     one_part = f"(({Recorded.OUTSIDE_RATIO} >= bool {tuned.share:g}) == 0)"
     return (
-        f"((({failed} / {members} >= {tuned.share:g}) and {origins} >= 2)"
+        f"((({failed} / {members} >= {tuned.share:g}) and {origins} >= {origins_at_least})"
         f" unless on (component) {answers} unless on (component) {one_part}) * 0 + 1"
     )
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +25,8 @@ log = logging.getLogger(__name__)
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run. ``ready_url`` answers 200 once it serves; ``reload`` says how it takes a new
-    configuration: by POST to ``<base>/-/reload``, by SIGHUP, or not at all (it is restarted)."""
+    """What to run. ``ready_url`` answers 200 once it serves; ``reload_url`` takes a new configuration
+    on POST; without one it is restarted."""
 
     name: str
     argv: tuple[str, ...]
@@ -47,13 +46,12 @@ def backoff(deaths: int) -> float:
 
 
 class Child:
-    """Keeps one process running until :meth:`stop`. ``changed`` is called on every start and death."""
+    """Keeps one process running until :meth:`stop`."""
 
-    def __init__(self, spec: Spec, log_file: Path, changed: Callable[["Child"], None]) -> None:
+    def __init__(self, spec: Spec, log_file: Path) -> None:
         self.spec = spec
         self.log = ChildLog(log_file)
         self.restarts = 0
-        self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._deaths = 0
@@ -112,12 +110,10 @@ class Child:
             log.error("cannot start", extra={"child": self.spec.name, "problem": str(error)})
             return -1
         self._process = process
-        self._changed(self)
         try:
             return await process.wait()
         finally:
             await asyncio.shield(_end(process))
-            self._changed(self)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         with self.log.open() as output:

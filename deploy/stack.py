@@ -5,14 +5,15 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from common.i18n import t
 from common.web import parse_listen
@@ -50,7 +51,7 @@ def check_ports(endpoints: Endpoints) -> None:
             raise StackError(t(key, listen=listen, name=name, problem=problem)) from error
 
 
-class Stack:
+class Stack(Collector):
     """All children of one hub. ``registry`` gets what is known of them."""
 
     def __init__(self, paths: Paths, endpoints: Endpoints, registry: CollectorRegistry) -> None:
@@ -59,9 +60,7 @@ class Stack:
         self.ready = False
         self._children: dict[str, Child] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._up = _gauge(names.CHILD_UP, registry)
-        self._restarts = _counter(names.CHILD_RESTARTS, registry)
-        self._counted: dict[str, int] = {}
+        registry.register(self)
 
     def write(self, inventory: Inventory) -> render.Changes:
         """Render the inventory to where the children read it. Raises OSError."""
@@ -110,8 +109,19 @@ class Stack:
         """Process ids of the children that run."""
         return {name: child.pid for name, child in self._children.items() if child.pid is not None}
 
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Yield what is known of the children, for the page of the supervisor."""
+        up = GaugeMetricFamily(names.CHILD_UP.name, names.CHILD_UP.help, labels=names.CHILD_UP.labels)
+        deaths = names.CHILD_RESTARTS
+        restarts = CounterMetricFamily(deaths.name, deaths.help, labels=deaths.labels)
+        for name, child in list(self._children.items()):
+            up.add_metric([name], child.pid is not None)
+            restarts.add_metric([name], child.restarts)
+        yield up
+        yield restarts
+
     async def _launch(self, spec: Spec) -> None:
-        child = Child(spec, self.paths.log(spec.name), self._changed)
+        child = Child(spec, self.paths.log(spec.name))
         self._children[spec.name] = child
         child.start()
         await self._wait_ready(child)
@@ -153,12 +163,6 @@ class Stack:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return f"{child.spec.name}: {error or type(error).__name__}"
 
-    def _changed(self, child: Child) -> None:
-        name = child.spec.name
-        self._up.labels(name).set(child.pid is not None)
-        self._restarts.labels(name).inc(child.restarts - self._counted.get(name, 0))
-        self._counted[name] = child.restarts
-
     async def _stop_all(self) -> None:
         """In the reverse order of starting: who sends ends before who receives."""
         for child in reversed(self._children.values()):
@@ -171,16 +175,3 @@ class Stack:
             for child in list(self._children.values()):
                 with contextlib.suppress(OSError):
                     await asyncio.to_thread(child.log.bound)
-
-
-def _gauge(metric: names.Metric, registry: CollectorRegistry) -> Gauge:
-    return Gauge(metric.name, metric.help, metric.labels, registry=registry)
-
-
-def _counter(metric: names.Metric, registry: CollectorRegistry) -> Counter:
-    return Counter(metric.name, metric.help, metric.labels, registry=registry)
-
-
-def log_directory(paths: Paths) -> Path:
-    """Return where the children's logs are."""
-    return paths.log("any").parent
