@@ -72,7 +72,7 @@ def test_it_starts_reloads_and_stops(tmp_path: Path) -> None:
         assert child.stdout is not None
         assert child.stderr is not None
         found = re.fullmatch(r"Wall page: (http://127\.0\.0\.1:\d+/)\n", child.stdout.readline())
-        assert found is not None
+        assert found is not None, child.stderr.read()
         with urllib.request.urlopen(f"{found[1]}?lang=en", timeout=10) as answer:
             assert "Thông suốt" in answer.read().decode()
         inventory.write_text("not: an inventory\n", encoding="utf-8")
