@@ -1,0 +1,87 @@
+"""The one task that feeds the wall: what it asks, and what it shows when nobody answers."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from alerts.promapi import Sample, UnreachableError
+from dashboards.wall.answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, Key
+from dashboards.wall.meters import Meters
+from dashboards.wall.poller import Poller
+
+from .wall_data import NOW, alert
+from .wall_fakes import FakeAlertmanager, FakePrometheus
+
+
+def samples(**values: float) -> tuple[Sample, ...]:
+    return tuple(Sample({"site": site, "commune": site}, value, NOW) for site, value in values.items())
+
+
+def poller(
+    prometheus: FakePrometheus, alertmanager: FakeAlertmanager, registry: CollectorRegistry | None = None
+) -> Poller:
+    return Poller(prometheus, alertmanager, Meters(registry or CollectorRegistry()), lambda: NOW)
+
+
+async def test_a_poll_is_four_queries_and_the_alerts() -> None:
+    target = {"site": "21040", "commune": "21040", "line": "main", "target": "hub:main"}
+    prometheus = FakePrometheus(
+        {
+            HEARTBEATS: samples(a=1, b=2),
+            LAST_HEARD: samples(b=1, c=3),
+            UP: (Sample(target, 0, NOW),),
+            CHANGED: (Sample(target, 77, NOW),),
+        }
+    )
+    found = await poller(prometheus, FakeAlertmanager((alert("pop:ba-to"),))).poll(Answers(at=0))
+    key = Key("21040", "21040", "main", "hub:main")
+    assert (found.up, found.changed, found.heartbeats) == ({key: False}, {key: 77}, {"a": 1, "b": 2})
+    assert found.last_heard == {"b": 2, "c": 3, "a": 1}
+    assert [a.label("component") for a in found.alerts] == ["pop:ba-to"]
+    assert sorted(prometheus.asked) == sorted((HEARTBEATS, LAST_HEARD, UP, CHANGED))
+
+
+async def test_what_cannot_be_read_keeps_its_last_answer_and_says_so() -> None:
+    registry = CollectorRegistry()
+    prometheus, alertmanager = FakePrometheus({HEARTBEATS: samples(a=5)}), FakeAlertmanager((alert("pop:x"),))
+    reader = poller(prometheus, alertmanager, registry)
+    first = await reader.poll(Answers(at=0))
+    prometheus.answers[UP] = UnreachableError("refused")
+    second = await reader.poll(first)
+    assert (second.heartbeats, second.prometheus_error) == ({"a": 5}, "refused")
+    assert second.alertmanager_error is None
+    alertmanager.found = UnreachableError("gone")
+    third = await reader.poll(second)
+    assert (len(third.alerts), third.alertmanager_error) == (1, "gone")
+    del prometheus.answers[UP]
+    fourth = await reader.poll(third)
+    assert fourth.prometheus_error is None
+    read = registry.get_sample_value
+    assert read("thongsuot_wall_polls_total", {"source": "prometheus", "result": "failed"}) == 2
+    assert read("thongsuot_wall_newest_data_timestamp_seconds") == 5
+
+
+async def test_a_silent_commune_is_remembered_after_prometheus_forgot_it() -> None:
+    prometheus = FakePrometheus({HEARTBEATS: samples(a=5)})
+    reader = poller(prometheus, FakeAlertmanager())
+    first = await reader.poll(Answers(at=0))
+    prometheus.answers = {}
+    second = await reader.poll(first)
+    assert (second.heartbeats, second.last_heard) == ({}, {"a": 5})
+
+
+async def test_polling_goes_on_until_it_is_cancelled() -> None:
+    published: list[Answers] = []
+    enough = asyncio.Event()
+
+    def publish(answers: Answers) -> None:
+        published.append(answers)
+        if len(published) == 3:
+            enough.set()
+
+    task = asyncio.create_task(poller(FakePrometheus(), FakeAlertmanager()).run(publish, 0.0))
+    await asyncio.wait_for(enough.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
