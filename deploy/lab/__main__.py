@@ -13,12 +13,12 @@ from common import i18n, log
 from deploy import debian
 from deploy.lab.forward import forwarding
 from deploy.lab.green import NotGreen, Watch
-from deploy.lab.lab import Lab, prepare
+from deploy.lab.lab import Lab, prepare, province
 from deploy.lab.nodes import CommandFailed
 from deploy.lab.order import Order, Places
 from deploy.lab.serve import serve
 from deploy.lab.story import GREEN_SECONDS, tell
-from deploy.lab.terminal import Terminal
+from deploy.lab.terminal import Terminal, names
 
 INTERRUPTED: Final = 130
 _LEASH_BYTES: Final = 16
@@ -97,7 +97,8 @@ def main(argument: str) -> int:
     order = msgspec.json.decode(argument, type=Order)
     i18n.choose(order.language)
     log.set_up(level="warning")
-    terminal = Terminal(sys.stderr if order.json or order.mode in {"serve", "exec"} else sys.stdout)
+    stream = sys.stderr if order.json or order.mode in {"serve", "exec"} else sys.stdout
+    terminal = Terminal(stream, names(province(), order.language))
     places = Places(Path(order.run))
     try:
         lab = Lab(*prepare(places), places)

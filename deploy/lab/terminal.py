@@ -1,7 +1,7 @@
 """What the demo says on the terminal."""
 
 import os
-import sys
+from collections.abc import Mapping
 from typing import Final, TextIO
 
 from common import i18n
@@ -9,6 +9,8 @@ from common.i18n import t
 from deploy.lab.green import Health
 from deploy.lab.pages import Page
 from deploy.lab.scenario import Result, Scenario
+from inventory.model import Inventory
+from inventory.naming import english
 
 _RED: Final = "31"
 _GREEN: Final = "32"
@@ -17,10 +19,14 @@ _DIM: Final = "2"
 
 
 class Terminal:
-    """Writes lines to ``stream``; colours only on a terminal and without NO_COLOR."""
+    """Writes lines to ``stream``; colours only on a terminal and without NO_COLOR.
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
+    ``names``: how people call a commune, POP or system, by its id.
+    """
+
+    def __init__(self, stream: TextIO, names: Mapping[str, str] | None = None) -> None:
         self._stream = stream
+        self._names = names or {}
         self._live = stream.isatty()
         self._colour = self._live and "NO_COLOR" not in os.environ
         self._progress = ""
@@ -52,19 +58,24 @@ class Terminal:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
 
     # --- what a scenario tells -------------------------------------------------------------------
+    def _name(self, scenario: Scenario) -> str:
+        return self._names.get(scenario.what, scenario.what)
+
     def title(self, number: int, scenario: Scenario) -> None:
         """Announce a scenario: what will be done and what is expected."""
         self.line("")
-        self.line(f"{number}. {t(f'demo.{key(scenario)}_title', what=scenario.what)}", _BOLD)
-        self.line(t(f"demo.{key(scenario)}_expect", what=scenario.what, component=scenario.component), _DIM)
+        self.line(f"{number}. {t(f'demo.{key(scenario)}_title', what=self._name(scenario))}", _BOLD)
+        self.line(
+            t(f"demo.{key(scenario)}_expect", what=self._name(scenario), component=scenario.component), _DIM
+        )
 
     def broken(self, scenario: Scenario) -> None:
         """The fault is in place."""
-        self.say(f"demo.{key(scenario)}_broken", _RED, what=scenario.what)
+        self.say(f"demo.{key(scenario)}_broken", _RED, what=self._name(scenario))
 
     def healed(self, scenario: Scenario) -> None:
         """The fault is undone."""
-        self.say(f"demo.{key(scenario)}_healed", _GREEN, what=scenario.what)
+        self.say(f"demo.{key(scenario)}_healed", _GREEN, what=self._name(scenario))
 
     def paged(self, page: Page, seconds: float) -> None:
         """A notification went out."""
@@ -91,6 +102,17 @@ class Terminal:
     def health(self, health: Health) -> None:
         """Show how much of the lab is well."""
         self.progress(t("lab.waiting", up=health.up, targets=health.targets, problem=health.problem or "—"))
+
+
+def names(inventory: Inventory, language: str) -> dict[str, str]:
+    """Return what to call communes, segments and systems inside a sentence, by id."""
+    texts = {segment.id: segment.name for segment in inventory.segments}
+    texts |= {system.id: system.name for system in inventory.systems}
+    found = {key: text.en if language == "en" else text.vi for key, text in texts.items()}
+    for commune in inventory.communes:
+        name = english(commune.name) if language == "en" else commune.name[:1].lower() + commune.name[1:]
+        found[commune.code] = f"{name} ({commune.code})"
+    return found
 
 
 def key(scenario: Scenario) -> str:

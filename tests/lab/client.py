@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from common import statedir
+from deploy.lab import sandbox
+from deploy.lab.order import Places
 
 START_SECONDS = 170.0
 ANSWER_SECONDS = 240.0
@@ -82,6 +84,10 @@ class LabClient:
     def run_directory(self) -> Path:
         """Where this run keeps its files."""
         return self.state / "lab" / "run"
+
+    def words(self, node: str, *words: str) -> list[str]:
+        """Return the command that runs ``words`` in a node, for a process outside to start."""
+        return sandbox.enter_command(Places(self.run_directory), node, words)
 
     def ask(self, do: str, **values: Any) -> dict[str, Any]:
         """Send one request and return its answer. Raises LabError."""

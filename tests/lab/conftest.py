@@ -51,7 +51,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Iterator[LabCli
 
 @pytest.fixture
 def quiet_lab(lab: LabClient) -> LabClient:
-    """The lab, green again; nothing was said since the last test."""
+    """The lab, green again, and all that was said in earlier tests read."""
     lab.ask("green", seconds=100)
-    assert lab.ask("pages", seconds=0) == {"pages": []}
+    lab.ask("pages", seconds=1)
     return lab
