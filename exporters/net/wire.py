@@ -19,7 +19,7 @@ from exporters.net.failure import Failure
 from exporters.net.resolve import Address
 from inventory.names import Reason
 
-CHUNK_BYTES: Final = 65536
+CHUNK_BYTES: Final = 32768
 _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError)
 T = TypeVar("T")
 
