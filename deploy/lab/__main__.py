@@ -19,6 +19,7 @@ from deploy.lab.order import Order, Places
 from deploy.lab.serve import serve
 from deploy.lab.story import GREEN_SECONDS, tell
 from deploy.lab.terminal import Terminal, names
+from deploy.lab.topology import Unbuildable
 
 INTERRUPTED: Final = 130
 _LEASH_BYTES: Final = 16
@@ -108,7 +109,7 @@ def main(argument: str) -> int:
         return asyncio.run(_until_stopped(lab, order, terminal))
     except NotGreen as error:
         terminal.say("lab.not_green", problem=error, logs=places.logs, hub=places.hub)
-    except (debian.ToolMissing, CommandFailed, OSError) as error:
+    except (debian.ToolMissing, CommandFailed, Unbuildable, OSError) as error:
         terminal.say("lab.cannot_build", problem=error)
     except subprocess.CalledProcessError as error:
         terminal.say("lab.cannot_build", problem=f"{' '.join(error.cmd)}: {error.stderr}")

@@ -11,6 +11,7 @@ import msgspec
 from alerts.amapi import AmApi
 from alerts.httpapi import ApiError
 from alerts.promapi import PromApi
+from common.i18n import t
 from deploy.lab.lab import ALERTMANAGER_URL, PROMETHEUS_URL, Lab
 from inventory.graph import plans
 from inventory.names import HUB_SITE, TARGET_UP, Label, Recorded
@@ -20,15 +21,17 @@ _ASK_SECONDS: Final = 5.0
 
 
 class NotGreen(Exception):  # noqa: N818 - reads as what it says: not green
-    """The lab did not become well in time; the message says what was missing, in English."""
+    """The lab did not become well in time; the message says what was missing."""
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What is well. ``problem`` is empty when everything is; ``up`` of ``targets`` answer."""
+    """What is well. ``problem`` is for people, and empty when everything is well; ``up`` of ``targets``
+    answer; ``hopeless`` when waiting does not help."""
 
     targets: int
     up: int = 0
     problem: str = ""
+    hopeless: bool = False
 
 
 class Watch:
@@ -54,11 +57,11 @@ class Watch:
         targets = sum(self._sites.values())
         ended = self._lab.nodes.ended()
         if ended:
-            return Health(targets, problem=f"ended by itself: {', '.join(ended)}")
+            return Health(targets, problem=t("lab.problem_ended", names=", ".join(ended)), hopeless=True)
         try:
             return await self._ask(targets)
         except ApiError as error:
-            return Health(targets, problem=f"hub: {error}")
+            return Health(targets, problem=t("lab.problem_hub", problem=error))
 
     async def _ask(self, targets: int) -> Health:
         up = await self._prometheus.query(f"count by ({Label.SITE}) ({TARGET_UP.name} == 1)")
@@ -66,14 +69,16 @@ class Watch:
         total = sum(counts.values())
         lacking = [site for site, count in self._sites.items() if counts.get(site, 0) < count]
         if lacking:
-            return Health(targets, total, f"not all targets up at: {', '.join(lacking)}")
+            return Health(targets, total, t("lab.problem_sites", sites=", ".join(lacking)))
         silent = await self._prometheus.query(f"{Recorded.SILENT} == 0 unless on () {Recorded.HOLD}")
         if len(silent) < len(self._lab.communes):
-            return Health(targets, total, "the rules do not judge silence yet")
+            return Health(targets, total, t("lab.problem_rules"))
         alerts = await self._alertmanager.alerts()
         firing = [alert.label("alertname") for alert in alerts if alert.label("severity") != "none"]
-        if firing or not alerts:
-            return Health(targets, total, f"alerts: {', '.join(firing) or 'not even the watchdog'}")
+        if firing:
+            return Health(targets, total, t("lab.problem_alerts", names=", ".join(firing)))
+        if not alerts:
+            return Health(targets, total, t("lab.problem_watchdog"))
         return Health(targets, total)
 
     async def wait(self, seconds: float, progress: Callable[[Health], None]) -> None:
@@ -84,6 +89,6 @@ class Watch:
             progress(health)
             if not health.problem:
                 return
-            if time.monotonic() > deadline or health.problem.startswith("ended"):
+            if health.hopeless or time.monotonic() > deadline:
                 raise NotGreen(health.problem)
             await asyncio.sleep(_EVERY_SECONDS)

@@ -1,6 +1,7 @@
 """What the demo says on the terminal."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from typing import Final, TextIO
 
@@ -32,7 +33,7 @@ class Terminal:
         self._progress = ""
 
     def say(self, key: str, style: str = "", **values: object) -> None:
-        """Write the text ``lab.<key>`` or ``demo.<key>``, whatever ``key`` names."""
+        """Write the text of a key such as ``lab.stopping``."""
         self.line(t(key, **values), style)
 
     def line(self, text: str, style: str = "") -> None:
@@ -46,7 +47,8 @@ class Terminal:
         if text == self._progress:
             return
         self._progress = text
-        self._stream.write(f"\r\x1b[K{text}" if self._live else f"{text}\n")
+        width = shutil.get_terminal_size().columns - 1
+        self._stream.write(f"\r\x1b[K{text[:width]}" if self._live else f"{text}\n")
         self._stream.flush()
 
     def _end_progress(self) -> None:
@@ -101,7 +103,8 @@ class Terminal:
 
     def health(self, health: Health) -> None:
         """Show how much of the lab is well."""
-        self.progress(t("lab.waiting", up=health.up, targets=health.targets, problem=health.problem or "—"))
+        problem = health.problem or t("lab.all_well")
+        self.progress(t("lab.waiting", up=health.up, targets=health.targets, problem=problem))
 
 
 def names(inventory: Inventory, language: str) -> dict[str, str]:

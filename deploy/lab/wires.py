@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pyroute2 import IPRoute, netns  # type: ignore[import-untyped]  # it ships no types
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]  # as above
 
 from deploy.lab.topology import HUB, UPLINK, Link, Node, Topology
 
@@ -31,7 +32,14 @@ def namespace(directory: Path, node: str) -> Path:
 
 
 def build(topology: Topology, directory: Path) -> None:
-    """Make all nodes and links. Raises OSError or pyroute2's NetlinkError."""
+    """Make all nodes and links. Raises OSError."""
+    try:
+        _build(topology, directory)
+    except NetlinkError as error:
+        raise OSError(error.code, f"netlink: {error}") from error
+
+
+def _build(topology: Topology, directory: Path) -> None:
     netns.attach(str(namespace(directory, HUB)), os.getpid())
     for name in topology.nodes:
         if name != HUB:

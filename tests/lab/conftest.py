@@ -42,9 +42,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Iterator[LabClient]:
-    """A lab in which everything is green. ``demo`` starts before it, to run meanwhile."""
-    assert demo.process.pid
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabClient]:
+    """A lab in which everything is green."""
     with LabClient(tmp_path_factory.mktemp("lab")) as client:
         yield client
 

@@ -13,6 +13,11 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LIMITS = {"hold": 1.0, "after": 5.0, "blip_watch": 22.0}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _beside(demo: Demo) -> None:
+    """The demo runs in a lab of its own while the other tests play with theirs."""
+
+
 def play(lab: LabClient, scenario: str, what: str = "") -> dict[str, Any]:
     return lab.ask("play", scenario=scenario, what=what, limits=LIMITS)
 
