@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(yaml.CSafeDumper):
     """Writes shared values out instead of pointing back to them."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -1,0 +1,132 @@
+"""promtool and amtool judge what is rendered, and the rules conclude what the scenes expect."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from deploy import debian, render
+from deploy.rule_scenes import Expected, Scene, _runs, input_series, scenes, thinned
+from inventory.load import load
+from inventory.model import Inventory
+
+ROOT = Path(__file__).parents[2]
+SMALL = ROOT / "tests/inventory/small.yml"
+INVENTORIES = {
+    "small": SMALL,
+    "minimal": ROOT / "examples/minimal.yml",
+    "quang-ngai": ROOT / "examples/quang-ngai.yml",
+    "lab": ROOT / "deploy/lab/province.yml",
+}
+
+
+def inventory(name: str) -> Inventory:
+    return load(INVENTORIES[name]).inventory
+
+
+def tool(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of Debian's packages."""
+    return subprocess.run(
+        [str(debian.find(program)), *words], capture_output=True, text=True, timeout=110, check=False,
+        env=debian.environment(),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every inventory, rendered once."""
+    directory = tmp_path_factory.mktemp("rendered")
+    for name in INVENTORIES:
+        render.write(render.render(inventory(name)), directory / name)
+    mixed = inventory("small")
+    scraped = replace(mixed.communes[0], transport="scrape", scrape_address="10.51.40.3:9465")
+    render.write(
+        render.render(replace(mixed, communes=(scraped, *mixed.communes[1:]))), directory / "scraped"
+    )
+    return {path.name: path for path in directory.iterdir()}
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("name", [*INVENTORIES, "scraped"])
+def test_promtool_and_amtool_accept_it(rendered: dict[str, Path], name: str) -> None:
+    for words in (
+        ("promtool", "check", "config", str(rendered[name] / "prometheus.yml")),
+        ("promtool", "check", "rules", str(rendered[name] / "rules/thongsuot.yml")),
+        ("amtool", "check-config", str(rendered[name] / "alertmanager.yml")),
+    ):
+        done = tool(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scene_files(name: str) -> list[str]:
+    return [Path(path).name for path in render.render(inventory(name)) if path.startswith("rules/tests/")]
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("file", scene_files("small"))
+def test_the_rules_conclude_what_the_scene_expects(rendered: dict[str, Path], file: str) -> None:
+    done = tool("promtool", "test", "rules", str(rendered["small"] / "rules/tests" / file))
+    assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("kind", ["pop", "line"])
+def test_so_they_do_in_a_whole_province(rendered: dict[str, Path], kind: str) -> None:
+    """The other scenes differ from those of the small province in size only."""
+    files = sorted((rendered["quang-ngai"] / "rules/tests").glob(f"[0-9][0-9]-{kind}-*.yml"))
+    assert len(files) == 1
+    done = tool("promtool", "test", "rules", str(files[0]))
+    assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+@pytest.mark.promtool
+def test_promtool_does_find_a_wrong_conclusion(rendered: dict[str, Path], tmp_path: Path) -> None:
+    source = next((rendered["minimal"] / "rules/tests").glob("*is-cut-off*.yml"))
+    (tmp_path / "tests").mkdir()
+    rules = (rendered["minimal"] / "rules/thongsuot.yml").read_text()
+    (tmp_path / "thongsuot.yml").write_text(rules.replace("> bool 6.5", "> bool 6000"))
+    (tmp_path / "tests" / source.name).write_text(source.read_text())
+    done = tool("promtool", "test", "rules", str(tmp_path / "tests" / source.name))
+    assert done.returncode == 1
+    assert "CommuneCutOff" in done.stdout + done.stderr
+
+
+# --- the scenes themselves -----------------------------------------------------------------------
+def test_every_kind_of_fault_has_its_scene() -> None:
+    found = {alert.alertname for s in scenes(inventory("small")) for _, a in s.expected for alert in a}
+    assert found == {
+        "AgentSilent", "CarrierDown", "CommuneCutOff", "HubBlind", "HubCutOff", "NeverReported", "PopDown",
+        "SystemDown", "SystemUnreachable",
+    }  # fmt: skip
+    whole = thinned(inventory("quang-ngai"))
+    assert "LineDown" in {alert.alertname for s in scenes(whole) for _, a in s.expected for alert in a}
+
+
+def test_every_moment_lies_within_its_scene() -> None:
+    for scene in scenes(inventory("small")):
+        assert scene.expected
+        for second, _ in scene.expected:
+            assert 0 < second <= scene.seconds
+            assert second % scene.step_seconds == 0
+
+
+def test_a_thinned_province_keeps_every_kind_of_place() -> None:
+    whole = inventory("quang-ngai")
+    few = thinned(whole)
+    assert len(few.communes) < len(whole.communes) / 2
+    segments = {segment for commune in whole.communes for line in commune.lines for segment in line.segments}
+    kept = {segment for commune in few.communes for line in commune.lines for segment in line.segments}
+    assert kept == segments
+
+
+def test_values_are_written_as_runs() -> None:
+    assert list(_runs([1.0, 1.0, 1.0, None, None, 0.0])) == ["1x2", "_x2", "0x0"]
+
+
+def test_a_silent_agent_has_no_samples_and_others_do() -> None:
+    small = inventory("small")
+    scene = Scene(name="one", seconds=20, silent={"21040": (4, 8)}, expected=((2, (Expected("a", "b"),)),))
+    beats = {s.series: s.values for s in input_series(small, scene) if "heartbeat" in s.series}
+    assert beats[next(key for key in beats if 'site="21040"' in key)] == "1x1 _x2 1x6"
+    assert beats[next(key for key in beats if 'site="21061"' in key)] == "1x10"
