@@ -41,7 +41,7 @@ def test_alertmanager_killed_in_an_outage_repeats_nothing_and_loses_no_resolutio
     quiet_lab.ask("fault", fault="cut_line", what="21085")
     found = wait_for(quiet_lab, "firing", component, 40)
     assert quiet_lab.ask("kill", words=["prometheus-alertmanager"])["killed"] == 1
-    found += pages(quiet_lab, RESEND_SECONDS + 4)  # until the new one has heard of the outage, and tells again
+    found += pages(quiet_lab, RESEND_SECONDS + 4)  # the new one hears of it meanwhile
     quiet_lab.ask("heal")
     found += wait_for(quiet_lab, "resolved", component, 60)
     quiet_lab.ask("green", seconds=60)
