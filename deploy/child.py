@@ -69,6 +69,7 @@ class Child:
 
     def start(self) -> None:
         """Begin to keep the process running."""
+        self._deaths = 0
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
 
     async def stop(self) -> None:

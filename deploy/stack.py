@@ -29,6 +29,7 @@ HTTP_SECONDS: Final = 5.0
 BOUND_LOGS_SECONDS: Final = 10.0
 HOPELESS_DEATHS: Final = 3
 """A child that died this often before it was ever ready has something wrong that waiting does not mend."""
+_NO_RELOAD: Final = frozenset([404, 405, 501])
 log = logging.getLogger(__name__)
 
 
@@ -95,11 +96,9 @@ class Stack(Collector):
         log.info("rendered", extra={"changed": len(changed.created + changed.updated + changed.removed)})
         problems = []
         for spec in specs(self.paths, self.endpoints, inventory):
-            child = self._children.get(spec.name)
-            if child is None:
-                await self._launch(spec)
-            elif child.spec != spec:
-                await child.replace(spec)
+            child = self._children[spec.name]
+            if child.spec != spec:
+                problems.append(await self._replace(child, spec))
             else:
                 problems.append(await self._reload_child(child))
         found = [problem for problem in problems if problem]
@@ -147,21 +146,30 @@ class Stack(Collector):
             return False
 
     async def _reload_child(self, child: Child) -> str | None:
-        """Ask the child; one that knows no reload is restarted."""
+        """Ask the child; one that knows no reload, or does not listen just now, is restarted."""
         assert self._session is not None  # noqa: S101 - open while children run
         url = child.spec.reload_url
         if url is None:
-            await child.replace(child.spec)
-            return None
+            return await self._replace(child, child.spec)
         try:
             async with self._session.post(url) as answer:
-                if answer.status in (404, 405, 501):
-                    await child.replace(child.spec)
-                    return None
+                if answer.status in _NO_RELOAD:
+                    return await self._replace(child, child.spec)
                 said = (await answer.content.read(4096)).decode("utf-8", "replace").strip()
                 return None if answer.status == 200 else f"{child.spec.name}: {answer.status} {said}"
+        except aiohttp.ClientConnectorError:
+            return await self._replace(child, child.spec)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return f"{child.spec.name}: {error or type(error).__name__}"
+
+    async def _replace(self, child: Child, spec: Spec) -> str | None:
+        """Run ``spec`` in the child's place; returns why it did not become ready, or None."""
+        await child.replace(spec)
+        try:
+            await self._wait_ready(child)
+        except StackError as error:
+            return str(error)
+        return None
 
     async def _stop_all(self) -> None:
         """In the reverse order of starting: who sends ends before who receives."""

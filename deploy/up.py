@@ -1,6 +1,7 @@
 """What ``thongsuot up`` runs: the stack, its page for Prometheus, and the signals that steer it."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -42,6 +43,8 @@ class Up:
 
     async def reload(self) -> str | None:
         """Take the inventory file as it is now; a wrong one changes nothing. Returns what is wrong."""
+        if not self.stack.ready:
+            return t("up.not_yet")
         async with self._reloading:
             try:
                 loaded = await asyncio.to_thread(validate.read, self._file)
@@ -93,7 +96,10 @@ async def _serve_stack(hub: Up, inventory: Inventory, endpoints: Endpoints, stop
     async with hub.stack.running(inventory):
         _say_ready(endpoints)
         sdnotify.notify("READY=1")
-        await stop.wait()
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
+            sdnotify.notify("WATCHDOG=1")
 
 
 def _say_ready(endpoints: Endpoints) -> None:

@@ -1,0 +1,114 @@
+"""The rendered alertmanager.yml in a real Alertmanager: what inhibits what, and what nobody is told."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import debian, render_hub, unpacked
+from deploy.endpoints import endpoints
+from inventory.load import load
+from tests.alerts.processes import Process, call, free_port, started
+from tests.deploy.hub import free_base
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.promtool
+
+BEHIND = {"pop": "pop:ba-to", "ring": "ring:east", "isp": "isp:viettel"}
+COMMUNE = {"alertname": "CommuneCutOff", "component": "power|line:21484", "commune": "21484", **BEHIND}
+LINE = {"alertname": "LineDown", "component": "line:21484/main", "commune": "21484", **BEHIND}
+POP = {"alertname": "PopDown", "component": "pop:ba-to", **BEHIND}
+RING = {"alertname": "RingDown", "component": "ring:east", "ring": "ring:east", "isp": "isp:viettel"}
+CARRIER = {"alertname": "CarrierDown", "component": "isp:viettel", "isp": "isp:viettel"}
+HUB = {"alertname": "HubCutOff", "component": "hub:main"}
+SYSTEM = {"alertname": "SystemDown", "component": "system:dvc"}
+ELSEWHERE = {**COMMUNE, "commune": "21040", "component": "power|line:21040", "pop": "pop:x", "ring": "ring:y"}
+HOMELESS = {"alertname": "CommuneCutOff", "component": "power|line:21061", "commune": "21061"}
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    directory = tmp_path_factory.mktemp("alertmanager")
+    inventory = load(ROOT / "tests/inventory/small.yml").inventory
+    config = directory / "alertmanager.yml"
+    config.write_bytes(render_hub.files(inventory, endpoints(free_base()))["alertmanager.yml"])
+    port = free_port()
+    argv = unpacked.argv(
+        debian.find("alertmanager"), f"--config.file={config}", f"--storage.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+    )  # fmt: skip
+    with started(Process(argv, directory / "log", port, debian.environment())) as process:
+        yield process
+
+
+def post(alertmanager: Process, *alerts: dict[str, str], over: bool = False) -> None:
+    ends = datetime.now(UTC) + timedelta(minutes=-1 if over else 10)
+    starts = datetime.now(UTC) - timedelta(minutes=5)
+    body = [
+        {"labels": {"severity": "page", **a}, "startsAt": starts.isoformat(), "endsAt": ends.isoformat()}
+        for a in alerts
+    ]
+    assert call(f"{alertmanager.url}/api/v2/alerts", json.dumps(body).encode())[0] == 200
+
+
+def standing(alertmanager: Process) -> dict[str, dict[str, Any]]:
+    found = json.loads(call(f"{alertmanager.url}/api/v2/alerts")[1])
+    return {alert["labels"]["component"]: alert for alert in found}
+
+
+def inhibited(alertmanager: Process, *alerts: dict[str, str]) -> set[str]:
+    """Post the alerts, return the components that are inhibited once all are judged, and end them."""
+    post(alertmanager, *alerts)
+    end = time.monotonic() + 20
+    try:
+        while True:
+            found = standing(alertmanager)
+            states = {found[a["component"]]["status"]["state"] for a in alerts if a["component"] in found}
+            if len(found) >= len(alerts) and "unprocessed" not in states:
+                return {c for c, alert in found.items() if alert["status"]["inhibitedBy"]}
+            assert time.monotonic() < end, found
+            time.sleep(0.05)
+    finally:
+        post(alertmanager, *alerts, over=True)
+
+
+def components(*alerts: dict[str, str]) -> set[str]:
+    return {alert["component"] for alert in alerts}
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller", "others"),
+    [
+        (POP, [COMMUNE, LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
+        (RING, [POP, COMMUNE, LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
+        (CARRIER, [RING, POP, COMMUNE, LINE, ELSEWHERE], [HOMELESS, SYSTEM]),
+        (HUB, [CARRIER, RING, POP, COMMUNE, LINE, ELSEWHERE, HOMELESS], [SYSTEM]),
+        (COMMUNE, [LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
+    ],
+    ids=["pop", "ring", "carrier", "hub", "commune"],
+)
+def test_the_larger_inhibits_the_smaller_and_nothing_else(
+    alertmanager: Process,
+    larger: dict[str, str],
+    smaller: list[dict[str, str]],
+    others: list[dict[str, str]],
+) -> None:
+    assert inhibited(alertmanager, larger, *smaller, *others) == components(*smaller)
+
+
+def test_planned_work_is_told_to_nobody_and_still_explains(alertmanager: Process) -> None:
+    assert inhibited(alertmanager, {**POP, "severity": "none"}, COMMUNE) == components(COMMUNE)
+    post(alertmanager, {**POP, "severity": "none"}, SYSTEM)
+    found = standing(alertmanager)
+    assert [receiver["name"] for receiver in found["pop:ba-to"]["receivers"]] == ["nobody"]
+    assert [receiver["name"] for receiver in found["system:dvc"]["receivers"]] == ["thongsuot"]
+
+
+def test_the_watchdog_goes_its_own_way(alertmanager: Process) -> None:
+    post(alertmanager, {"alertname": "Watchdog", "component": "hub:main", "severity": "none"})
+    found = standing(alertmanager)
+    assert [receiver["name"] for receiver in found["hub:main"]["receivers"]] == ["watchdog"]
