@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from agent.config import AgentConfig, AgentTarget
-from agent.runner import Measure
+from agent.deadline import Measure
 from common import statedir
 from exporters import registry
 from exporters.base import Outcome, Target

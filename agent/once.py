@@ -8,8 +8,9 @@ from typing import TextIO
 
 from agent.build import Find, measure_of
 from agent.config import AgentConfig, AgentTarget
+from agent.deadline import measure_once, target_of
 from common.i18n import t
-from exporters.base import GRACE_SECONDS, Outcome, Target
+from exporters.base import Outcome
 from inventory.names import Reason
 
 
@@ -35,13 +36,9 @@ async def measure_all(config: AgentConfig, find: Find) -> list[Outcome]:
 
 
 async def _measure(target: AgentTarget, find: Find) -> Outcome:
-    at = Target(
-        name=target.name, address=target.address, timeout_seconds=target.timeout_seconds, source=target.source
-    )
     began = monotonic()
     try:
-        async with asyncio.timeout(target.timeout_seconds + GRACE_SECONDS):
-            return await find(target)(at)
+        return await measure_once(find(target), target_of(target))
     except Exception as error:  # noqa: BLE001 - a bug in one probe is a line of the table, the others go on
         why = f"bug: {type(error).__name__}: {error}"
         return Outcome(reason=Reason.LOCAL, duration_seconds=monotonic() - began, evidence=why)

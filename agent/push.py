@@ -115,6 +115,10 @@ class Pusher:
             self._urgent.update(keys)
         self._wake.set()
 
+    def follow(self, other: "Pusher") -> None:
+        """Go on where ``other`` stopped: with what waits, and knowing what the hub was told."""
+        self._pushed, self._waiting, self._last_ms = other._pushed, other._waiting, other._last_ms
+
     async def run(self) -> None:
         """Push for ever."""
         while True:
@@ -124,7 +128,7 @@ class Pusher:
                 await self._ask()
             elif await self._send_live():
                 await self._drain()
-            await asyncio.sleep(_LEAST_GAP_SECONDS if self._urgent or self._all_states else 0)
+            await asyncio.sleep(_LEAST_GAP_SECONDS)  # what changes meanwhile goes into one request
 
     async def last_word(self) -> None:
         """Push the last values and end every series. Takes at most 1.2 s."""
@@ -179,7 +183,15 @@ class Pusher:
         batch = self._collect()
         if batch is None:
             return False
-        reply = await self._sender.send(batch.body)
+        return await self._deliver(batch)
+
+    async def _deliver(self, batch: Batch) -> bool:
+        """Send a batch; returns whether the hub took it. One whose fate is unknown may be sent again."""
+        try:
+            reply = await self._sender.send(batch.body)
+        except asyncio.CancelledError:
+            self._keep(batch)
+            raise
         self._note(reply)
         self._settle(batch, reply)
         return reply.result is Result.OK
@@ -190,12 +202,7 @@ class Pusher:
             if self._wake.is_set() or self._slots[Tier.HEARTBEAT].next_seconds() <= self._clock.now():
                 return
             batch = self._waiting.newest()
-            if batch is None:
-                return
-            reply = await self._sender.send(batch.body)
-            self._note(reply)
-            self._settle(batch, reply)
-            if reply.result is not Result.OK:
+            if batch is None or not await self._deliver(batch):
                 return
 
     def _collect(self) -> Batch | None:
@@ -264,14 +271,18 @@ class Pusher:
             self._count(reply, batch.samples)
         elif reply.result is Result.REFUSED:
             self._itself.dropped["refused"] += batch.samples
-        elif not batch.keep:
-            self._itself.dropped["passed"] += batch.samples
-        elif reply.result is Result.SERVER_ERROR and batch.tries > MAX_TRIES:
+        elif reply.result is Result.SERVER_ERROR and batch.keep and batch.tries > MAX_TRIES:
             self._itself.dropped["server_error"] += batch.samples
         else:
             if reply.result is not Result.SERVER_ERROR:
                 batch.tries -= 1  # an unreachable hub says nothing about this batch
+            self._keep(batch)
+
+    def _keep(self, batch: Batch) -> None:
+        if batch.keep:
             self._itself.dropped["full"] += self._waiting.put(batch)
+        else:
+            self._itself.dropped["passed"] += batch.samples
 
     def _count(self, reply: Reply, samples: int) -> None:
         if reply.result is Result.OK:

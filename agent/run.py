@@ -62,6 +62,7 @@ class Agent:
         self._confirmed = False
         self._wake = asyncio.Event()
         self._tools = Tools(
+            site=config.site,
             now=self.clock.now,
             limiter=asyncio.Semaphore(config.max_concurrent_probes),
             book=self.book,
@@ -140,8 +141,11 @@ class Agent:
         self._apply(config)
         self.book.keep_only(set(self.runners))
         if config.push != old.push:
+            before = self.pusher
             await self._stop_push()
             self._start_push()
+            if before is not None and self.pusher is not None:
+                self.pusher.follow(before)
         self._news.update(runner.measured.key for runner in gone)
         self._wake.set()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -10,10 +10,11 @@ import msgspec
 from agent import confirm, schedule
 from agent.config import AgentTarget
 from agent.confirm import Evidence, Step, Transition
+from agent.deadline import Measure, measure_once, target_of
 from agent.expose import Histogram
 from agent.measured import Measured
 from agent.state import StateBook
-from exporters.base import GRACE_SECONDS, Outcome, Target
+from exporters.base import Outcome
 from inventory.names import Reason, State
 
 MAX_IN_FLIGHT: Final = 3
@@ -34,13 +35,13 @@ PACKETS_PASSED: Final = frozenset(
 )
 """Reasons that prove that packets passed: the gate cannot be to blame."""
 log = logging.getLogger(__name__)
-Measure = Callable[[Target], Awaitable[Outcome]]
 
 
 class Tools(msgspec.Struct):
     """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing;
     ``broken(kind)`` counts exceptions that a probe let out; ``skipped()`` slots that were not used."""
 
+    site: str
     now: Callable[[], float]
     limiter: asyncio.Semaphore
     book: StateBook
@@ -57,13 +58,9 @@ class Runner:
         self.target, self.measured = target, measured
         self.gate: Runner | None = None
         self._measure, self._tools = measure, tools
-        self._probe_target = Target(
-            name=target.name,
-            address=target.address,
-            timeout_seconds=target.timeout_seconds,
-            source=target.source,
-        )
-        self._gap = 2 * target.interval_seconds + target.timeout_seconds + 10
+        self._probe_target = target_of(target)
+        # With as many in flight as may be, the next send has to wait for an answer, and then for its own.
+        self._gap = 2 * (target.interval_seconds + target.timeout_seconds) + 10
         self._flying: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._latest: Evidence | None = None
@@ -73,7 +70,8 @@ class Runner:
     def start(self) -> None:
         """Begin; the first probe comes within :data:`FIRST_ROUND_SECONDS`, later ones on the grid."""
         now = self._tools.now()
-        name, interval = self.target.name, self.target.interval_seconds
+        # Targets have the same names at every site, and all of a system's visitors must not come at once.
+        name, interval = f"{self._tools.site}/{self.target.name}", self.target.interval_seconds
         self._tracker = confirm.begin(now)
         self._slots = schedule.grid(name, now, interval)
         self._last_fired = now - interval
@@ -115,8 +113,7 @@ class Runner:
 
     async def probe(self) -> Outcome:
         """Probe once, with the harness' deadline. Raises TimeoutError and whatever the probe lets out."""
-        async with asyncio.timeout(self.target.timeout_seconds + GRACE_SECONDS):
-            return await self._measure(self._probe_target)
+        return await measure_once(self._measure, self._probe_target)
 
     def _arm(self) -> None:
         """Set the timer to whatever is due next."""

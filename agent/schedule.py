@@ -1,7 +1,8 @@
 """When each probe is due. Pure; all times are seconds on the agent's clock.
 
-Slots lie on a grid that never drifts: ``start + phase + n * interval``. The phase comes from the
-target's name, so that targets spread over their interval and do so alike after every restart.
+Slots lie on a grid that never drifts: ``start + phase + n * interval``. The phase comes from the names
+of site and target, so that the targets of a site, and the visitors of a target, spread over the
+interval, and do so alike after every restart.
 """
 
 import math

@@ -13,8 +13,8 @@ import pytest
 
 from agent.clock import HubClock, boottime
 from agent.config import AgentConfig, AgentTarget, Push
+from agent.deadline import Measure
 from agent.run import Agent
-from agent.runner import Measure
 from deploy.debian import find
 from exporters.base import Outcome, Target
 from inventory.names import Reason

@@ -273,6 +273,58 @@ def test_refused_request_is_given_up_and_counted() -> None:
     virtual.run(main)
 
 
+def test_many_changes_are_few_requests() -> None:
+    async def main() -> None:
+        bench = Bench()
+        await asyncio.sleep(5)
+        before = len(bench.hub.bodies)
+        for number in range(1000):
+            await asyncio.sleep(0.01)
+            bench.pusher.urge({"ab"[number % 2]})
+        assert 30 <= len(bench.hub.bodies) - before <= 60
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_unreachable_hub_is_not_stormed_before_its_time_is_known() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.hub.result, bench.hub.delay = Result.UNREACHABLE, 0.001
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            bench.pusher.urge({"a"})
+        assert len(bench.hub.bodies) <= 60
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_what_is_under_way_when_the_push_is_replaced_is_kept_or_counted() -> None:
+    async def main() -> None:
+        bench = Bench()
+        await asyncio.sleep(5)
+        bench.hub.delay = 10
+        bench.a.set(Tier.STATE, TARGET_UP, 0)
+        bench.pusher.urge({"a"})
+        await asyncio.sleep(1)
+        await bench.stop()
+        bench.hub.delay = 0.05
+        push = Push(url="http://hub/api/v1/write")
+        after = Pusher(push, bench.clock, bench.groups, bench.itself, bench.hub)
+        after.follow(bench.pusher)
+        bench.pusher, bench.task = after, asyncio.create_task(after.run())
+        del bench.groups["b"]
+        after.urge()
+        await asyncio.sleep(5)
+        assert bench.hub.samples[UP_A][-2:][0][1] == bench.hub.last(UP_A) == 0
+        assert math.isnan(bench.hub.last(UP_B))
+        assert not sum(bench.itself.dropped.values()) - bench.itself.dropped["passed"]
+        await bench.stop()
+
+    virtual.run(main)
+
+
 def test_what_waits_is_bounded_and_the_oldest_goes_first() -> None:
     waiting = Waiting(limit_bytes=100)
     assert [waiting.put(Batch(bytes(40), number, True)) for number in range(1, 5)] == [0, 0, 1, 2]

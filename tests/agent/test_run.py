@@ -12,10 +12,10 @@ import yaml
 
 from agent.clock import HubClock
 from agent.config import AgentConfig, AgentTarget, Push
+from agent.deadline import Measure
 from agent.expose import Tier
 from agent.load import load_config
 from agent.run import Agent
-from agent.runner import Measure
 from agent.transport import Result
 from common import i18n
 from exporters.base import Outcome, Target

@@ -36,6 +36,7 @@ class Bench:
         self.flying = self.most_flying = 0
         self.delays = Histogram(self.site, AGENT_SCHEDULE_DELAY, (0.1,))
         self.tools = Tools(
+            site="21040",
             now=virtual.now,
             limiter=asyncio.Semaphore(at_once),
             book=self.book,
@@ -184,6 +185,63 @@ def test_slow_system_is_not_stormed() -> None:
         await asyncio.sleep(120)
         assert bench.of("slow") == [State.UP, State.DOWN]
         assert bench.most_flying <= MAX_IN_FLIGHT
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_system_that_hangs_for_a_whole_minute_each_time_is_down_nevertheless() -> None:
+    async def main() -> None:
+        bench = Bench()
+        runner = bench.add("slow", cut((1010, 5000), timeout=60), interval=5, timeout=60)
+        for _ in range(600):
+            await asyncio.sleep(1)
+            runner.check_silence()
+        assert bench.of("slow") == [State.UP, State.DOWN]
+        assert bench.seconds("slow")[State.UNKNOWN] <= 5  # until the first send
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_machine_that_was_paused_is_no_bug_of_its_probes() -> None:
+    async def main() -> None:
+        bench, sent = Bench(), asyncio.Event()
+
+        async def patient(began: float) -> Reason:
+            if began >= 1030:
+                sent.set()
+            try:
+                async with asyncio.timeout(2):
+                    await asyncio.sleep(1.5 if began < 1030 else 60)
+            except TimeoutError:
+                return Reason.TIMEOUT
+            return Reason.OK
+
+        bench.add("a", patient)
+        await asyncio.sleep(30)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, virtual.VirtualLoop)
+        await sent.wait()
+        loop.seconds += 20
+        await asyncio.sleep(10)
+        assert not bench.bugs
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_probe_that_outstays_its_grace_is_a_bug_and_is_ended() -> None:
+    async def deaf(_: float) -> Reason:
+        await asyncio.sleep(60)
+        return Reason.OK
+
+    async def main() -> None:
+        bench = Bench()
+        bench.add("a", deaf, timeout=2)
+        await asyncio.sleep(58)
+        assert bench.bugs["fake"] >= 9
+        assert bench.most_flying == 1
         await bench.stop()
 
     virtual.run(main)
