@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from enum import StrEnum
@@ -10,10 +11,13 @@ from typing import Final
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from agent.clock import parse_date
 from agent.config import Push
 from agent.remote_write import HEADERS
+from exporters.net.failure import Failure
+from exporters.net.resolve import resolve
 
 _CONNECT_SECONDS: Final = 2.0
 _TOKEN_SECONDS: Final = 30.0
@@ -29,7 +33,7 @@ class Result(StrEnum):
     UNAUTHORISED = "unauthorised"
     BUSY = "busy"  # 429
     SERVER_ERROR = "server_error"
-    UNEXPECTED = "unexpected"  # a redirect, or another protocol
+    UNEXPECTED = "unexpected"  # a redirect, a page for people, or another protocol
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     TLS = "tls"
@@ -89,6 +93,8 @@ class Transport:
         except (OSError, aiohttp.ClientError) as error:
             return Reply(_failure(error), sent, self._now(), detail=str(error) or type(error).__name__)
         result = meaning(answer.status)
+        if result is Result.OK and answer.content_type == "text/html":
+            result = Result.UNEXPECTED  # no hub speaks HTML: a carrier's page asks somebody to log in or pay
         if result is Result.UNAUTHORISED:
             self._token_read_seconds = None
         detail = (
@@ -108,11 +114,14 @@ class Transport:
             if self._push.ca_file is not None:
                 tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._push.ca_file)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=1, ssl=tls, ttl_dns_cache=300, keepalive_timeout=75),
+                connector=aiohttp.TCPConnector(
+                    limit=1, ssl=tls, resolver=_Resolver(), use_dns_cache=False, keepalive_timeout=75
+                ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
+                auto_decompress=False,  # nothing of an answer is worth what unpacking a bomb costs
             )
         return self._session
 
@@ -126,6 +135,28 @@ class Transport:
             self._token = await asyncio.to_thread(_read_token, Path(path))
             self._token_read_seconds = now
         return {"Authorization": f"Bearer {self._token}"}
+
+
+class _Resolver(AbstractResolver):
+    """Resolves as the probes do: old answers serve while name servers fail, and a stop waits for none."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of ``host``, best first. Raises OSError."""
+        try:
+            found = await resolve(host, patience_seconds=_CONNECT_SECONDS)
+        except Failure as failure:
+            raise OSError(None, failure.evidence) from None
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=one.host, port=port, family=one.family, proto=0, flags=flags)
+            for one in found
+            if family in {socket.AF_UNSPEC, one.family}
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: nothing is held."""
 
 
 class CredentialError(OSError):

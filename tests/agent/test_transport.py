@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from aiohttp import web
 
 from agent.config import Push
 from agent.transport import Reply, Result, Transport, meaning
+from exporters.net import resolve as resolving
+from exporters.net.resolve import Address, IpVersion
 
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
@@ -126,6 +129,55 @@ async def test_nobody_there_and_no_such_name() -> None:
         port = free.getsockname()[1]
     assert (await send(f"http://127.0.0.1:{port}/")).result is Result.UNREACHABLE
     assert (await send("http://hub.invalid/")).result is Result.UNREACHABLE
+
+
+async def test_hub_is_found_by_name_as_targets_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def look_up(host: str, _: IpVersion | None) -> list[Address]:
+        asked.append(host)
+        return [Address(socket.AF_INET, "127.0.0.1")]
+
+    monkeypatch.setattr(resolving, "look_up", look_up)
+    async with hub(answers(204)) as url:
+        assert (await send(url.replace("127.0.0.1", "hub-by-name.example"))).result is Result.OK
+    assert asked == ["hub-by-name.example"]
+
+
+async def test_dead_name_server_never_holds_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def look_up(_: str, __: IpVersion | None) -> list[Address]:
+        assert threading.current_thread().daemon  # else the interpreter would wait for it
+        answered.wait(20)
+        return []
+
+    monkeypatch.setattr(resolving, "look_up", look_up)
+    try:
+        reply = await send("http://hub-unanswered.example/", timeout_seconds=0.1)
+    finally:
+        answered.set()
+    assert reply.result is Result.TIMEOUT
+
+
+async def test_page_for_people_is_not_taken_for_the_hub() -> None:
+    async def please_pay(_: web.Request) -> web.Response:
+        return web.Response(text="<title>Gia hạn gói cước</title>", content_type="text/html")
+
+    async with hub(please_pay) as url:
+        reply = await send(url)
+    assert reply.result is Result.UNEXPECTED
+    assert "Gia hạn" in reply.detail
+
+
+async def test_answer_is_not_unpacked() -> None:
+    async def bomb(_: web.Request) -> web.Response:
+        return web.Response(status=500, body=b"not gzip at all", headers={"Content-Encoding": "gzip"})
+
+    async with hub(bomb) as url:
+        reply = await send(url)
+    assert reply.result is Result.SERVER_ERROR
+    assert "not gzip at all" in reply.detail
 
 
 async def test_answer_that_is_no_http_is_an_answer_nobody_can_use() -> None:
