@@ -127,8 +127,9 @@ class Store:
 
     def forget(self) -> None:
         """Remove the file for good. Raises OSError."""
-        self.path.unlink(missing_ok=True)
-        self._sync_directory()
+        with contextlib.suppress(FileNotFoundError):  # the whole directory may be gone, and the file with it
+            self.path.unlink(missing_ok=True)
+            self._sync_directory()
 
     def _set_aside(self) -> None:
         with contextlib.suppress(OSError):

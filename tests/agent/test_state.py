@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,22 @@ def test_read_only_disk_shows_what_is_on_it_and_catches_up(tmp_path: Path) -> No
         disk(one).read_only = False
         await one.save()
         assert one.shown["a"].up == 10
+        one.close()
+
+    virtual.run(main)
+
+
+def test_directory_that_went_away_leaves_nothing_to_step_back_to(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir()
+
+    async def main() -> None:
+        one = book(directory)
+        await one.load()
+        shutil.rmtree(directory)
+        one.credit("a", State.UP, 5)
+        await one.save()
+        assert (one.errors, one.shown["a"].up) == (1, 5)
         one.close()
 
     virtual.run(main)
