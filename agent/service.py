@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -31,12 +32,18 @@ def run_service(path: Path, config: AgentConfig) -> int:
         sys.stderr.write(t("agent.busy", directory=directory) + "\n")
         return 1
     except ListenError as error:
-        why = os.strerror(getattr(error.__cause__, "errno", None) or 0)
-        sys.stderr.write(t("agent.cannot_listen", listen=config.listen, why=why) + "\n")
+        sys.stderr.write(t("agent.cannot_listen", listen=config.listen, why=_why(error)) + "\n")
         return 1
     except OSError as error:
         sys.stderr.write(t("agent.cannot_keep_state", directory=directory, why=error.strerror) + "\n")
         return 1
+
+
+def _why(error: ListenError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, socket.gaierror) or not isinstance(cause, OSError) or not cause.errno:
+        return getattr(cause, "strerror", None) or str(error)
+    return os.strerror(cause.errno)  # asyncio's own words repeat the address
 
 
 async def _run(path: Path, config: AgentConfig) -> int:

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 MAX_BODY_BYTES: Final = 1 << 20
+MAX_CONNECTIONS: Final = 256
+"""Whoever opens connections and says nothing must not use up the descriptors of the process."""
 log = logging.getLogger(__name__)
 Ready = Callable[[], bool]
 Reload = Callable[[], Awaitable[str | None]]
@@ -27,8 +29,10 @@ def parse_listen(text: str) -> tuple[str, int]:
     ('127.0.0.1', 9465)
     """
     host, colon, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    usable = colon and host and (bracketed or ":" not in host)
+    if not usable or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ListenError(f"{text!r}: expected host:port, such as 127.0.0.1:9465 or [::1]:9465")
     return host, int(port)
 
@@ -82,12 +86,32 @@ async def serve(app: web.Application, listen: str) -> AsyncIterator[tuple[str, i
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=30.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
         try:
-            await site.start()
+            server = await asyncio.get_running_loop().create_server(_bounded(runner), host, port)
         except OSError as error:
             raise ListenError(f"{listen}: {error.strerror or error}") from error
-        bound = runner.addresses[0]
-        yield str(bound[0]), int(bound[1])
+        try:
+            bound = server.sockets[0].getsockname()
+            yield str(bound[0]), int(bound[1])
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+def _bounded(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
+    """Return what makes a protocol for each connection, and turns away those over the limit."""
+    server = runner.server
+    assert server is not None  # noqa: S101 - setup() has made it
+
+    def protocol() -> asyncio.Protocol:
+        return server() if len(server.connections) < MAX_CONNECTIONS else _Full()
+
+    return protocol
+
+
+class _Full(asyncio.Protocol):
+    """Hangs up at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

@@ -146,6 +146,15 @@ def test_listen_address_that_is_taken_is_one_clear_line(config: Path) -> None:
     assert said == f"cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
+def test_listen_name_that_does_not_resolve_is_one_clear_line(config: Path) -> None:
+    config.write_text(config.read_text().replace("listen: 127.0.0.1:0", "listen: no.invalid:80"))
+    with running(config) as process:
+        said = process.communicate(timeout=20)[1]
+    assert process.returncode == 1
+    assert said.startswith("cannot listen on no.invalid:80: ")
+    assert "Unknown error" not in said
+
+
 def test_state_directory_that_cannot_be_is_one_clear_line(config: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.rmdir()

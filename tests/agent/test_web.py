@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from agent.config import AgentConfig, AgentTarget
+from agent.deadline import Measure
 from agent.run import Agent
-from agent.runner import Measure
 from agent.web import make_app, metrics_text, status_page
 from common.web import serve
 from exporters.base import Outcome, Sample, Target
@@ -107,6 +107,8 @@ async def test_reload_says_what_is_wrong_and_takes_no_other_sites_requests(site:
             assert answer.status == 422
             assert "agent.yml:1: site:" in await answer.text()
         async with session.post(f"{site}/-/reload", headers={"Origin": "http://evil.example"}) as answer:
+            assert answer.status == 403
+        async with session.post(f"{site}/-/reload", headers={"Origin": "http://["}) as answer:
             assert answer.status == 403
         async with session.get(f"{site}/-/reload") as answer:
             assert answer.status == 405
