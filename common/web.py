@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -83,6 +85,7 @@ async def serve(app: web.Application, listen: str) -> AsyncIterator[tuple[str, i
     Raises ListenError when the address is malformed or taken.
     """
     host, port = parse_listen(listen)
+    server_logger.addFilter(_ours)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=30.0)
     await runner.setup()
     try:
@@ -97,6 +100,12 @@ async def serve(app: web.Application, listen: str) -> AsyncIterator[tuple[str, i
             server.close()
     finally:
         await runner.cleanup()
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether a record is about us: anybody who sends nonsense could fill the log with tracebacks."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def _bounded(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:

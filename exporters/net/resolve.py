@@ -134,7 +134,10 @@ class Names:
                 del self._asking[other]
             if len(self._asking) >= MAX_LOOKUPS:
                 raise Failure(Reason.DNS, f"{host}: {MAX_LOOKUPS} lookups wait for the name servers already")
-            running = self._asking[key] = _Lookup(loop, host, version)
+            try:
+                running = self._asking[key] = _Lookup(loop, host, version)
+            except RuntimeError as error:  # no more threads: this machine's limit, not the name servers
+                raise Failure(Reason.LOCAL, f"{host}: {error}") from None
             running.future.add_done_callback(lambda _: self._asking.pop(key, None))
         return running.future
 

@@ -24,14 +24,31 @@ def test_unusable_listen_address_is_refused(text: str) -> None:
 
 
 async def _get(host: str, port: int) -> bytes:
+    return await _send(host, port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+async def _send(host: str, port: int, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(data)
         return await reader.read()
     except ConnectionError:
         return b""
     finally:
         writer.close()
+
+
+async def test_nonsense_is_refused_without_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise RuntimeError("a bug of ours")
+
+    app = web.Application()
+    app.router.add_get("/", broken)
+    async with serve(app, "127.0.0.1:0") as (host, port):
+        assert b" 400 " in await _send(host, port, b"\x16\x03\x01 nonsense\r\n\r\n")
+        assert not caplog.records
+        assert b" 500 " in await _get(host, port)
+        assert "a bug of ours" in caplog.text
 
 
 async def test_idle_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,21 @@ async def test_lookups_that_hang_are_bounded(server: Server, clock: Clock) -> No
     server.answers.set()
 
 
+async def test_no_more_threads_is_this_machines_fault(
+    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names = Names()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(Failure) as failed:
+        await names.addresses("h", None, 30)
+    assert failed.value.reason is Reason.LOCAL
+    monkeypatch.undo()
+    assert server.asked == 0
+
+
 async def test_cancelling_one_that_waits_leaves_the_others(server: Server, clock: Clock) -> None:
     names = Names()
     server.answers.clear()
