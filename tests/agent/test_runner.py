@@ -25,8 +25,8 @@ Answer = Callable[[float], Awaitable[Reason]]
 class Bench:
     """One or more runners in a virtual loop, with a diary of what they did."""
 
-    def __init__(self, at_once: int = 64) -> None:
-        self.site = Site("21040", "21040")
+    def __init__(self, at_once: int = 64, site: str = "21040") -> None:
+        self.site = Site(site, site)
         self.book = StateBook(None)
         self.sent: dict[str, list[float]] = {}
         self.bugs: Counter[str] = Counter()
@@ -36,7 +36,7 @@ class Bench:
         self.flying = self.most_flying = 0
         self.delays = Histogram(self.site, AGENT_SCHEDULE_DELAY, (0.1,))
         self.tools = Tools(
-            site="21040",
+            site=site,
             now=virtual.now,
             limiter=asyncio.Semaphore(at_once),
             book=self.book,
@@ -125,6 +125,20 @@ def test_probes_keep_their_grid_and_each_target_its_own() -> None:
             assert steps == {5.0}
             assert 120 <= len(sent) <= 127
         assert bench.skipped == 0
+
+    virtual.run(main)
+
+
+def test_sites_that_start_together_do_not_visit_a_system_together() -> None:
+    async def main() -> None:
+        benches = [Bench(site=str(21000 + number)) for number in range(20)]
+        for bench in benches:
+            bench.add("system:x", fine, interval=5)
+        await asyncio.sleep(60)
+        moments = {round(bench.sent["system:x"][-1], 3) for bench in benches}
+        assert len(moments) == 20
+        assert max(moments) - min(moments) > 3
+        await asyncio.gather(*(bench.stop() for bench in benches))
 
     virtual.run(main)
 
