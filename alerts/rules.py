@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from alerts import rules_alerts, rules_boards, rules_evidence
+from alerts import rules_alerts, rules_boards, rules_evidence, rules_since
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
 from common import yamltext
 from inventory.model import Inventory
@@ -36,7 +36,11 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
     """Return all groups: fast evidence with its alerts, then what boards and tickets need."""
     tuned = tuning(inventory)
     hub = f"hub:{inventory.hub.id}"
-    fast: tuple[Rule | AlertRule, ...] = (*rules_evidence.rules(tuned), *rules_alerts.fast(tuned, hub))
+    fast: tuple[Rule | AlertRule, ...] = (
+        *rules_evidence.rules(tuned),
+        *rules_since.rules(),
+        *rules_alerts.fast(tuned, hub),
+    )
     slow: tuple[Rule | AlertRule, ...] = (
         *rules_evidence.slow_rules(),
         *rules_boards.rules(),

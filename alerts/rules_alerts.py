@@ -2,16 +2,18 @@
 
 Labels of every alert: component, kind, severity (page, ticket, or none while the component is in
 maintenance), source, and where they apply commune, pop, ring and isp, by which Alertmanager inhibits
-the smaller by the larger. Annotations: communes, systems, evidence.
+the smaller by the larger. Annotations: communes, systems, evidence_vi, evidence_en, since.
 """
 
 from typing import Final
 
-from alerts.rules_evidence import hub_agent_fresh, speaking
+from alerts import rules_notes as notes
+from alerts.rules_evidence import FIELD, HUB, hub_agent_fresh, speaking
 from alerts.rules_model import AlertRule, Tuning, selector
+from alerts.rules_since import first_failure
 from alerts.topology import SYSTEM_KINDS
 from inventory import names
-from inventory.names import HUB_SITE, Recorded
+from inventory.names import Recorded
 
 WATCHDOG: Final = "Watchdog"
 COMMUNE_CUT_OFF: Final = "CommuneCutOff"
@@ -31,9 +33,6 @@ WIDE: Final = {
 """Name of the alert by kind of shared component on the side of the communes."""
 SHARED_SEGMENT_DOWN: Final = "SharedSegmentDown"
 
-MAX_LISTED: Final = 4000
-"""Communes or systems in an annotation: more than the country has."""
-
 _SOURCE: Final = {"source": "rules"}
 _PLANNED: Final = f"{names.MAINTENANCE.name} == 1"
 
@@ -45,7 +44,7 @@ def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
             name=WATCHDOG,
             expr="vector(1)",
             labels={**_SOURCE, "severity": "none", "component": hub, "kind": "hub"},
-            annotations={"evidence": "rules are evaluated; this alert fires always"},
+            annotations=notes.evidence("evidence.watchdog"),
         ),
         _hub_blind(tuned, hub),
         *(_wide(kind, name) for kind, name in WIDE.items()),
@@ -82,22 +81,6 @@ def _paging(expression: str, match: str = "component", planned: str = "") -> str
     return f"{page} or {none}"
 
 
-def _listed(label: str, query: str) -> str:
-    """A template: the values of ``label`` in the result of ``query``, sorted, space between them."""
-    quoted = query.replace("\\", "\\\\").replace('"', '\\"')
-    return (
-        f'{{{{ range $i, $found := query (printf "{quoted}" $labels.component) | sortByLabel "{label}" }}}}'
-        f"{{{{ if lt $i {MAX_LISTED} }}}}{{{{ if $i }}}} {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
-        "{{ end }}{{ end }}"
-    )
-
-
-def _failed_members(label: str) -> str:
-    member = selector(names.COMPONENT_MEMBER, "component=%q")
-    failed = f"{member} * on (member) group_left () {Recorded.FAILED} == 1"
-    return _listed(label, f'max by ({label}) (label_replace({failed}, "{label}", "$1", "origin", "(.+)"))')
-
-
 # --- wide ----------------------------------------------------------------------------------------
 def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
     return AlertRule(
@@ -105,10 +88,7 @@ def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
         expr=f"time() - {Recorded.HEARD} > {tuned.silent_seconds:g}",
         for_seconds=10,
         labels={**_SOURCE, "severity": "page", "component": hub, "kind": "hub"},
-        annotations={
-            "evidence": "no sample arrives from anyone, not even from the hub's own agent, for "
-            "{{ $value | humanizeDuration }}: Prometheus refuses samples, or the hub's agent is down too"
-        },
+        annotations={**notes.evidence("evidence.hub_blind"), **notes.since(Recorded.HEARD)},
     )
 
 
@@ -122,11 +102,20 @@ def _wide(kind: str, name: str) -> AlertRule:
         expr=_paging(joined),
         labels=_SOURCE,
         annotations={
-            "communes": _failed_members("commune"),
-            "evidence": "{{ $value | humanizePercentage }} of the lines through {{ $labels.component }} "
-            "carry nothing; its checkpoint does not answer the hub, or has no address",
+            "communes": notes.failed_members("commune"),
+            **_wide_evidence(kind),
+            **_down_since(),
         },
     )
+
+
+def _wide_evidence(kind: str) -> dict[str, str]:
+    said = {"area": "evidence.area", "hub": "evidence.hub"}
+    return notes.evidence(said.get(kind, "evidence.network"), **notes.counts())
+
+
+def _down_since() -> dict[str, str]:
+    return notes.since(selector(Recorded.DOWN_SINCE, "component=%q"), "component")
 
 
 def _shared_segment() -> AlertRule:
@@ -136,9 +125,9 @@ def _shared_segment() -> AlertRule:
         expr=_paging(f"(({Recorded.FAILED_MEMBERS} / {Recorded.MEMBERS}) and on (component) {down})"),
         labels=_SOURCE,
         annotations={
-            "systems": _failed_members("target"),
-            "evidence": "{{ $value | humanizePercentage }} of the systems behind {{ $labels.component }} "
-            "fail, seen from the hub and from the communes",
+            "systems": notes.failed_members("target"),
+            **notes.evidence("evidence.shared_segment", **notes.counts()),
+            **_down_since(),
         },
     )
 
@@ -164,6 +153,10 @@ def _silence(condition: str) -> str:
     return f"((time() - {Recorded.LAST_HEARD}) and on (commune) {condition})"
 
 
+def _silent_since() -> dict[str, str]:
+    return notes.since(selector(Recorded.LAST_HEARD, "commune=%q"), "commune")
+
+
 def _commune_cut_off(tuned: Tuning) -> AlertRule:
     """The class that cannot be told apart, narrowed where the hub can ping a router of the commune."""
     cut = _silence(f"({Recorded.CUT_OFF} == 1 and on (commune) {Recorded.UNEXPLAINED})")
@@ -179,9 +172,12 @@ def _commune_cut_off(tuned: Tuning) -> AlertRule:
         labels=_SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
-            "evidence": "agent silent for {{ $value | humanizeDuration }}; "
-            '{{ if eq $labels.kind "power|line" }}no router of the commune answers the hub\'s pings'
-            "{{ else }}the hub has no router address to ping{{ end }}",
+            **notes.either(
+                'eq $labels.kind "power|line"',
+                notes.evidence("evidence.cut_off_router"),
+                notes.evidence("evidence.cut_off_no_router"),
+            ),
+            **_silent_since(),
         },
     )
 
@@ -196,10 +192,14 @@ def _agent_silent(tuned: Tuning) -> AlertRule:
         labels=_SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
-            "evidence": "agent silent for {{ $value | humanizeDuration }}, yet the commune's router "
-            "answers the hub's pings",
+            **notes.evidence("evidence.agent_silent"),
+            **_silent_since(),
         },
     )
+
+
+def _member_since() -> dict[str, str]:
+    return notes.since(selector(Recorded.FAILED_SINCE, "member=%q"), "component")
 
 
 def _line_down(tuned: Tuning) -> AlertRule:
@@ -215,8 +215,8 @@ def _line_down(tuned: Tuning) -> AlertRule:
         labels={**_SOURCE, "severity": "ticket"},
         annotations={
             "communes": "{{ $labels.commune }}",
-            "evidence": "the commune's probe bound to this line does not reach the hub; "
-            "the commune is alive through another line",
+            **notes.evidence("evidence.line_down"),
+            **_member_since(),
         },
     )
 
@@ -224,8 +224,8 @@ def _line_down(tuned: Tuning) -> AlertRule:
 # --- systems -------------------------------------------------------------------------------------
 def _system_view(condition: str) -> str:
     """Codes of the speaking communes whose own probe of the system says ``condition``."""
-    seen = selector(names.TARGET_UP, f'site!="{HUB_SITE}", target=%q')
-    return _listed("commune", f"max by (commune) ({speaking(seen + condition)})")
+    seen = selector(names.TARGET_UP, f"{FIELD}, target=%q")
+    return notes.listed("commune", f"max by (commune) ({speaking(seen + condition)})")
 
 
 def _of_systems(recorded: Recorded) -> str:
@@ -247,14 +247,15 @@ def _system_down(tuned: Tuning) -> AlertRule:
         annotations={
             "systems": "{{ $labels.component }}",
             "communes": _system_view(" == 0"),
-            "evidence": "the hub's own probe fails, and no majority of the communes reaches it",
+            **notes.evidence("evidence.system_down"),
+            **_member_since(),
         },
     )
 
 
 def _system_unreachable() -> AlertRule:
     """From some communes, while the hub reaches it: their path or their LAN, not the system."""
-    seen = selector(names.TARGET_UP, f'site!="{HUB_SITE}", target=~"system:.+"')
+    seen = selector(names.TARGET_UP, f'{FIELD}, target=~"system:.+"')
     some = f"count by (target) ({speaking(seen + ' == 0')})"
     condition = f"({some} and {_of_systems(Recorded.FAILED)} == 0)"
     return AlertRule(
@@ -265,7 +266,8 @@ def _system_unreachable() -> AlertRule:
         annotations={
             "systems": "{{ $labels.component }}",
             "communes": _system_view(" == 0"),
-            "evidence": "{{ $value }} communes do not reach it; the hub and most communes do",
+            **notes.evidence("evidence.system_unreachable", count="{{ $value }}"),
+            **notes.since(f"min({speaking(first_failure(f'{FIELD}, target=%q'))})", *["component"] * 2),
         },
     )
 
@@ -279,7 +281,8 @@ def _system_unreachable_from_hub() -> AlertRule:
         labels={**_SOURCE, "severity": "ticket"},
         annotations={
             "systems": "{{ $labels.component }}",
-            "evidence": "the hub's own probe fails, but most communes reach it",
+            **notes.evidence("evidence.system_unreachable_from_hub"),
+            **notes.since(f"max({first_failure(f'{HUB}, target=%q')})", *["component"] * 2),
         },
     )
 
@@ -295,7 +298,7 @@ def _never_reported() -> AlertRule:
         labels={**_SOURCE, "severity": "ticket"},
         annotations={
             "communes": "{{ $labels.commune }}",
-            "evidence": "in the inventory, but its agent has never been heard",
+            **notes.evidence("evidence.never_reported"),
         },
     )
 
@@ -310,8 +313,7 @@ def _clock_off() -> AlertRule:
         labels={**_SOURCE, "severity": "ticket"},
         annotations={
             "communes": "{{ $labels.commune }}",
-            "evidence": "the machine's clock is {{ $value | humanizeDuration }} off the hub's; "
-            "its samples carry corrected times",
+            **notes.evidence("evidence.clock_off", seconds='{{ $value | printf "%.0f" }}'),
         },
     )
 
@@ -323,7 +325,7 @@ def _hub_agent_silent(hub: str) -> AlertRule:
         expr=f"count({silent})",
         for_seconds=30,
         labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
-        annotations={"evidence": "the hub's own agent is silent: nothing is seen from outside"},
+        annotations={**notes.evidence("evidence.hub_agent_silent"), **notes.since(Recorded.HUB_HEARD)},
     )
 
 
@@ -333,5 +335,5 @@ def _process_down(hub: str) -> AlertRule:
         expr=f"max by (process) ({names.CHILD_UP.name}) == 0",
         for_seconds=30,
         labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
-        annotations={"evidence": "process {{ $labels.process }} of the hub's stack is not running"},
+        annotations=notes.evidence("evidence.process_down", process="{{ $labels.process }}"),
     )

@@ -7,8 +7,8 @@ from alerts.topology import SYSTEM_KINDS
 from inventory import names
 from inventory.names import HUB_SITE, Recorded
 
-_HUB: Final = f'site="{HUB_SITE}"'
-_FIELD: Final = f'site!="{HUB_SITE}"'
+HUB: Final = f'site="{HUB_SITE}"'
+FIELD: Final = f'site!="{HUB_SITE}"'
 _UP: Final = names.TARGET_UP
 _NETWORK: Final = 'kind!="area"'
 _AREA: Final = 'kind="area"'
@@ -30,7 +30,7 @@ def slow_rules() -> tuple[Rule, ...]:
 # --- was the hub itself listening ----------------------------------------------------------------
 def _listening(tuned: Tuning) -> tuple[Rule, ...]:
     """Silence proves nothing for a while after a pause of Prometheus, or of everything that arrives."""
-    hub_beat = selector(names.HEARTBEAT, _HUB)
+    hub_beat = selector(names.HEARTBEAT, HUB)
     any_beat = f"max(timestamp({names.HEARTBEAT.name}))"
     pause = 4 * tuned.evaluation_seconds + 2
     return (
@@ -54,7 +54,7 @@ def hub_agent_fresh() -> str:
 
 def _answers(matchers: str) -> str:
     """The hub's confirmed view, lowered by the first failed probe: what no longer answers clears nobody."""
-    up, success = (selector(metric, f"{_HUB}, {matchers}") for metric in (_UP, names.PROBE_SUCCESS))
+    up, success = (selector(metric, f"{HUB}, {matchers}") for metric in (_UP, names.PROBE_SUCCESS))
     return f"({up} * {success} or {up})"
 
 
@@ -118,11 +118,11 @@ def speaking(expression: str) -> str:
 
 def _systems() -> tuple[Rule, ...]:
     systems = 'target=~"system:.+"'
-    seen = speaking(selector(_UP, f"{_FIELD}, {systems}"))
+    seen = speaking(selector(_UP, f"{FIELD}, {systems}"))
     return (
         Rule(
             Recorded.SYSTEM_HUB_UP,
-            f"max by (target) ({selector(_UP, f'{_HUB}, {systems}')}) and on () {hub_agent_fresh()}",
+            f"max by (target) ({selector(_UP, f'{HUB}, {systems}')}) and on () {hub_agent_fresh()}",
         ),
         Rule(Recorded.SYSTEM_UP_RATIO, f"avg by (target) ({seen})"),
         Rule(Recorded.SYSTEM_REPORTS, f"count by (target) ({seen})"),
@@ -131,16 +131,18 @@ def _systems() -> tuple[Rule, ...]:
 
 # --- members: lines and systems, failed or not ---------------------------------------------------
 def _members() -> tuple[Rule, ...]:
-    failed = f"{_line_member(_failed_lines())} or {_system_member(_failed_systems())}"
+    failed = f"{line_member(_failed_lines())} or {system_member(_failed_systems())}"
     return (Rule(Recorded.FAILED, failed),)
 
 
-def _line_member(expression: str) -> str:
+def line_member(expression: str) -> str:
+    """Return lines, by labels commune and line, with their member id."""
     joined = f'label_join({expression}, "member", "/", "commune", "line")'
     return f'label_replace({joined}, "member", "line:$1", "member", "(.+)")'
 
 
-def _system_member(expression: str) -> str:
+def system_member(expression: str) -> str:
+    """Return systems, by label target, with their member id."""
     return f'label_replace({expression}, "member", "$1", "target", "(.+)")'
 
 
@@ -149,7 +151,7 @@ def _failed_lines() -> str:
     lines fails when the commune's own probe bound to it says so."""
     lines = f"max by (commune, line) ({names.LINE_INFO.name})"
     several = f"(count by (commune) ({lines}) > 1)"
-    bound = selector(_UP, f'{_FIELD}, target=~"hub:.+", line!=""')
+    bound = selector(_UP, f'{FIELD}, target=~"hub:.+", line!=""')
     own = f"max by (commune, line) ({bound}) == 0"
     dead = f"(({lines} and on (commune) {Recorded.SILENT} == 1) unless {Recorded.OUTSIDE_IN} == 1)"
     lost = f"(({speaking(lines)} and ({own})) and on (commune) {several})"

@@ -83,11 +83,19 @@ def _site(inventory: Inventory, scene: Scene, site: str, steps: int) -> Iterator
         about |= {"target": plan.target, "probe": plan.kind}
         yield _series(names.TARGET_UP, about, _states(down, silent, steps, CONFIRMED_SECONDS))
         yield _series(names.PROBE_SUCCESS, about, _states(down, silent, steps, NOTICED_SECONDS))
+        if down:
+            yield _series(names.TARGET_STATE_CHANGED, about, _changed(down, silent, steps))
 
 
 def _states(down: Span | None, silent: Span | None, steps: int, late_seconds: int) -> list[float | None]:
     late = (down[0] + late_seconds, down[1] + late_seconds) if down else None
     return [None if _in(i, silent) else float(not _in(i, late)) for i in range(steps)]
+
+
+def _changed(down: Span, silent: Span | None, steps: int) -> list[float | None]:
+    """What an agent confirmed late it dates back to the first probe that said so."""
+    confirmed = [state == 0 for state in _states(down, None, steps, CONFIRMED_SECONDS)]
+    return [None if _in(i, silent) else float(down[0] if confirmed[i] else 0) for i in range(steps)]
 
 
 def _in(step: int, span: Span | None) -> bool:

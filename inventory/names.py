@@ -353,6 +353,7 @@ class Recorded(StrEnum):
     OUTSIDE_IN = "line:thongsuot_outside_in_up:bool"  # 0 from the first ping that its router lets pass
     FAILED = "member:thongsuot_failed:bool"  # lines and systems, by label member
     UNEXPLAINED = "member:thongsuot_failed_unexplained:bool"  # failed, and no wide cause suspected
+    FAILED_SINCE = "member:thongsuot_failed_since:timestamp_seconds"  # last sign of life, first failure
     CHECKPOINT = "component:thongsuot_checkpoint_up:bool"
     MEMBERS = "component:thongsuot_members:count"
     FAILED_MEMBERS = "component:thongsuot_failed_members:count"
@@ -361,6 +362,7 @@ class Recorded(StrEnum):
     SUSPECT = "component:thongsuot_suspect:bool"  # present (1) while most of what runs through it fails
     LASTING = "component:thongsuot_suspect_lasting:bool"  # present (1) once that held for some evaluations
     DOWN = "component:thongsuot_down:bool"  # present (1) while it is the largest cause, held on healing
+    DOWN_SINCE = "component:thongsuot_down_since:timestamp_seconds"  # last sign of life through it
     SYSTEM_HUB_UP = "system:thongsuot_hub_up:bool"  # as the hub sees it
     SYSTEM_UP_RATIO = "system:thongsuot_up:ratio"  # share of the speaking communes that reach it
     SYSTEM_REPORTS = "system:thongsuot_reports:count"  # speaking communes with a verdict

@@ -68,13 +68,18 @@ def test_expressions_use_only_known_names_and_portable_functions(small: Inventor
 def test_every_alert_has_what_the_receiver_needs(small: Inventory) -> None:
     for alert in alerts(small):
         assert alert.labels["source"] == "rules"
-        assert alert.annotations["evidence"]
+        assert alert.annotations["evidence_vi"] != alert.annotations["evidence_en"]
         for label in ("severity", "component", "kind"):
             assert label in alert.labels or re.search(rf'"{label}"|\b{label}\b', alert.expr), (
                 alert.name,
                 label,
             )
         assert alert.labels.get("severity", "page") in {"page", "ticket", "none"}
+
+
+def test_every_alert_about_an_outage_says_since_when(small: Inventory) -> None:
+    without = {alert.name for alert in alerts(small) if "since" not in alert.annotations}
+    assert without == {"Watchdog", "NeverReported", "AgentClockOff", "HubProcessDown"}
 
 
 def test_alert_names_are_unique(small: Inventory) -> None:

@@ -1,0 +1,77 @@
+"""Annotations of our alerts: templates that Prometheus fills in. Pure.
+
+What people read is put together from the catalogue in both languages, since nobody knows here who reads
+it; receiver and wall choose (``common.annotations``). Numbers and names are templates inside the text.
+Evidence holds nothing that merely grows with time: ``since`` says that, and viewers count on from it.
+
+Templates: https://prometheus.io/docs/prometheus/2.42/configuration/template_reference/
+"""
+
+from typing import Final
+
+from alerts.rules_model import selector
+from common.annotations import EVIDENCE, SINCE
+from common.i18n import LANGUAGES, t
+from inventory import names
+from inventory.names import Recorded
+
+MAX_LISTED: Final = 4000
+"""Communes or systems in an annotation: more than the country has."""
+
+
+def evidence(key: str, **values: str) -> dict[str, str]:
+    """Return the annotations that say ``key`` of the catalogue in each language."""
+    return {f"{EVIDENCE}_{language}": t(key, language, **values) for language in LANGUAGES}
+
+
+def either(condition: str, one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """Return annotations that are ``one`` where the template's ``condition`` holds, else ``other``."""
+    return {
+        name: f"{{{{ if {condition} }}}}{one[name]}{{{{ else }}}}{other[name]}{{{{ end }}}}" for name in one
+    }
+
+
+def since(query: str, *labels: str) -> dict[str, str]:
+    """Return the annotation that tells when the outage began, absent where ``query`` finds nothing.
+
+    ``query`` yields Unix seconds; each ``%q`` in it takes the alert's value of the next of ``labels``.
+    """
+    return {SINCE: number(query, *labels, form="%.1f")}
+
+
+def number(query: str, *labels: str, form: str = "%.0f") -> str:
+    """Return a template: the first value that ``query`` finds, or nothing."""
+    return (
+        f'{{{{ with {_query(query, *labels)} }}}}{{{{ . | first | value | printf "{form}" }}}}{{{{ end }}}}'
+    )
+
+
+def listed(label: str, query: str) -> str:
+    """Return a template: the values of ``label`` in the result of ``query``, sorted, space between them."""
+    return (
+        f'{{{{ range $i, $found := {_query(query, "component")} | sortByLabel "{label}" }}}}'
+        f"{{{{ if lt $i {MAX_LISTED} }}}}{{{{ if $i }}}} {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
+        "{{ end }}{{ end }}"
+    )
+
+
+def failed_members(label: str) -> str:
+    """Return a template: the communes (``commune``) or systems (``target``) that fail in a component."""
+    member = selector(names.COMPONENT_MEMBER, "component=%q")
+    failed = f"{member} * on (member) group_left () {Recorded.FAILED} == 1"
+    return listed(label, f'max by ({label}) (label_replace({failed}, "{label}", "$1", "origin", "(.+)"))')
+
+
+def counts() -> dict[str, str]:
+    """Return templates for ``failed`` and ``members`` of a component."""
+    return {
+        "failed": number(selector(Recorded.FAILED_MEMBERS, "component=%q"), "component"),
+        "members": number(selector(Recorded.MEMBERS, "component=%q"), "component"),
+    }
+
+
+def _query(query: str, *labels: str) -> str:
+    quoted = query.replace("\\", "\\\\").replace('"', '\\"')
+    if not labels:
+        return f'query "{quoted}"'
+    return f'query (printf "{quoted}" {" ".join(f"$labels.{label}" for label in labels)})'

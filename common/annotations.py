@@ -1,0 +1,37 @@
+"""What alerts say beside their labels, as receiver and wall read it. Pure.
+
+Our rules write ``evidence_vi``, ``evidence_en`` and ``since``; alerts of others may have a plain
+``evidence`` in whatever language, or none of them. All of it is text from outside.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+EVIDENCE: Final = "evidence"
+SINCE: Final = "since"
+LATEST_SECONDS: Final = 5.0
+"""How far clocks may differ: an outage that began so much after its alert began with it."""
+EARLIEST_SECONDS: Final = 40 * 86400.0
+_UNIX: Final = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
+
+
+def evidence(annotations: Mapping[str, str], language: str) -> str:
+    """Return the evidence in ``language``, else in the other, else as a foreign source wrote it."""
+    other = "en" if language == "vi" else "vi"
+    names = (f"{EVIDENCE}_{language}", f"{EVIDENCE}_{other}", EVIDENCE)
+    return next((annotations[name] for name in names if annotations.get(name)), "")
+
+
+def began(annotations: Mapping[str, str], fired: float) -> float:
+    """Return when the outage began: annotation ``since`` where it is credible, else ``fired``.
+
+    ``fired`` is when the alert fired; all are Unix seconds. An alert fires some seconds after the last
+    sign of life; what is later than the alert, or over 40 days before it, is a mistake or a lie.
+    """
+    given = annotations.get(SINCE, "")
+    if not _UNIX.fullmatch(given):
+        return fired
+    since = float(given)
+    credible = fired - EARLIEST_SECONDS <= since <= fired + LATEST_SECONDS
+    return min(since, fired) if credible else fired

@@ -1,0 +1,119 @@
+"""What Prometheus puts into the annotations of the alerts: evidence in both languages, and since when.
+
+Annotations are templates with queries inside: only Prometheus' own code can say what comes out.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from common import yamltext
+from deploy import debian, render
+from deploy.render_rule_tests import FAST_FILE
+from deploy.rule_scenes import FAULT_SECONDS, HEAL_SECONDS, Scene, input_series, scenes, thinned
+from inventory.load import load
+from inventory.model import Inventory
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.promtool
+
+GOT = re.compile(r"Annotations:(\{.*?\})", re.DOTALL)
+PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+
+
+def province(name: str) -> Inventory:
+    return thinned(load(ROOT / name).inventory)
+
+
+SMALL = "tests/inventory/small.yml"
+WHOLE = "examples/quang-ngai.yml"
+
+
+def scene(inventory: Inventory, beginning: str) -> Scene:
+    return next(found for found in scenes(inventory) if found.name.startswith(beginning))
+
+
+def annotations(
+    directory: Path, inventory: Inventory, played: Scene, alertname: str, second: int
+) -> dict[str, str]:
+    """Return the annotations of the only alert ``alertname`` at ``second``, as promtool complains of them."""
+    (directory / FAST_FILE).write_bytes(render.render(inventory)[f"rules/{FAST_FILE}"])
+    asked = {"eval_time": f"{second}s", "alertname": alertname, "exp_alerts": []}
+    test = {
+        "interval": f"{played.step_seconds}s",
+        "input_series": msgspec.to_builtins(input_series(inventory, played)),
+        "alert_rule_test": [asked],
+    }
+    content = {"rule_files": [FAST_FILE], "evaluation_interval": "2s", "tests": [test]}
+    (directory / "test.yml").write_bytes(yamltext.dump(content, ""))
+    done = subprocess.run(
+        [str(debian.find("promtool")), "test", "rules", str(directory / "test.yml")],
+        capture_output=True, text=True, timeout=100, check=False, env=debian.environment(),
+    )  # fmt: skip
+    found = GOT.findall((done.stdout + done.stderr).partition("got:")[2])
+    assert len(found) == 1, done.stdout + done.stderr
+    return dict(PAIR.findall(found[0]))
+
+
+def test_a_commune_is_cut_off_since_its_last_heartbeat(tmp_path: Path) -> None:
+    small = province(SMALL)
+    found = annotations(tmp_path, small, scene(small, "commune 21040 is cut off"), "CommuneCutOff", 66)
+    assert found == {
+        "communes": "21040",
+        "evidence_vi": "máy đo im lặng; không bộ định tuyến nào ở đây trả lời ping từ trung tâm",
+        "evidence_en": "the agent is silent; no router here answers the hub's pings",
+        "since": f"{FAULT_SECONDS - 2}.0",
+    }
+
+
+@pytest.mark.parametrize("second", [66, HEAL_SECONDS + 14], ids=["while it is down", "while it heals"])
+def test_a_pop_is_down_since_the_last_sign_of_life_through_it(tmp_path: Path, second: int) -> None:
+    """A commune that was dead long before does not date it; nor do those that are back already."""
+    small = province(SMALL)
+    whole = scene(small, "pop:ba-to dies")
+    dead, *others = whole.silent
+    played = msgspec.structs.replace(whole, silent={**whole.silent, dead: (10, whole.seconds)})
+    found = annotations(tmp_path, small, played, "PopDown", second)
+    last = max(whole.silent[code][0] for code in others) - 2
+    assert found["since"] == f"{last}.0"
+    if second == 66:
+        count = len(whole.silent)
+        assert found["communes"].split() == sorted(whole.silent)
+        assert found["evidence_vi"].startswith(f"mất {count}/{count} đường truyền đi qua đây;")
+        assert found["evidence_en"].startswith(f"{count} of the {count} lines through here carry nothing;")
+
+
+def test_a_system_is_down_since_the_hubs_first_failed_probe(tmp_path: Path) -> None:
+    small = province(SMALL)
+    played = next(found for found in scenes(small) if found.name.endswith("fails everywhere"))
+    # The communes notice later: the hub's own view dates it.
+    assert min(start for start, _ in played.unseen.values()) > FAULT_SECONDS
+    found = annotations(tmp_path, small, played, "SystemDown", 72)
+    assert found["since"] == f"{FAULT_SECONDS}.0"
+    assert found["evidence_en"] == "the hub cannot reach it, and no majority of the communes can"
+
+
+def test_a_system_is_unreachable_since_the_first_commune_lost_it(tmp_path: Path) -> None:
+    small = province(SMALL)
+    played = next(found for found in scenes(small) if found.name.endswith("is not reached from one commune"))
+    found = annotations(tmp_path, small, played, "SystemUnreachable", 100)
+    assert found["since"] == f"{FAULT_SECONDS}.0"
+    assert found["evidence_vi"].startswith("số xã, phường không truy cập được: 1; ")
+
+
+def test_one_of_two_lines_is_lost_since_its_own_probe_failed(tmp_path: Path) -> None:
+    whole = province(WHOLE)
+    played = next(found for found in scenes(whole) if "its commune lives through the other" in found.name)
+    ((span_start, _),) = played.unseen.values()
+    found = annotations(tmp_path, whole, played, "LineDown", 80)
+    assert found["since"] == f"{span_start}.0"
+
+
+def test_nothing_arrives_since_the_last_heartbeat_of_anybody(tmp_path: Path) -> None:
+    small = province(SMALL)
+    found = annotations(tmp_path, small, scene(small, "nothing arrives at the hub"), "HubBlind", 70)
+    assert found["since"] == f"{FAULT_SECONDS - 2}.0"
+    assert found["evidence_vi"].startswith("không nhận được số liệu của nơi nào")
