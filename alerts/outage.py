@@ -2,6 +2,7 @@
 
 The identity of an outage is the annotation ``outage_id`` where the sender gives one, else the alert's
 fingerprint with its start: Alertmanager notifies again after a crash, and repeats, with both unchanged.
+An outage begins before its alert fires: annotation ``since`` says when, and is no part of the identity.
 """
 
 import re
@@ -11,6 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from alerts.payload import Alert
+from common import annotations
+from common.i18n import t
 
 WATCHDOG: Final = "Watchdog"
 """The alert that always fires; its absence is the news."""
@@ -26,7 +29,11 @@ MAX_ID_CHARS: Final = 300
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one outage. Times are Unix seconds; ``ends_at`` is None while it lasts."""
+    """What is known of one outage. Times are Unix seconds; ``ends_at`` is None while it lasts.
+
+    ``alerted_at`` is when its alert fired, None where that was the start. ``evidence`` is what a source
+    wrote that does not say in which language, and what records hold from before there were two.
+    """
 
     id: str
     fingerprint: str = ""
@@ -38,9 +45,22 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     evidence: str = ""
+    evidence_vi: str = ""
+    evidence_en: str = ""
     labels: dict[str, str] = {}
     starts_at: float
+    alerted_at: float | None = None
     ends_at: float | None = None
+
+    @property
+    def fired_at(self) -> float:
+        """When its alert fired: what a service must have outlived to know of it."""
+        return self.starts_at if self.alerted_at is None else self.alerted_at
+
+    def evidence_in(self, language: str) -> str:
+        """Return the evidence in ``language``, or in whatever there is."""
+        said = {"evidence": self.evidence, "evidence_vi": self.evidence_vi, "evidence_en": self.evidence_en}
+        return annotations.evidence(said, language)
 
     @property
     def explicit(self) -> bool:
@@ -50,7 +70,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
 def from_alert(alert: Alert) -> Outage:
     """Return the outage that ``alert`` speaks of."""
-    labels, notes = alert.labels, alert.annotations
+    labels, notes, fired = alert.labels, alert.annotations, _unix(alert.starts_at)
     return Outage(
         id=_identity(alert),
         fingerprint=alert.fingerprint,
@@ -62,8 +82,11 @@ def from_alert(alert: Alert) -> Outage:
         communes=_communes(labels, notes),
         systems=tuple(dict.fromkeys(_one_line(notes.get("systems", "")).split())),
         evidence=_one_line(notes.get("evidence", "")),
+        evidence_vi=_one_line(notes.get("evidence_vi", "")),
+        evidence_en=_one_line(notes.get("evidence_en", "")),
         labels=labels,
-        starts_at=_unix(alert.starts_at),
+        starts_at=annotations.began(notes, fired),
+        alerted_at=fired,
         ends_at=_unix(alert.ends_at) if alert.ends_at else None,
     )
 
@@ -75,7 +98,8 @@ def monitoring_down(since: float, identity: str, hub: str) -> Outage:
         alertname=MONITORING_DOWN,
         component=f"hub:{hub}",
         kind="hub",
-        evidence="no Watchdog alert reached the receiver",
+        evidence_vi=t("evidence.no_watchdog", "vi"),
+        evidence_en=t("evidence.no_watchdog", "en"),
         starts_at=since,
     )
 

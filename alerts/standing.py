@@ -28,7 +28,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     def whole(self, outage: Outage, now: float, settle_seconds: float) -> bool:
         """Whether it would know of ``outage`` if it lasted."""
-        return self.started_at < outage.starts_at or now - self.started_at >= settle_seconds
+        return self.started_at < outage.fired_at or now - self.started_at >= settle_seconds
 
 
 class Alertmanager(Memory, frozen=True, kw_only=True):

@@ -161,9 +161,10 @@ def _dossiers(outage: Outage, book: Book, language: Language) -> str:
 
 
 def _evidence(outage: Outage, language: Language, room: _Room) -> str:
-    if not outage.evidence or room.evidence_chars == 0:
+    said = outage.evidence_in(language)
+    if not said or room.evidence_chars == 0:
         return ""
-    return t("message.evidence", language, evidence=words.cut(outage.evidence, room.evidence_chars))
+    return t("message.evidence", language, evidence=words.cut(said, room.evidence_chars))
 
 
 def _calls(outage: Outage, book: Book, language: Language, room: _Room) -> list[str]:

@@ -64,7 +64,7 @@ def alert(
         "labels": named | labels,
         "annotations": annotations
         if annotations is not None
-        else {"communes": "21040", "evidence": "silent"},
+        else {"communes": "21040", "evidence_vi": "im lặng", "evidence_en": "silent"},
         "startsAt": rfc3339(starts),
         "endsAt": NEVER if ends is None else rfc3339(ends),
         "generatorURL": "http://prometheus.example/graph",

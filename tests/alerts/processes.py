@@ -104,7 +104,7 @@ def send_alert(alertmanager: str, **changes: Any) -> None:
         "labels": {"alertname": "CommuneCutOff", "component": "power|lan|line|agent:21040",
                    "kind": "power|lan|line|agent", "severity": "page", "commune": "21040",
                    "source": "rules"},
-        "annotations": {"communes": "21040", "evidence": "agent silent for 8s"},
+        "annotations": {"communes": "21040", "evidence_en": "the agent is silent"},
     } | changes  # fmt: skip
     status, answer = call(f"{alertmanager}/api/v2/alerts", json.dumps([fields]).encode())
     assert status == 200, answer

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.outage import from_alert, is_watchdog
+from alerts.outage import from_alert, is_watchdog, public
 from alerts.payload import MAX_ALERTS, PayloadError, Refusal, parse
 from tests.alerts.outages import CLASS, NEVER, T0, alert, body, hook
 
@@ -106,6 +106,17 @@ def test_an_outage_is_named_by_its_sender_or_by_fingerprint_and_start() -> None:
     assert wild.id == plain.id
 
 
+def test_an_outage_began_before_its_alert_and_its_identity_does_not_depend_on_it() -> None:
+    plain = from_alert(parse(body(alert())).alerts[0])
+    dated = from_alert(parse(body(alert(annotations={"since": f"{T0 - 14.5:.1f}"}))).alerts[0])
+    lied = from_alert(parse(body(alert(annotations={"since": f"{T0 + 3600:.1f}"}))).alerts[0])
+    assert dated.id == lied.id == plain.id
+    assert (plain.starts_at, plain.fired_at) == (T0, T0)
+    assert (dated.starts_at, dated.fired_at) == (T0 - 14.5, T0)
+    assert (lied.starts_at, lied.fired_at) == (T0, T0)
+    assert public(dated)["starts_at"] == T0 - 14.5
+
+
 def test_communes_come_from_the_annotation_else_from_the_label() -> None:
     listed = alert(annotations={"communes": "21484 21040 21484 no-code"})
     assert from_alert(parse(body(listed)).alerts[0]).communes == ("21484", "21040")
@@ -113,10 +124,13 @@ def test_communes_come_from_the_annotation_else_from_the_label() -> None:
 
 
 def test_what_people_read_is_one_line_without_control_characters() -> None:
-    raw = alert(annotations={"evidence": "a\r\nBcc: x\x1b[31m\u202e b" + "x" * 9000}, component="pop:x\ny")
-    found = from_alert(parse(body(raw)).alerts[0])
-    assert found.evidence.startswith("a Bcc: x [31m b")
-    assert len(found.evidence) == 2000
+    wild = "a\r\nBcc: x\x1b[31m\u202e b" + "x" * 9000
+    for name in ("evidence", "evidence_vi", "evidence_en"):
+        raw = alert(annotations={name: wild}, component="pop:x\ny")
+        found = from_alert(parse(body(raw)).alerts[0])
+        assert found.evidence_in("vi") == found.evidence_in("en")
+        assert found.evidence_in("vi").startswith("a Bcc: x [31m b")
+        assert len(found.evidence_in("vi")) == 2000
     assert found.component == "pop:x y"
 
 

@@ -51,6 +51,13 @@ def test_what_is_absent_three_times_in_a_row_is_over() -> None:
     assert verdicts(alone(), view(GONE), view(GONE), view(STANDS), view(GONE), view(GONE)) == [""] * 5
 
 
+def test_who_started_between_the_last_sign_of_life_and_the_alert_knows_of_it() -> None:
+    dated = Standing(outage(starts_at=T0 - 15, alerted_at=T0), "open")
+    judge = alone(polls=1)
+    assert [v.action for v in judge.verdicts((dated,), view(GONE, started=T0 - 5, now=T0 + 60))] == ["end"]
+    assert judge.verdicts((dated,), view(GONE, started=T0 + 5, now=T0 + 60)) == ()
+
+
 def test_it_is_over_since_it_was_first_missed() -> None:
     judge = alone(polls=2)
     judge.verdicts((Standing(OPEN, "open"),), view(GONE, now=NOW))

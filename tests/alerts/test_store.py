@@ -87,6 +87,34 @@ def test_an_open_alert_that_is_dated_anew_goes_on(store: Store) -> None:
     assert queued(store) == [("f00d@1", "resolved")]
 
 
+def test_the_start_that_was_told_first_stays(store: Store) -> None:
+    store.take(CHANNELS, T0, firing=[outage(starts_at=T0 - 15, alerted_at=T0)])
+    store.take(CHANNELS, T0 + 60, firing=[outage(starts_at=T0 - 3, alerted_at=T0)])
+    store.take(CHANNELS, T0 + 90, resolved=[outage(starts_at=T0 + 80, alerted_at=T0, ends_at=T0 + 85)])
+    told = [(d.status, d.outage.starts_at, d.outage.ends_at) for d in store.pending("zalo")]
+    assert told == [("firing", T0 - 15, T0 + 85), ("resolved", T0 - 15, T0 + 85)]
+
+
+def test_outages_of_an_earlier_version_are_still_read(tmp_path: Path) -> None:
+    """Its records had one evidence, and no time of the alert beside the start."""
+    path = tmp_path / "receiver.sqlite"
+    Store(path).close()
+    record = (
+        b'{"id":"f00d@1","fingerprint":"f00d","alertname":"CommuneCutOff","evidence":"agent silent",'
+        b'"starts_at":1795310000.0,"ends_at":null}'
+    )
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO outages VALUES ('f00d@1', 'f00d', ?, ?, NULL, 'open', NULL)", (record, T0)
+        )
+    connection.close()
+    store = Store(path)
+    (found,) = store.standing()
+    store.close()
+    assert (found.outage.starts_at, found.outage.fired_at) == (T0, T0)
+    assert found.outage.evidence_in("vi") == "agent silent"
+
+
 def test_another_name_from_the_sender_is_another_outage(store: Store) -> None:
     store.take(CHANNELS, T0, firing=[outage(id="loc-1")])
     deliver(store)

@@ -15,7 +15,7 @@ from alerts import words
 from alerts.book import Book
 from alerts.outage import Outage, monitoring_down
 from alerts.text import MAX_CHARS, Telling, render, render_test
-from common.i18n import LANGUAGES, catalogue
+from common.i18n import LANGUAGES, catalogue, t
 from inventory.graph import CLASS_KINDS
 from inventory.model import Commune, Language, Line
 from inventory.names import ComponentKind
@@ -25,10 +25,15 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "messages"
 BOOK = Book.of(province())
 LATER = T0 + 3725
 
-SILENT = "agent silent for 8s; no router of the commune answers the hub's pings"
+
+def said(key: str, **values: str) -> dict[str, str]:
+    return {f"evidence_{language}": t(f"evidence.{key}", language, **values) for language in LANGUAGES}
+
+
+SILENT = said("cut_off_router")
 CASES: dict[str, Outage] = {
-    "commune-cut-off": outage(evidence=SILENT),
-    "power-or-line": outage(component="power|line:21484", communes=("21484",), evidence=SILENT),
+    "commune-cut-off": outage(**SILENT),
+    "power-or-line": outage(component="power|line:21484", communes=("21484",), **SILENT),
     "power": outage(component="power:21040", alertname="Located"),
     "lan": outage(component="lan:21040", alertname="Located"),
     "agent-silent": outage(component="lan|agent:21040", alertname="AgentSilent"),
@@ -37,7 +42,7 @@ CASES: dict[str, Outage] = {
     ),
     "pop": outage(
         component="pop:ba-to", alertname="PopDown", communes=("21484", "21496", "99999"),
-        systems=("system:ho-tich", "lgsp"), evidence="100% of the lines through pop:ba-to carry nothing",
+        systems=("system:ho-tich", "lgsp"), **said("network", failed="3", members="3"),
     ),
     "ring": outage(component="ring:east", alertname="RingDown", communes=("21040",)),
     "area": outage(component="area:bac", alertname="AreaDown", communes=("21040",)),
@@ -46,7 +51,7 @@ CASES: dict[str, Outage] = {
     "dns": outage(component="dns:resolver", alertname="SharedSegmentDown", systems=("ho-tich",), communes=()),
     "system": outage(
         component="system:ho-tich", alertname="SystemDown", systems=("system:ho-tich",),
-        communes=("21040", "21484"), evidence="the hub's own probe fails, and no majority reaches it",
+        communes=("21040", "21484"), **said("system_down"),
     ),
     "system-unreachable": outage(
         component="system:lgsp", alertname="SystemUnreachable", severity="ticket", communes=("21496",)
@@ -56,6 +61,7 @@ CASES: dict[str, Outage] = {
     ),
     "hub-blind": outage(component="hub:main", alertname="HubBlind", communes=()),
     "monitoring-down": monitoring_down(T0, "monitoring@1", "main"),
+    "foreign": outage(alertname="Novelty", evidence="written by another program, in its own language"),
     "unknown-component": outage(component="pop:gone", alertname="PopDown", communes=()),
     "no-component": outage(component="", alertname="Novelty", communes=()),
 }  # fmt: skip
