@@ -65,7 +65,7 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
         None if alone and alone in outage.component else _affected(outage, names, words),
         _systems(outage, names, words),
         call_line(outage.calls, words),
-        el("p", outage.evidence, class_="evidence", lang="en") if outage.evidence else None,
+        el("p", words.of(outage.evidence), class_="evidence") if outage.evidence else None,
         class_="muted" if outage.silenced else "page" if outage.page else "ticket",
         data_component=outage.component,
     )

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from alerts.amapi import Alert
+from common import annotations
 from common.i18n import t
 from inventory.model import Text
 from inventory.names import ComponentKind
@@ -38,14 +39,21 @@ def outage(directory: Directory, alert: Alert) -> OutageView:
         component=component,
         what=_what(directory, alert, kinds, commune),
         cause=_cause(kinds, alert.label("alertname")),
-        since=alert.starts,
+        since=annotations.began(alert.annotations, alert.starts),
         page=alert.label("severity") == "page",
         silenced=bool(alert.silenced_by),
         communes=_communes(directory, alert, commune),
         systems=tuple(alert.annotations.get("systems", "").split()),
-        evidence=alert.annotations.get("evidence", "")[:MAX_EVIDENCE_CHARS],
+        evidence=_evidence(alert),
         calls=_calls(directory, members, commune),
     )
+
+
+def _evidence(alert: Alert) -> Text | None:
+    """Here it begins a line of its own."""
+    vi, en = (annotations.evidence(alert.annotations, language) for language in ("vi", "en"))
+    vi, en = (said[:1].upper() + said[1:MAX_EVIDENCE_CHARS] for said in (vi, en))
+    return Text(vi=vi, en=en) if vi else None
 
 
 def split(component: str) -> tuple[tuple[str, ...], str]:

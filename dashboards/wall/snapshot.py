@@ -65,7 +65,8 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageView(msgspec.Struct, frozen=True, kw_only=True):
-    """An open outage. ``what`` names the component or place, ``cause`` says its kind in words."""
+    """An open outage. ``what`` names the component or place, ``cause`` says its kind in words; ``since``
+    is when it began, some seconds before the alert."""
 
     key: str
     component: str
@@ -76,7 +77,7 @@ class OutageView(msgspec.Struct, frozen=True, kw_only=True):
     silenced: bool = False
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
-    evidence: str = ""
+    evidence: Text | None = None
     calls: tuple[Call, ...] = ()
 
 

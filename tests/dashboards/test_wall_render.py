@@ -54,7 +54,7 @@ SYSTEM = st.builds(SystemView, id=HOSTILE, name=NAME, state=st.sampled_from(Cell
 OUTAGE = st.builds(
     OutageView, key=HOSTILE, component=HOSTILE, what=NAME, cause=NAME, since=st.floats(0, 4e9),
     page=st.booleans(), silenced=st.booleans(), communes=st.tuples(HOSTILE), systems=st.tuples(HOSTILE),
-    evidence=HOSTILE, calls=st.tuples(CALL),
+    evidence=st.none() | NAME, calls=st.tuples(CALL),
 )  # fmt: skip
 SNAPSHOT = st.builds(
     Snapshot, at=st.just(NOW), province=HOSTILE, health=st.builds(Health, stale=st.booleans(), newest=TIME),

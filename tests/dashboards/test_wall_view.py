@@ -177,8 +177,17 @@ def test_a_shared_component_names_itself() -> None:
     )
     assert (found.what.vi, found.cause.en) == ("POP Ba Tơ", "point of presence (POP)")
     assert found.communes == ("21484", "21496")
-    assert (found.systems, found.evidence) == (("dvc",), "e")
+    assert (found.systems, found.evidence) == (("dvc",), Text(vi="E", en="E"))
     assert [call.phone for call in found.calls] == ["0255 000 002"]
+
+
+def test_an_outage_is_told_in_both_languages_and_began_before_its_alert() -> None:
+    written = {"evidence_vi": "máy đo im lặng", "evidence_en": "the agent is silent"}
+    (found,), _ = outages(directory(), (alert("pop:ba-to", since=f"{NOW - 315:.1f}", **written),))
+    assert found.evidence == Text(vi="Máy đo im lặng", en="The agent is silent")
+    assert found.since == NOW - 315
+    (lied,), _ = outages(directory(), (alert("pop:ba-to", since=f"{NOW:.1f}"),))
+    assert (lied.since, lied.evidence) == (NOW - 300, None)
 
 
 def test_what_a_larger_outage_explains_is_counted_and_the_dead_mans_switch_is_no_outage() -> None:
