@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from .stream import Viewers
 
 MAX_BODY_BYTES: Final = 4096
 MAX_VIEWERS: Final = 100
+FORM_SECONDS: Final = 10.0
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -120,7 +122,11 @@ class Site:
         if self._viewers.full:
             self._meters.refused("full")
             return self.said(request, 503, "full")
-        return await self._viewers.feed(request, name, choices.language(request))
+
+        def allowed() -> bool:
+            return self._gate.user(request) is not None
+
+        return await self._viewers.feed(request, name, choices.language(request), allowed)
 
     # --- login -----------------------------------------------------------------------------------
     async def show_login(self, request: web.Request) -> web.Response:
@@ -134,7 +140,7 @@ class Site:
         gate = self._gate
         if not isinstance(gate, LoginGate) or from_elsewhere(request):
             return self.said(request, 403, "forbidden")
-        form = await request.post()
+        form = await _form(request)
         target = safe_next(str(form.get("next", "")))
         wait = gate.attempts.attempt(address(request), time.monotonic())
         if wait:
@@ -198,9 +204,21 @@ class Site:
             return self.said(request, 500, "error_page")
 
 
+async def _form(request: web.Request) -> Mapping[str, object]:
+    """Return the fields of a form that arrives in time and in an encoding that exists."""
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            return await request.post()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (LookupError, ValueError):
+        raise web.HTTPBadRequest from None
+
+
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "thongsuot"
     response.headers.setdefault("Cache-Control", "no-store")
 
 

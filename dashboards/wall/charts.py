@@ -36,7 +36,9 @@ def _figure(title: str, drawing: Html, words: Words, tracks: Sequence[Track]) ->
         el("li", el("span", class_=f"swatch track{i}"), t.line) for i, t in enumerate(tracks[:MAX_TRACKS])
     )
     key = el("ul", keys, class_="key-list") if len(tracks) > 1 else None
-    return el("figure", el("figcaption", words.say(title), key), drawing, class_="chart")
+    return el(
+        "figure", el("figcaption", words.say(title), key), el("div", drawing, class_="plot"), class_="chart"
+    )
 
 
 def _svg(height: float, label: str, *children: object) -> Html:

@@ -74,17 +74,20 @@ def _status(shown: CommuneDetail, names: Names, words: Words) -> Html:
 def _calls(shown: CommuneDetail, words: Words) -> Html:
     if not shown.calls:
         return el("p", words.say("call_nobody"), class_="note")
+    several = len({about for about, _ in shown.calls} - {"site"}) > 1
     rows = (
-        el("div", el("dt", _about(about, words)), el("dd", contact(call, words)))
+        el("div", el("dt", _about(about, words, several)), el("dd", contact(call, words)))
         for about, call in shown.calls
     )
     return el("dl", rows)
 
 
-def _about(about: str, words: Words) -> str:
+def _about(about: str, words: Words, several: bool) -> str:
     if about == "site":
         return words.say("contact_site")
-    return words.say("contact_line", line=about.rpartition("/")[2])
+    return (
+        words.say("contact_line", line=about.rpartition("/")[2]) if several else words.say("contact_carrier")
+    )
 
 
 def _targets(shown: CommuneDetail, words: Words) -> Html:
@@ -94,17 +97,18 @@ def _targets(shown: CommuneDetail, words: Words) -> Html:
 
 
 def _rows(shown: CommuneDetail, words: Words) -> Iterator[Html]:
+    several = len({target.line for target in shown.targets} - {""}) > 1
     for target in shown.targets:
         lasting = age(target.since, shown.at, words) if target.since is not None else None
         yield el(
             "li",
             glyph(target.state),
-            el("span", words.of(target.name), _by_way(target, words), class_="name"),
+            el("span", words.of(target.name), _by_way(target, words, several), class_="name"),
             el("span", words.say(f"cell_{target.state}"), lasting, class_="what"),
             class_=str(target.state),
         )
 
 
-def _by_way(target: TargetView, words: Words) -> Html | None:
-    said = words.say("from_hub") if target.from_hub else target.line
+def _by_way(target: TargetView, words: Words, several: bool) -> Html | None:
+    said = words.say("from_hub") if target.from_hub else target.line if several else ""
     return el("span", said, class_="tag") if said else None

@@ -93,7 +93,11 @@ def _reach(system: SystemView, words: Words) -> str:
 
 def _table(rows: Sequence[CommuneView], systems: Sequence[SystemView], words: Words) -> Html:
     marks = {cell: el("td", mark, class_=str(cell)) for cell, mark in _MARKS.items()}
-    head = el("tr", el("th", words.say("matrix_commune"), scope="col"), (_head(s, words) for s in systems))
+    names = [words.of(system.name) for system in systems]
+    heads = (
+        _head(system, shared, words) for system, shared in zip(systems, shared_words(names), strict=True)
+    )
+    head = el("tr", el("th", words.say("matrix_commune"), scope="col"), heads)
     body = el("tbody", (_row(commune, systems, marks, words) for commune in rows))
     # A region that scrolls is reachable by keyboard.
     return el(
@@ -106,13 +110,34 @@ def _table(rows: Sequence[CommuneView], systems: Sequence[SystemView], words: Wo
     )
 
 
-def _head(system: SystemView, words: Words) -> Html:
+def shared_words(names: Sequence[str]) -> list[int]:
+    """Return how many characters of each name are words that it begins with as another does.
+
+    A narrow column leaves them out: of "One-stop of Health" and "One-stop of Justice" the end tells which.
+
+    >>> shared_words(["One-stop of Health", "One-stop of Justice", "Mail"])
+    [12, 12, 0]
+    """
+    found = []
+    for index, name in enumerate(names):
+        others = [other for place, other in enumerate(names) if place != index]
+        ends = [at + 1 for at, letter in enumerate(name) if letter == " "][1:]  # one word alone says little
+        found.append(max((end for end in ends if any(o.startswith(name[:end]) for o in others)), default=0))
+    return found
+
+
+def _head(system: SystemView, shared: int, words: Words) -> Html:
     name = words.of(system.name)
     state = State.MAINTENANCE if system.planned else system.state
     said = words.say("state_maintenance" if system.planned else f"cell_{system.state}")
     return el(
         "th",
-        el("span", name, class_="name"),
+        el(
+            "span",
+            el("span", name[:shared], class_="shared") if shared else None,
+            name[shared:],
+            class_="name",
+        ),
         glyph(state),
         el("span", said, class_="unseen"),
         scope="col",
@@ -124,7 +149,7 @@ def _head(system: SystemView, words: Words) -> Html:
 def _row(commune: CommuneView, systems: Sequence[SystemView], marks: dict[Cell, Html], words: Words) -> Html:
     name = el(
         "th",
-        el("a", glyph(commune.state), words.of(commune.name), href=f"/commune/{commune.code}"),
+        el("a", glyph(commune.state), el("span", words.of(commune.name)), href=f"/commune/{commune.code}"),
         el("span", words.say(f"state_{commune.state}"), class_="unseen"),
         scope="row",
     )

@@ -37,7 +37,7 @@ def outage_list(
         parts.append(el("p", mark, said, class_="calm"))
     else:
         shown = (outage_item(outage, names, words, at) for outage in outages[:MAX_SHOWN])
-        parts.append(el("ol", shown, class_="outages"))
+        parts.append(el("ol", shown, class_="outages", data_total=len(outages)))
     if len(outages) > MAX_SHOWN:
         parts.append(el("p", words.say("more_outages", count=len(outages) - MAX_SHOWN), class_="note"))
     if hidden:
@@ -105,11 +105,11 @@ def _affected(outage: OutageView, names: Names, words: Words) -> Html | None:
     named = outage.communes[:_NAMED]
     links = [el("a", words.of(names.communes[c]), href=f"/commune/{c}") for c in named if c in names.communes]
     more = len(outage.communes) - len(named)
+    rest = f" {words.say('and_more', count=more)}" if more else None
     return el(
         "p",
         el("span", words.say("affects", count=len(outage.communes)), class_="key"),
-        Html(", ".join(links)),
-        f" {words.say('and_more', count=more)}" if more else None,
+        el("span", Html(", ".join(links)), rest, class_="names"),
         class_="where",
     )
 
@@ -119,4 +119,4 @@ def _systems(outage: OutageView, names: Names, words: Words) -> Html | None:
     if not found or outage.component.startswith("system:"):  # the outage is the system's own
         return None
     key = el("span", words.say("affects_systems"), class_="key")
-    return el("p", key, ", ".join(found), class_="where")
+    return el("p", key, el("span", ", ".join(found), class_="names"), class_="where")

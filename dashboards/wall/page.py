@@ -16,7 +16,8 @@ from .wording import Words
 
 REFRESH_SECONDS: Final = 15
 """Without JavaScript the page fetches itself again this often."""
-_AGE_WORDS: Final = ("age_seconds", "age_minutes", "age_hours", "age_days")
+_PATTERNS: Final = ("age_seconds", "age_minutes", "age_hours", "age_days", "more_outages", "more_communes")
+"""Words that the browser fills in by itself."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ def document(frame: Frame, title: str, *body: object) -> Html:
         el("link", rel="stylesheet", href=frame.assets.get("wall.css")),
         el("script", src=frame.assets.get("wall.js"), defer=True) if frame.page else None,
     )
-    ages = {f"data_{name}": words.say(name, **_HOLES) for name in _AGE_WORDS}
+    patterns = {f"data_{name}": words.say(name, **_HOLES) for name in _PATTERNS}
     root = el(
         "html",
         head,
@@ -62,12 +63,12 @@ def document(frame: Frame, title: str, *body: object) -> Html:
         data_build=frame.build,
         data_at=f"{frame.at:.3f}",
         data_offset=words.offset_seconds(frame.at),
-        **ages,
+        **patterns,
     )
     return Html("<!doctype html>" + root)
 
 
-_HOLES: Final = {"seconds": "{s}", "minutes": "{m}", "hours": "{h}", "days": "{d}"}
+_HOLES: Final = {"seconds": "{s}", "minutes": "{m}", "hours": "{h}", "days": "{d}", "count": "{count}"}
 
 
 def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:

@@ -16,6 +16,8 @@ from .answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, by_key, by_la
 from .meters import Meters
 
 EVERY_SECONDS: Final = 2.0
+AHEAD_SECONDS: Final = 60.0
+"""A heartbeat further ahead of our clock is not believed: it would look fresh until its time comes."""
 log = logging.getLogger(__name__)
 Fields = dict[str, Any]
 """Fields of :class:`Answers` to replace."""
@@ -49,11 +51,12 @@ class Poller:
 
     async def poll(self, previous: Answers) -> Answers:
         """Return the answers of now. Raises nothing but cancellation."""
+        asked = self._now()  # a slow answer must not make agents look silent
         measured, alerts = await asyncio.gather(
-            self._read("prometheus", self._measurements(), previous.prometheus_error),
+            self._read("prometheus", self._measurements(asked), previous.prometheus_error),
             self._read("alertmanager", self._alerts(), previous.alertmanager_error),
         )
-        answers = msgspec.structs.replace(previous, at=self._now(), **measured, **alerts)
+        answers = msgspec.structs.replace(previous, at=asked, **measured, **alerts)
         remembered = _latest(previous.last_heard, answers.last_heard, answers.heartbeats)
         answers = msgspec.structs.replace(answers, last_heard=remembered)
         self._meters.newest(max(answers.heartbeats.values(), default=None))
@@ -72,19 +75,23 @@ class Poller:
             log.info("%s answers again", source)
         return {**fields, f"{source}_error": None}
 
-    async def _measurements(self) -> Fields:
+    async def _measurements(self, now: float) -> Fields:
         heartbeats, last_heard, up, changed = await asyncio.gather(
             *(self._prometheus.query(promql) for promql in (HEARTBEATS, LAST_HEARD, UP, CHANGED))
         )
         return {
-            "heartbeats": by_label(heartbeats, Label.SITE),
-            "last_heard": by_label(last_heard, Label.COMMUNE),
+            "heartbeats": _believed(by_label(heartbeats, Label.SITE), now),
+            "last_heard": _believed(by_label(last_heard, Label.COMMUNE), now),
             "up": {key: value > 0 for key, value in by_key(up).items()},
             "changed": by_key(changed),
         }
 
     async def _alerts(self) -> Fields:
         return {"alerts": await self._alertmanager.alerts()}
+
+
+def _believed(times: Mapping[str, float], now: float) -> dict[str, float]:
+    return {name: time for name, time in times.items() if time <= now + AHEAD_SECONDS}
 
 
 def _latest(*sources: Mapping[str, float]) -> dict[str, float]:

@@ -7,6 +7,7 @@ for ten seconds is dropped. (https://html.spec.whatwg.org/multipage/server-sent-
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -51,23 +52,27 @@ class Viewers:
         """Whether one more would be too many."""
         return self._open >= self._most
 
-    async def feed(self, request: web.Request, page: str, language: str) -> web.StreamResponse:
-        """Feed one viewer until it leaves, stalls, or the server stops."""
+    async def feed(
+        self, request: web.Request, page: str, language: str, allowed: Callable[[], bool] = lambda: True
+    ) -> web.StreamResponse:
+        """Feed one viewer until it leaves, stalls, may look no longer, or the server stops."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self._open += 1
         self._meters.viewers.set(self._open)
         try:
             await response.prepare(request)
             with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._talk(response, page, language)
+                await self._talk(response, page, language, allowed)
         finally:
             self._open -= 1
             self._meters.viewers.set(self._open)
         return response
 
-    async def _talk(self, response: web.StreamResponse, page: str, language: str) -> None:
+    async def _talk(
+        self, response: web.StreamResponse, page: str, language: str, allowed: Callable[[], bool]
+    ) -> None:
         sent: Parts = {}
-        while not self._wall.closing and self._wall.knows(page):
+        while not self._wall.closing and self._wall.knows(page) and allowed():
             written = update(self._wall, self._wall.parts(page, language), sent)
             async with asyncio.timeout(WRITE_SECONDS):
                 await response.write(written)

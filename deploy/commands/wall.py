@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NAME = "wall"
 AREA = "wall"
+_RANGES = {"max_viewers": (1, 200), "stale_seconds": (5, 600)}
+"""Each viewer keeps a connection, of which there are 256; polls are 2 s apart and may take 5 s."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _make_password(arguments.make_password)
     if arguments.file is None:
         return _refuse(t("wall.need_inventory"), 2)
+    for name, (least, most) in _RANGES.items():
+        given = getattr(arguments, name)
+        if not least <= given <= most:  # nan is in no range
+            option = f"--{name.replace('_', '-')}"
+            return _refuse(t("wall.wrong_range", option=option, value=given, least=least, most=most), 2)
     return _serve(arguments)
 
 

@@ -249,8 +249,12 @@ async def test_on_loopback_a_foreign_name_is_refused(site: Served, host: str, st
 
 
 @pytest.fixture
-async def guarded() -> AsyncIterator[Served]:
-    gate = LoginGate(Sessions(b"k" * 32, USERS), Attempts(asyncio.get_running_loop().time()))
+async def gate() -> LoginGate:
+    return LoginGate(Sessions(b"k" * 32, USERS), Attempts(asyncio.get_running_loop().time()))
+
+
+@pytest.fixture
+async def guarded(gate: LoginGate) -> AsyncIterator[Served]:
     async with serving(gate) as served:
         served.wall.publish(healthy())
         yield served
@@ -313,6 +317,38 @@ async def test_another_site_can_log_nobody_in_or_out(guarded: Served, headers: d
 
 async def test_a_login_that_is_too_large_is_refused(guarded: Served) -> None:
     assert (await guarded.post("/login", {**FORM, "password": "x" * 10_000}))[0] == 413
+
+
+@pytest.mark.parametrize("kind", ["charset=none-such", "charset=utf-8"])
+async def test_a_form_in_no_encoding_is_a_bad_request(guarded: Served, kind: str) -> None:
+    headers = {"Content-Type": f"application/x-www-form-urlencoded; {kind}"}
+    async with guarded.client.post(f"{guarded.url}/login", data=b"name=\xff", headers=headers) as answer:
+        assert answer.status == 400
+
+
+async def test_a_form_that_never_ends_is_not_waited_for(
+    guarded: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.wall.app.FORM_SECONDS", 0.01)
+    host, _, port = guarded.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    kind = "application/x-www-form-urlencoded"
+    head = f"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\nname"
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        assert b"408" in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_session_that_ends_takes_its_stream_with_it(guarded: Served, gate: LoginGate) -> None:
+    await guarded.post("/login", FORM)
+    async with guarded.client.get(f"{guarded.url}/events") as stream:
+        await events(stream, "tick")
+        gate.sessions.users = parse_users(make_line("truc", "another horse battery"), "users")
+        guarded.wall.publish(healthy())
+        async with asyncio.timeout(5):
+            assert await stream.content.read() == b""
 
 
 async def test_a_proxys_word_counts_from_the_proxy_alone() -> None:

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,35 +54,68 @@ def test_a_password_line_is_printed_and_works(
     assert said(capsys) == t("wall.password_short", least=10)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "least", "most"),
+    [
+        ("--max-viewers", "0", 1, 200),
+        ("--max-viewers", "201", 1, 200),
+        ("--stale-seconds", "4.9", 5, 600),
+        ("--stale-seconds", "-1", 5, 600),
+        ("--stale-seconds", "inf", 5, 600),
+        ("--stale-seconds", "nan", 5, 600),
+    ],
+)
+def test_numbers_out_of_range_are_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, least: int, most: int
+) -> None:
+    assert main(["wall", str(SMALL), f"{option}={value}"]) == 2
+    given = float(value) if "." in value or not value.lstrip("-").isdigit() else int(value)
+    given = float(value) if option == "--stale-seconds" else given
+    assert said(capsys) == t("wall.wrong_range", option=option, value=given, least=least, most=most)
+
+
+@contextmanager
+def wall_process(inventory: Path, state: Path) -> Iterator[subprocess.Popen[str]]:
+    """``thongsuot wall`` over nothing; killed at the end, whatever the test found."""
+    command = [sys.executable, "-m", "deploy.cli", "wall", str(inventory), "--lang", "en"]
+    nothing = "http://127.0.0.1:1"
+    options = ["--listen", "127.0.0.1:0", "--prometheus", nothing, "--alertmanager", nothing]
+    environment = {**os.environ, "THONGSUOT_STATE_DIR": str(state)}
+    with subprocess.Popen([*command, *options], stdout=-1, stderr=-1, text=True, env=environment) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
 def test_it_starts_reloads_and_stops(tmp_path: Path) -> None:
+    """Waits for what the process says, not for times; what bounds it is the test's own limit."""
     inventory = tmp_path / "province.yml"
     shutil.copy(SMALL, inventory)
-    command = [
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        "wall",
-        str(inventory),
-        "--listen",
-        "127.0.0.1:0",
-        "--lang",
-        "en",
-    ]
-    dead = ["--prometheus", "http://127.0.0.1:1", "--alertmanager", "http://127.0.0.1:1"]
-    environment = {**os.environ, "THONGSUOT_STATE_DIR": str(tmp_path / "state")}
-    with subprocess.Popen([*command, *dead], stdout=-1, stderr=-1, text=True, env=environment) as child:
+    with wall_process(inventory, tmp_path / "state") as child:
         assert child.stdout is not None
         assert child.stderr is not None
-        found = re.fullmatch(r"Wall page: (http://127\.0\.0\.1:\d+/)\n", child.stdout.readline())
-        assert found is not None, child.stderr.read()
-        with urllib.request.urlopen(f"{found[1]}?lang=en", timeout=10) as answer:
+        first = child.stdout.readline()
+        found = re.fullmatch(r"Wall page: (http://127\.0\.0\.1:\d+/)\n", first)
+        assert found is not None, first or child.stderr.read()
+        with urllib.request.urlopen(f"{found[1]}?lang=en", timeout=60) as answer:
             assert "Thông suốt" in answer.read().decode()
         inventory.write_text("not: an inventory\n", encoding="utf-8")
         child.send_signal(signal.SIGHUP)
-        heard = next(line for line in child.stderr if "not read again" in line)
-        assert "province.yml" in heard
+        assert "province.yml" in heard(child.stderr, "not read again")
         shutil.copy(SMALL, inventory)
         child.send_signal(signal.SIGHUP)
-        assert next(line for line in child.stderr if "inventory read again" in line)
+        heard(child.stderr, "inventory read again")
         child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=20) == 0
+        rest = child.stderr.read()  # until it has closed its end
+        assert (child.wait(timeout=60), rest) == (0, "")
+
+
+def heard(lines: Iterable[str], text: str) -> str:
+    """Read until a line has ``text``. Raises AssertionError with all that was said instead."""
+    said = []
+    for line in lines:
+        if text in line:
+            return line
+        said.append(line)
+    raise AssertionError("".join(said))

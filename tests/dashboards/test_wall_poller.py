@@ -71,6 +71,18 @@ async def test_a_silent_commune_is_remembered_after_prometheus_forgot_it() -> No
     assert (second.heartbeats, second.last_heard) == ({}, {"a": 5})
 
 
+async def test_a_slow_answer_makes_no_agent_look_silent() -> None:
+    clock = iter((NOW, NOW + 9))
+    reader = Poller(FakePrometheus(), FakeAlertmanager(), Meters(CollectorRegistry()), lambda: next(clock))
+    assert (await reader.poll(Answers(at=0))).at == NOW
+
+
+async def test_a_heartbeat_from_the_future_is_not_believed() -> None:
+    prometheus = FakePrometheus({HEARTBEATS: samples(a=NOW - 2, b=NOW + 3600), LAST_HEARD: samples(c=1e300)})
+    found = await poller(prometheus, FakeAlertmanager()).poll(Answers(at=0))
+    assert (found.heartbeats, found.last_heard) == ({"a": NOW - 2}, {"a": NOW - 2})
+
+
 async def test_polling_goes_on_until_it_is_cancelled() -> None:
     published: list[Answers] = []
     enough = asyncio.Event()

@@ -8,6 +8,7 @@
   const SILENCE_MS = 12000;
   const RETRY_MS = 3000;
   const DAY_MS = 60000;
+  const REFIT_MS = 200;
   let skew = Number(root.dataset.at) * 1000 - Date.now();
   let newest = Number(document.getElementById("data-age")?.dataset.newest) || null;
   let heard = performance.now();
@@ -58,11 +59,46 @@
     if (focus) element.querySelector(`a[href="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   }
 
+  // Where a box may not grow (a television), nothing is cut in the middle: its items get compact, and the
+  // last ones become a number. Elsewhere everything is shown.
+  function fit(name, selector, pattern) {
+    const box = document.getElementById(`live-${name}`);
+    if (!box) return;
+    const items = [...box.querySelectorAll(selector)];
+    box.querySelector(":scope > .more")?.remove();
+    box.classList.remove("compact");
+    for (const item of items) item.hidden = false;
+    const full = () => box.scrollHeight > box.clientHeight + 1;
+    if (getComputedStyle(box).overflowY === "visible" || !full()) return;
+    box.classList.add("compact");
+    if (!full()) return;
+    const more = document.createElement("p");
+    more.className = "note more";
+    box.append(more);
+    const total = Number(items[0]?.parentElement.dataset.total) || items.length;
+    while (items.length > 1 && full()) {
+      items.pop().hidden = true;
+      put(more, pattern.replace("{count}", total - items.length));
+    }
+  }
+
+  function fitAll() {
+    fit("matrix", "tbody > tr", root.dataset.moreCommunes);
+    fit("outages", ".outages > li", root.dataset.moreOutages);
+  }
+
+  let refit = 0;
+  function onResize() {
+    clearTimeout(refit);
+    refit = setTimeout(fitAll, REFIT_MS);
+  }
+
   function onFragment(message) {
     const { id, html } = JSON.parse(message.data);
     const element = document.getElementById(`live-${id}`);
     if (element) replace(element, html);
     tick();
+    fitAll();
   }
 
   function onTick(message) {
@@ -103,6 +139,8 @@
 
   connect();
   tick();
+  fitAll();
+  addEventListener("resize", onResize);
   setInterval(tick, 1000);
   if (document.getElementById("charts")) setInterval(refreshDay, DAY_MS);
 })();
