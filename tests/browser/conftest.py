@@ -1,4 +1,8 @@
-"""Fixtures of the browser tests: a real hub below, Chromium above, and a witness of what it complains of."""
+"""Fixtures of the browser tests: a real hub below, Chromium above, and a witness of what it complains of.
+
+Chromium and the hubs start once; each test gets a fresh profile, a fresh wall, and a province set back to
+how it was, which it awaits in Prometheus.
+"""
 
 import itertools
 import time
@@ -8,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from inventory.load import load
@@ -56,7 +61,7 @@ class Witness:
             self.complaints.append(f"request: {request.url}")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(
@@ -66,23 +71,40 @@ async def browser() -> AsyncIterator[Browser]:
         await found.close()
 
 
-@pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[Stack]:
-    """The small province, all well, with a wall over it."""
-    async with stack(Field(load(SMALL).inventory), tmp_path) as parts, wall_over(parts):
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def small_hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async with stack(Field(load(SMALL).inventory), tmp_path_factory.mktemp("small")) as parts:
         yield parts
 
 
-@pytest.fixture
-async def whole(tmp_path: Path) -> AsyncIterator[Stack]:
-    """The 96 communes of the example with a day of history, in a bad hour."""
-    now = time.time()
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def whole_hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Its first commune has a day of history."""
     field = Field(load(WHOLE).inventory)
-    past = field.day(field.codes[0], now)
-    async with stack(field, tmp_path, past) as parts:
-        await bad_hour(parts, now)
-        async with wall_over(parts):
-            yield parts
+    past = field.day(field.codes[0], time.time())
+    async with stack(field, tmp_path_factory.mktemp("whole"), past) as parts:
+        yield parts
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def small(small_hub: Stack) -> AsyncIterator[Stack]:
+    """The small province, all well, with a wall over it."""
+    small_hub.field.reset()
+    await small_hub.end_alerts()
+    await small_hub.settled()
+    async with wall_over(small_hub):
+        yield small_hub
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def whole(whole_hub: Stack) -> AsyncIterator[Stack]:
+    """The 96 communes of the example in a bad hour."""
+    whole_hub.field.reset()
+    await whole_hub.end_alerts()
+    await bad_hour(whole_hub, time.time())
+    await whole_hub.settled()
+    async with wall_over(whole_hub):
+        yield whole_hub
 
 
 async def bad_hour(parts: Stack, now: float) -> None:
@@ -116,7 +138,7 @@ async def bad_hour(parts: Stack, now: float) -> None:
     await parts.alert(f"agent:{dead}", since=now - 1880, communes=dead, severity="ticket")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser) -> AsyncIterator[Open]:
     """Open an address in a fresh profile; at the end no page may have complained."""
     contexts: list[BrowserContext] = []
@@ -128,6 +150,7 @@ async def visit(browser: Browser) -> AsyncIterator[Open]:
         size: ViewportSize | None = None,
         lang: str = "vi-VN",
         allow: tuple[str, ...] = (),
+        clock: bool = False,
         **more: Any,
     ) -> Page:
         context = await browser.new_context(viewport=size or DESK, locale=lang, **more)
@@ -138,6 +161,8 @@ async def visit(browser: Browser) -> AsyncIterator[Open]:
         witness.watch(page)
         witnesses.append(witness)
         page.set_default_timeout(20_000)
+        if clock:  # a test turns it forward instead of waiting
+            await page.clock.install()
         await page.goto(url)
         return page
 

@@ -15,6 +15,7 @@ from inventory.model import Inventory
 from inventory.names import HUB_SITE, JOB_AGENT, Metric
 
 DAY_SECONDS = 86400
+SCRAPED = "field_scraped_total"
 
 
 class Field:
@@ -23,17 +24,23 @@ class Field:
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
         self.codes = [commune.code for commune in inventory.communes]
+        self._plans = {site: plans(inventory, site) for site in (HUB_SITE, *self.codes)}
+        self.scraped = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """All is well everywhere."""
         self.never: set[str] = set()
         self.silent: dict[str, float] = {}  # site -> time of its last heartbeat
         self.failing: set[tuple[str, str]] = set()  # (site, target)
         self.gone: set[tuple[str, str]] = set()  # (site, target) that nobody measures any more
         self.frozen_at: float | None = None
-        self._plans = {site: plans(inventory, site) for site in (HUB_SITE, *self.codes)}
         self._changed: dict[tuple[str, str], float] = {}
 
     # --- what happens ----------------------------------------------------------------------------
     def cut(self, code: str, now: float | None = None) -> None:
-        """Cut all lines of a commune: its agent falls silent, its routers do not answer."""
+        """Cut all lines of a commune a quarter of a minute ago, or at ``now``: its agent is silent, its
+        routers do not answer."""
         self.silence(code, now)
         for line in self.routers(code):
             self.fail(HUB_SITE, line)
@@ -45,8 +52,8 @@ class Field:
             self.failing.discard((HUB_SITE, line))
 
     def silence(self, site: str, now: float | None = None) -> None:
-        """The agent dies; its line works."""
-        self.silent[site] = time.time() if now is None else now
+        """The agent has died, long enough ago to be missed unless ``now`` says when; its line works."""
+        self.silent[site] = time.time() - 15 if now is None else now
 
     def fail(self, site: str, target: str, since: float | None = None) -> None:
         """A site does not reach a target."""
@@ -88,9 +95,11 @@ class Field:
         yield f"{names.TARGET_STATE_CHANGED.name}{{{labels}}} {changed:.3f}{stamp}"
 
     async def serve(self, _: web.Request) -> web.Response:
-        """Answer Prometheus' scrape."""
+        """Answer Prometheus' scrape; which one it was is a sample too."""
         now = self.frozen_at or time.time()
-        return web.Response(text="\n".join(self.sample_lines(now)) + "\n", content_type="text/plain")
+        self.scraped += 1
+        lines = (*self.sample_lines(now), f"{SCRAPED} {self.scraped}", "")
+        return web.Response(text="\n".join(lines), content_type="text/plain")
 
     # --- the day before --------------------------------------------------------------------------
     def day(self, code: str, now: float, step: int = 60) -> Iterator[str]:

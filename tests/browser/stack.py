@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +15,15 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from alerts.amapi import AmApi
+from alerts.promapi import PromApi
 from common.web import serve
 from dashboards.wall.gate import Gate, OpenGate
 from dashboards.wall.serve import Options, running
 from deploy.debian import find
 from deploy.unpacked import argv
 
-from .field import Field
+from .field import SCRAPED, Field
 
 READY_SECONDS = 30.0
 
@@ -62,6 +64,15 @@ async def answers(url: str, log: Path) -> None:
     raise AssertionError(f"{url} does not answer:\n{said[-2000:]}")
 
 
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition. Raises AssertionError."""
+    for _ in range(int(READY_SECONDS / 0.05)):
+        if await holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came to be")
+
+
 class Stack:
     """The running parts; tests post alerts and stop Prometheus through it."""
 
@@ -70,6 +81,7 @@ class Stack:
         self.prometheus = prometheus
         self.alertmanager = alertmanager
         self._prometheus = child
+        self._open: dict[str, dict[str, object]] = {}
         self.url = ""
 
     async def alert(
@@ -78,14 +90,43 @@ class Stack:
         """Post an alert as a rule or the locator would; annotations by keyword."""
         start = datetime.fromtimestamp(since or time.time(), UTC)
         labels = {"alertname": "Test", "severity": more.pop("severity", "page")}
-        alert = {
+        alert: dict[str, object] = {
             "labels": {**labels, "component": component, "kind": component.partition(":")[0]},
             "annotations": more,
             "startsAt": start.isoformat(),
         }
         if ends:
             alert["endsAt"] = datetime.now(UTC).isoformat()
-        body = msgspec.json.encode([alert])
+        self._open[component] = alert
+        await self._post(alert)
+
+    async def end_alerts(self) -> None:
+        """End whatever was posted, and see that it is gone."""
+        ended = datetime.now(UTC).isoformat()
+        alerts = [{**alert, "startsAt": ended, "endsAt": ended} for alert in self._open.values()]
+        if alerts:
+            await self._post(*alerts)
+        self._open.clear()
+        async with AmApi(self.alertmanager) as api:
+
+            async def none_open() -> bool:
+                return not await api.alerts()
+
+            await until(none_open)
+
+    async def settled(self) -> None:
+        """Wait until Prometheus knows the field as it is now: until a scrape that began after this."""
+        wanted = self.field.scraped + 1
+        async with PromApi(self.prometheus) as api:
+
+            async def scraped() -> bool:
+                found = await api.query(SCRAPED)
+                return bool(found) and found[0].value >= wanted
+
+            await until(scraped)
+
+    async def _post(self, *alerts: dict[str, object]) -> None:
+        body = msgspec.json.encode(alerts)
         headers = {"Content-Type": "application/json"}
         async with (
             aiohttp.ClientSession() as client,
@@ -168,7 +209,7 @@ async def wall_over(
         alertmanager=parts.alertmanager,
         max_viewers=max_viewers,
         stale_seconds=8.0,
-        poll_seconds=0.5,
+        poll_seconds=0.25,
     )
     async with running(options, parts.field.inventory, gate or OpenGate()) as (url, _):
         parts.url = url
