@@ -2,7 +2,8 @@
 
 The identity of an outage is the annotation ``outage_id`` where the sender gives one, else the alert's
 fingerprint with its start: Alertmanager notifies again after a crash, and repeats, with both unchanged.
-An outage begins before its alert fires: annotation ``since`` says when, and is no part of the identity.
+An outage begins before its alert fires, and may end before its alert does: annotations ``since`` and
+``until`` say when, and are no part of the identity.
 """
 
 import re
@@ -71,6 +72,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 def from_alert(alert: Alert) -> Outage:
     """Return the outage that ``alert`` speaks of."""
     labels, notes, fired = alert.labels, alert.annotations, _unix(alert.starts_at)
+    began = annotations.began(notes, fired)
     return Outage(
         id=_identity(alert),
         fingerprint=alert.fingerprint,
@@ -85,9 +87,9 @@ def from_alert(alert: Alert) -> Outage:
         evidence_vi=_one_line(notes.get("evidence_vi", "")),
         evidence_en=_one_line(notes.get("evidence_en", "")),
         labels=labels,
-        starts_at=annotations.began(notes, fired),
+        starts_at=began,
         alerted_at=fired,
-        ends_at=_unix(alert.ends_at) if alert.ends_at else None,
+        ends_at=annotations.ended(notes, began, _unix(alert.ends_at)) if alert.ends_at else None,
     )
 
 

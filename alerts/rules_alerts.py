@@ -2,13 +2,14 @@
 
 Labels of every alert: component, kind, severity (page, ticket, or none while the component is in
 maintenance), source, and where they apply commune, pop, ring and isp, by which Alertmanager inhibits
-the smaller by the larger. Annotations: communes, systems, evidence_vi, evidence_en, since.
+the smaller by the larger. Annotations: communes, systems, evidence_vi, evidence_en,
+since, until.
 """
 
 from typing import Final
 
 from alerts import rules_notes as notes
-from alerts.rules_evidence import FIELD, HUB, hub_agent_fresh, speaking
+from alerts.rules_evidence import CLASS_AGENT, CLASS_ROUTER, FIELD, HUB, hub_agent_fresh, speaking
 from alerts.rules_model import AlertRule, Tuning, selector
 from alerts.rules_since import first_failure
 from alerts.topology import SYSTEM_KINDS
@@ -93,18 +94,14 @@ def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
 
 
 def _wide(kind: str, name: str) -> AlertRule:
-    down = selector(Recorded.DOWN, f'kind="{kind}"')
-    failed = f"(({Recorded.FAILED_MEMBERS} / {Recorded.MEMBERS}) and on (component) {down})"
-    upstream = f"max by (component, pop, ring, isp) ({names.COMPONENT_UPSTREAM.name})"
-    joined = f"{failed} * on (component) group_left (pop, ring, isp) {upstream}"
     return AlertRule(
         name=name,
-        expr=_paging(joined),
+        expr=_paging(selector(Recorded.DOWN, f'kind="{kind}"')),
         labels=_SOURCE,
         annotations={
             "communes": notes.failed_members("commune"),
             **_wide_evidence(kind),
-            **_down_since(),
+            **notes.down_between(),
         },
     )
 
@@ -114,20 +111,16 @@ def _wide_evidence(kind: str) -> dict[str, str]:
     return notes.evidence(said.get(kind, "evidence.network"), **notes.counts())
 
 
-def _down_since() -> dict[str, str]:
-    return notes.since(selector(Recorded.DOWN_SINCE, "component=%q"), "component")
-
-
 def _shared_segment() -> AlertRule:
     down = selector(Recorded.DOWN, f'kind=~"{"|".join(SYSTEM_KINDS)}"')
     return AlertRule(
         name=SHARED_SEGMENT_DOWN,
-        expr=_paging(f"(({Recorded.FAILED_MEMBERS} / {Recorded.MEMBERS}) and on (component) {down})"),
+        expr=_paging(down),
         labels=_SOURCE,
         annotations={
             "systems": notes.failed_members("target"),
             **notes.evidence("evidence.shared_segment", **notes.counts()),
-            **_down_since(),
+            **notes.down_between(),
         },
     )
 
@@ -138,19 +131,8 @@ def _commune(expression: str, component: str, kind: str) -> str:
     return _with(named, "kind", kind)
 
 
-def _with_upstream(expression: str) -> str:
-    communes = selector(names.COMPONENT_UPSTREAM, 'commune!=""')
-    upstream = f"max by (commune, pop, ring, isp) ({communes})"
-    return f"({expression}) * on (commune) group_left (pop, ring, isp) {upstream}"
-
-
 def _commune_paging(expression: str) -> str:
     return _paging(expression, "commune", f"{Recorded.MAINTENANCE} == 1")
-
-
-def _silence(condition: str) -> str:
-    """How long the agents that meet ``condition`` have been silent."""
-    return f"((time() - {Recorded.LAST_HEARD}) and on (commune) {condition})"
 
 
 def _silent_since() -> dict[str, str]:
@@ -159,21 +141,15 @@ def _silent_since() -> dict[str, str]:
 
 def _commune_cut_off(tuned: Tuning) -> AlertRule:
     """The class that cannot be told apart, narrowed where the hub can ping a router of the commune."""
-    cut = _silence(f"({Recorded.CUT_OFF} == 1 and on (commune) {Recorded.UNEXPLAINED})")
-    # What the hub knew a moment ago still narrows: a restart of its agent must not rename an outage.
-    pinged = f"last_over_time({Recorded.OUTSIDE_IN}[2m])"
-    narrowed = _commune(f"({cut} and on (commune) {pinged})", "power|line", "power|line")
-    wide = "power|lan|line|agent"
-    unnarrowed = _commune(f"({cut} unless on (commune) {pinged})", wide, wide)
     return AlertRule(
         name=COMMUNE_CUT_OFF,
-        expr=_commune_paging(_with_upstream(f"{narrowed} or {unnarrowed}")),
+        expr=_commune_paging(selector(Recorded.OUTAGE, f'kind!="{CLASS_AGENT}"')),
         for_seconds=tuned.commune_hold_seconds,
         labels=_SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.either(
-                'eq $labels.kind "power|line"',
+                f'eq $labels.kind "{CLASS_ROUTER}"',
                 notes.evidence("evidence.cut_off_router"),
                 notes.evidence("evidence.cut_off_no_router"),
             ),
@@ -184,10 +160,9 @@ def _commune_cut_off(tuned: Tuning) -> AlertRule:
 
 def _agent_silent(tuned: Tuning) -> AlertRule:
     """Held longer than a cut: the hub needs some pings to see that the router is gone too."""
-    alone = _silence(f"({Recorded.SILENT} == 1 unless on (commune) {Recorded.CUT_OFF} == 1)")
     return AlertRule(
         name=AGENT_SILENT,
-        expr=_commune_paging(_with_upstream(_commune(alone, "lan|agent", "lan|agent"))),
+        expr=_commune_paging(selector(Recorded.OUTAGE, f'kind="{CLASS_AGENT}"')),
         for_seconds=tuned.commune_hold_seconds + 4,
         labels=_SOURCE,
         annotations={
@@ -222,10 +197,9 @@ def _line_down(tuned: Tuning) -> AlertRule:
 
 
 # --- systems -------------------------------------------------------------------------------------
-def _system_view(condition: str) -> str:
-    """Codes of the speaking communes whose own probe of the system says ``condition``."""
-    seen = selector(names.TARGET_UP, f"{FIELD}, target=%q")
-    return notes.listed("commune", f"max by (commune) ({speaking(seen + condition)})")
+def _lost_from() -> str:
+    """Codes of the speaking communes whose own probe of the system says that it is down."""
+    return notes.listed("commune", selector(Recorded.SYSTEM_LOST, "target=%q"))
 
 
 def _of_systems(recorded: Recorded) -> str:
@@ -246,7 +220,7 @@ def _system_down(tuned: Tuning) -> AlertRule:
         labels=_SOURCE,
         annotations={
             "systems": "{{ $labels.component }}",
-            "communes": _system_view(" == 0"),
+            "communes": _lost_from(),
             **notes.evidence("evidence.system_down"),
             **_member_since(),
         },
@@ -255,9 +229,7 @@ def _system_down(tuned: Tuning) -> AlertRule:
 
 def _system_unreachable() -> AlertRule:
     """From some communes, while the hub reaches it: their path or their LAN, not the system."""
-    seen = selector(names.TARGET_UP, f'{FIELD}, target=~"system:.+"')
-    some = f"count by (target) ({speaking(seen + ' == 0')})"
-    condition = f"({some} and {_of_systems(Recorded.FAILED)} == 0)"
+    condition = f"(count by (target) ({Recorded.SYSTEM_LOST}) and {_of_systems(Recorded.FAILED)} == 0)"
     return AlertRule(
         name=SYSTEM_UNREACHABLE,
         expr=f"sum without (target) ({_system(condition)} unless on (component) {_PLANNED})",
@@ -265,7 +237,7 @@ def _system_unreachable() -> AlertRule:
         labels={**_SOURCE, "severity": "ticket"},
         annotations={
             "systems": "{{ $labels.component }}",
-            "communes": _system_view(" == 0"),
+            "communes": _lost_from(),
             **notes.evidence("evidence.system_unreachable", count="{{ $value }}"),
             **notes.since(f"min({speaking(first_failure(f'{FIELD}, target=%q'))})", *["component"] * 2),
         },

@@ -10,13 +10,14 @@ Templates: https://prometheus.io/docs/prometheus/2.42/configuration/template_ref
 from typing import Final
 
 from alerts.rules_model import selector
-from common.annotations import EVIDENCE, SINCE
+from common.annotations import EVIDENCE, SINCE, UNTIL
 from common.i18n import LANGUAGES, t
 from inventory import names
 from inventory.names import Recorded
 
 MAX_LISTED: Final = 4000
 """Communes or systems in an annotation: more than the country has."""
+_MOMENT: Final = "%.1f"
 
 
 def evidence(key: str, **values: str) -> dict[str, str]:
@@ -32,11 +33,17 @@ def either(condition: str, one: dict[str, str], other: dict[str, str]) -> dict[s
 
 
 def since(query: str, *labels: str) -> dict[str, str]:
-    """Return the annotation that tells when the outage began, absent where ``query`` finds nothing.
+    """Return the annotation that tells when the outage began, empty where ``query`` finds nothing.
 
     ``query`` yields Unix seconds; each ``%q`` in it takes the alert's value of the next of ``labels``.
     """
-    return {SINCE: number(query, *labels, form="%.1f")}
+    return {SINCE: number(query, *labels, form=_MOMENT)}
+
+
+def down_between() -> dict[str, str]:
+    """Return the annotations that tell when a component went down and, once it heals, came back."""
+    since_, until = (selector(item, "component=%q") for item in (Recorded.DOWN_SINCE, Recorded.DOWN_UNTIL))
+    return {**since(since_, "component"), UNTIL: number(until, "component", form=_MOMENT)}
 
 
 def number(query: str, *labels: str, form: str = "%.0f") -> str:

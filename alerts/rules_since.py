@@ -1,7 +1,8 @@
-"""Recording rules: since when something fails. Pure.
+"""Recording rules: since when something fails, and until when. Pure.
 
-An alert fires some seconds after the last sign of life: silence has to last, probes have to agree. Who
-argues about minutes needs the moment before that, so it is recorded and every alert carries it.
+An alert fires some seconds after the last sign of life: silence has to last, probes have to agree. That
+of a component lasts on while its members come back. Who argues about minutes needs the moments in
+between, so they are recorded and the alerts carry them.
 """
 
 from alerts.rules_evidence import FIELD, HUB, line_member, speaking, system_member
@@ -16,6 +17,7 @@ def rules() -> tuple[Rule, ...]:
     return (
         Rule(Recorded.FAILED_SINCE, f"({members}) and on (member) {Recorded.FAILED} == 1"),
         Rule(Recorded.DOWN_SINCE, _components()),
+        Rule(Recorded.DOWN_UNTIL, _healed()),
     )
 
 
@@ -39,7 +41,8 @@ def _systems() -> str:
     """As the hub saw it; without the hub's view the latest of the communes, as for components."""
     systems = 'target=~"system:.+"'
     hub = f"max by (target) ({first_failure(f'{HUB}, {systems}')})"
-    field = f"max by (target) ({speaking(first_failure(f'{FIELD}, {systems}'))})"
+    changed = selector(names.TARGET_STATE_CHANGED, f"{FIELD}, {systems}")
+    field = f"max by (target) ({changed} and on (commune, target) {Recorded.SYSTEM_LOST})"
     return f"(({hub} and on (target) {Recorded.SYSTEM_HUB_UP} == 0) or {field})"
 
 
@@ -49,6 +52,13 @@ def _components() -> str:
     Whatever took all of them down, the last sign of life of any of them came through before. A commune
     that was dead for days before does not date it back, and no average of two times is invented.
     """
-    member = f"{names.COMPONENT_MEMBER.name} * on (member) group_left () {Recorded.FAILED_SINCE}"
+    member = f"{Recorded.FAILED_MEMBER} * on (member) group_left () {Recorded.FAILED_SINCE}"
     latest = f"(max by (component, kind) ({member}) and on (component) {Recorded.DOWN})"
     return f"({Recorded.DOWN_SINCE} and on (component) {Recorded.DOWN}) or on (component) {latest}"
+
+
+def _healed() -> str:
+    """The first evaluation that suspects it no more, while it is held on; gone when it is suspected again."""
+    first = f"({Recorded.DOWN} * 0 + time())"
+    held = f"{Recorded.DOWN} unless on (component) {Recorded.SUSPECT}"
+    return f"({Recorded.DOWN_UNTIL} or on (component) {first}) and on (component) ({held})"

@@ -1,7 +1,7 @@
 """What alerts say beside their labels, as receiver and wall read it. Pure.
 
-Our rules write ``evidence_vi``, ``evidence_en`` and ``since``; alerts of others may have a plain
-``evidence`` in whatever language, or none of them. All of it is text from outside.
+Our rules write ``evidence_vi``, ``evidence_en``, ``since`` and ``until``; alerts of others may have a
+plain ``evidence`` in whatever language, or none of them. All of it is text from outside.
 """
 
 import re
@@ -10,9 +10,12 @@ from typing import Final
 
 EVIDENCE: Final = "evidence"
 SINCE: Final = "since"
+UNTIL: Final = "until"
 LATEST_SECONDS: Final = 5.0
 """How far clocks may differ: an outage that began so much after its alert began with it."""
 EARLIEST_SECONDS: Final = 40 * 86400.0
+HELD_SECONDS: Final = 120.0
+"""For how long at most an alert may outlast its outage: its rule waits for the last to come back."""
 _UNIX: Final = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 
 
@@ -29,9 +32,22 @@ def began(annotations: Mapping[str, str], fired: float) -> float:
     ``fired`` is when the alert fired; all are Unix seconds. An alert fires some seconds after the last
     sign of life; what is later than the alert, or over 40 days before it, is a mistake or a lie.
     """
-    given = annotations.get(SINCE, "")
-    if not _UNIX.fullmatch(given):
+    since = _unix(annotations, SINCE)
+    if since is None or not fired - EARLIEST_SECONDS <= since <= fired + LATEST_SECONDS:
         return fired
-    since = float(given)
-    credible = fired - EARLIEST_SECONDS <= since <= fired + LATEST_SECONDS
-    return min(since, fired) if credible else fired
+    return min(since, fired)
+
+
+def ended(annotations: Mapping[str, str], start: float, resolved: float) -> float:
+    """Return when the outage ended: annotation ``until`` where it is credible, else ``resolved``.
+
+    ``start`` is when it began, ``resolved`` when its alert ended; all are Unix seconds.
+    """
+    until = _unix(annotations, UNTIL)
+    earliest = max(start, resolved - HELD_SECONDS)
+    return until if until is not None and earliest <= until <= resolved else resolved
+
+
+def _unix(annotations: Mapping[str, str], name: str) -> float | None:
+    given = annotations.get(name, "")
+    return float(given) if _UNIX.fullmatch(given) else None

@@ -350,11 +350,13 @@ class Recorded(StrEnum):
     SILENT = "commune:thongsuot_silent:bool"
     CUT_OFF = "commune:thongsuot_cut_off:bool"  # silent, and no router of it answers the hub
     MAINTENANCE = "commune:thongsuot_maintenance:bool"  # all of it is inside a maintenance window
+    OUTAGE = "commune:thongsuot_outage:bool"  # present (1) with the class that failed, by label component
     OUTSIDE_IN = "line:thongsuot_outside_in_up:bool"  # 0 from the first ping that its router lets pass
     FAILED = "member:thongsuot_failed:bool"  # lines and systems, by label member
     UNEXPLAINED = "member:thongsuot_failed_unexplained:bool"  # failed, and no wide cause suspected
     FAILED_SINCE = "member:thongsuot_failed_since:timestamp_seconds"  # last sign of life, first failure
     CHECKPOINT = "component:thongsuot_checkpoint_up:bool"
+    FAILED_MEMBER = "component_member:thongsuot_failed:bool"  # present (1) for failed members only
     MEMBERS = "component:thongsuot_members:count"
     FAILED_MEMBERS = "component:thongsuot_failed_members:count"
     FAILED_ORIGINS = "component:thongsuot_failed_origins:count"  # communes or systems among them
@@ -363,7 +365,9 @@ class Recorded(StrEnum):
     LASTING = "component:thongsuot_suspect_lasting:bool"  # present (1) once that held for some evaluations
     DOWN = "component:thongsuot_down:bool"  # present (1) while it is the largest cause, held on healing
     DOWN_SINCE = "component:thongsuot_down_since:timestamp_seconds"  # last sign of life through it
+    DOWN_UNTIL = "component:thongsuot_down_until:timestamp_seconds"  # present while it is held on healing
     SYSTEM_HUB_UP = "system:thongsuot_hub_up:bool"  # as the hub sees it
+    SYSTEM_LOST = "commune_system:thongsuot_down:bool"  # present (1) where a speaking commune says so
     SYSTEM_UP_RATIO = "system:thongsuot_up:ratio"  # share of the speaking communes that reach it
     SYSTEM_REPORTS = "system:thongsuot_reports:count"  # speaking communes with a verdict
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest

@@ -117,6 +117,13 @@ def test_an_outage_began_before_its_alert_and_its_identity_does_not_depend_on_it
     assert public(dated)["starts_at"] == T0 - 14.5
 
 
+def test_an_outage_may_end_before_its_alert() -> None:
+    dates = {"since": f"{T0 - 14.5:.1f}", "until": f"{T0 + 30:.1f}"}
+    over = from_alert(parse(body(alert("resolved", ends=T0 + 52, annotations=dates))).alerts[0])
+    assert (over.starts_at, over.ends_at) == (T0 - 14.5, T0 + 30)
+    assert from_alert(parse(body(alert(annotations=dates))).alerts[0]).ends_at is None
+
+
 def test_communes_come_from_the_annotation_else_from_the_label() -> None:
     listed = alert(annotations={"communes": "21484 21040 21484 no-code"})
     assert from_alert(parse(body(listed)).alerts[0]).communes == ("21484", "21040")

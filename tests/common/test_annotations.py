@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.annotations import EARLIEST_SECONDS, LATEST_SECONDS, began, evidence
+from common.annotations import EARLIEST_SECONDS, HELD_SECONDS, LATEST_SECONDS, began, ended, evidence
 
 FIRED = 1_795_310_000.0
 BOTH = {"evidence_vi": "máy đo im lặng", "evidence_en": "silent", "evidence": "plain"}
@@ -53,3 +53,24 @@ def test_no_text_dates_an_outage_out_of_bounds(given_text: str, fired: float) ->
     found = began({"since": given_text}, fired)
     assert math.isfinite(found)
     assert fired - EARLIEST_SECONDS <= found <= fired
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        (f"{FIRED + 40:.1f}", FIRED + 40),
+        (f"{FIRED + 60:.1f}", FIRED + 60),
+        (f"{FIRED + 60.1:.1f}", FIRED + 60),  # after the alert ended
+        (f"{FIRED - 15.1:.1f}", FIRED + 60),  # before the outage began
+        ("NaN", FIRED + 60),
+        ("", FIRED + 60),
+    ],
+)
+def test_an_outage_ended_when_it_says(given_text: str, expected: float) -> None:
+    assert ended({"until": given_text}, FIRED - 15, FIRED + 60) == expected
+
+
+@given(st.text() | st.floats(0, 4e9).map(str), st.floats(0, 4e9), st.floats(0, 1e6))
+def test_no_text_ends_an_outage_out_of_bounds(given_text: str, start: float, lasted: float) -> None:
+    found = ended({"until": given_text}, start, start + lasted)
+    assert max(start, start + lasted - HELD_SECONDS) <= found <= start + lasted
