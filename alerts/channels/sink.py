@@ -26,7 +26,8 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line; ``time`` is when it was written, in Unix seconds."""
+    """One line; ``time`` is when it was written, ``starts_at`` and ``ends_at`` are the outage's own, in
+    Unix seconds."""
 
     time: float
     id: str
@@ -37,6 +38,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     severity: str
     communes: tuple[str, ...]
+    starts_at: float
+    ends_at: float | None
     text_vi: str
     text_en: str
 
@@ -53,6 +56,8 @@ def line(message: Message, now: float) -> Line:
         kind=message.kind,
         severity=message.severity,
         communes=message.communes,
+        starts_at=message.starts_at,
+        ends_at=message.ends_at,
         text_vi=message.text_vi,
         text_en=message.text_en,
     )

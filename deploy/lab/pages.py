@@ -9,7 +9,8 @@ _MAX_READ_BYTES: Final = 1 << 24
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One notification as it went out; ``time`` in Unix seconds."""
+    """One notification as it went out at ``time``; ``starts_at`` and ``ends_at`` are what it says of the
+    outage. Unix seconds."""
 
     time: float
     status: str
@@ -20,6 +21,8 @@ class Page(msgspec.Struct, frozen=True):
     text_en: str
     alertname: str = ""
     outage_id: str = ""
+    starts_at: float = 0.0
+    ends_at: float | None = None
 
 
 class Sink:

@@ -514,7 +514,7 @@ def test_the_sink_holds_one_line_a_notification(tmp_path: Path, session: request
     assert [line["status"] for line in lines] == ["firing", "resolved"]
     keys = {
         "time", "id", "outage_id", "status", "alertname", "component", "kind", "severity", "communes",
-        "text_vi", "text_en",
+        "starts_at", "ends_at", "text_vi", "text_en",
     }  # fmt: skip
     assert lines[0].keys() == keys
     assert lines[0]["text_vi"] == "một"

@@ -10,6 +10,10 @@ from tests.lab.conftest import Demo
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
+EVERY_SECONDS = 5.0
+"""The slowest of the lab's probes; heartbeats are more frequent."""
+CONFIRMED_SECONDS = 5.0
+"""What comes back has to prove it for so long, pushes and evaluations included."""
 LIMITS = {"hold": 1.0, "after": 5.0, "blip_watch": 22.0}
 
 
@@ -49,10 +53,20 @@ def test_one_page_and_its_resolution(
     assert result["false_pages"] == 0
     assert 0 < result["seconds_to_page"] <= 30
     assert 0 < result["seconds_to_resolve"] <= 60
+    assert_dated(result)
     for page in result["pages"]:
         assert page["text_vi"]
         assert page["text_en"]
         assert page["text_vi"] != page["text_en"]
+
+
+def assert_dated(result: dict[str, Any]) -> None:
+    """The page names the moment of the cut, not that of the alert; the resolution how long it was so."""
+    page, resolution = result["pages"]
+    healed = resolution["time"] - result["seconds_to_resolve"]
+    assert abs(page["starts_at"] - result["t_fault"]) <= EVERY_SECONDS + 2
+    assert resolution["starts_at"] == page["starts_at"]
+    assert -2 <= resolution["ends_at"] - healed <= EVERY_SECONDS + CONFIRMED_SECONDS + 2
 
 
 def test_a_blip_of_two_seconds_disturbs_nobody(quiet_lab: LabClient) -> None:
@@ -84,6 +98,7 @@ def test_the_command_says_in_json_how_a_cut_went(demo: Demo) -> None:
         result["t_fault"] + result["seconds_to_page"], abs=0.01
     )
     assert result["seconds_to_page"] <= 30
+    assert_dated(result)
     assert "\x1b" not in errors
     assert "Bình Sơn" in errors
     assert list(demo.home.iterdir()) == []
