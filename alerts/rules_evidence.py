@@ -9,6 +9,11 @@ from inventory.names import HUB_SITE, Recorded
 
 HUB: Final = f'site="{HUB_SITE}"'
 FIELD: Final = f'site!="{HUB_SITE}"'
+CLASS_ROUTER: Final = "power|line"
+CLASS_NO_ROUTER: Final = "power|lan|line|agent"
+CLASS_AGENT: Final = "lan|agent"
+"""What cannot be told apart in a silent commune: no router answers, none can be pinged, one answers."""
+
 _UP: Final = names.TARGET_UP
 _NETWORK: Final = 'kind!="area"'
 _AREA: Final = 'kind="area"'
@@ -118,14 +123,19 @@ def speaking(expression: str) -> str:
 
 def _systems() -> tuple[Rule, ...]:
     systems = 'target=~"system:.+"'
-    seen = speaking(selector(_UP, f"{FIELD}, {systems}"))
+    every = selector(_UP, f"{FIELD}, {systems}")
+    seen, lost, reports = speaking(every), speaking(f"{every} == 0"), Recorded.SYSTEM_REPORTS
     return (
         Rule(
             Recorded.SYSTEM_HUB_UP,
             f"max by (target) ({selector(_UP, f'{HUB}, {systems}')}) and on () {hub_agent_fresh()}",
         ),
-        Rule(Recorded.SYSTEM_UP_RATIO, f"avg by (target) ({seen})"),
+        Rule(Recorded.SYSTEM_LOST, f"max by (commune, target) ({lost}) * 0 + 1"),
         Rule(Recorded.SYSTEM_REPORTS, f"count by (target) ({seen})"),
+        Rule(
+            Recorded.SYSTEM_UP_RATIO,
+            f"1 - (count by (target) ({Recorded.SYSTEM_LOST}) or {reports} * 0) / {reports}",
+        ),
     )
 
 
@@ -177,29 +187,52 @@ def _causes(tuned: Tuning) -> tuple[Rule, ...]:
             f'max by (component) (label_replace({checkpoint}, "component", "$1", "target", "(.+)"))'
             f" and on () {hub_agent_fresh()}",
         ),
-        *_counts(_each(_NETWORK)),
+        Rule(Recorded.FAILED_MEMBER, f"{names.COMPONENT_MEMBER.name} and on (member) {Recorded.FAILED} == 1"),
+        *_counts(_NETWORK),
         Rule(Recorded.OUTSIDE_RATIO, _outside()),
         Rule(Recorded.SUSPECT, _suspect(tuned, _NETWORK, 2)),
-        *_counts(f"({_each(_AREA)} unless on (member) {by_networks})", _AREA_LABEL),
+        *_counts(_AREA, f"unless on (member) {by_networks}", _AREA_LABEL),
         Rule(Recorded.SUSPECT, _suspect(tuned, _AREA, 3), _AREA_LABEL),
         Rule(Recorded.UNEXPLAINED, f"{Recorded.FAILED} == 1 unless on (member) {_suspected(tuned)}"),
+        Rule(Recorded.OUTAGE, _outage()),
         *_lasting(tuned),
         Rule(Recorded.DOWN, _down(tuned)),
     )
 
 
-def _each(matchers: str) -> str:
-    return f"{selector(names.COMPONENT_MEMBER, matchers)} * on (member) group_left () {Recorded.FAILED}"
-
-
-def _counts(each: str, labels: dict[str, str] | None = None) -> tuple[Rule, ...]:
-    by = "by (component, kind)"
-    same = labels or {}
+def _counts(matchers: str, unless: str = "", labels: dict[str, str] | None = None) -> tuple[Rule, ...]:
+    """All members with a verdict, those that fail, and of how many communes or systems these are."""
+    by, same, held = "by (component, kind)", labels or {}, selector(Recorded.DOWN, matchers)
+    every = f"({selector(names.COMPONENT_MEMBER, matchers)} and on (member) {Recorded.FAILED}) {unless}"
+    failed = f"{selector(Recorded.FAILED_MEMBER, matchers)} {unless}".rstrip()
+    none = f"count {by} ({held}) * 0"
     return (
-        Rule(Recorded.MEMBERS, f"count {by} ({each})", same),
-        Rule(Recorded.FAILED_MEMBERS, f"sum {by} ({each})", same),
-        Rule(Recorded.FAILED_ORIGINS, f"sum {by} (max by (component, kind, origin) ({each}))", same),
+        Rule(Recorded.MEMBERS, f"count {by} ({every.rstrip()})", same),
+        Rule(Recorded.FAILED_MEMBERS, f"count {by} ({failed}) or {none}", same),
+        Rule(Recorded.FAILED_ORIGINS, f"count {by} (count by (component, kind, origin) ({failed}))", same),
     )
+
+
+def _outage() -> str:
+    """Communes that are cut off for no wide cause, or whose agent alone is silent, by the class that cannot
+    be told apart: narrowed where the hub can ping a router of the commune."""
+    cut = f"({Recorded.CUT_OFF} == 1 and on (commune) {Recorded.UNEXPLAINED})"
+    # What the hub knew a moment ago still narrows: a restart of its agent must not rename an outage.
+    pinged = f"last_over_time({Recorded.OUTSIDE_IN}[2m])"
+    alone = f"({Recorded.SILENT} == 1 unless on (commune) {Recorded.CUT_OFF} == 1)"
+    classes = (
+        _classed(f"({cut} and on (commune) {pinged})", CLASS_ROUTER),
+        _classed(f"({cut} unless on (commune) {pinged})", CLASS_NO_ROUTER),
+        _classed(alone, CLASS_AGENT),
+    )
+    communes = selector(names.COMPONENT_UPSTREAM, 'commune!=""')
+    upstream = f"max by (commune, pop, ring, isp) ({communes})"
+    return f"({' or '.join(classes)}) * on (commune) group_left (pop, ring, isp) {upstream}"
+
+
+def _classed(expression: str, kinds: str) -> str:
+    named = f'label_replace({expression}, "component", "{kinds}:$1", "commune", "(.+)")'
+    return f'label_replace({named}, "kind", "{kinds}", "", "")'
 
 
 def _as_larger(expression: str) -> str:
@@ -265,7 +298,9 @@ def _down(tuned: Tuning) -> str:
     starts = f"({Recorded.LASTING} unless on (component) {_explained_by(Recorded.SUSPECT)})"
     held = f"({Recorded.DOWN} and on (component) {recent})"
     counts = f"({Recorded.LASTING} or {Recorded.DOWN})"
-    return f"(({starts} or {held}) unless on (component) {_explained_by(counts)}) * 0 + 1"
+    upstream = f"max by (component, pop, ring, isp) ({names.COMPONENT_UPSTREAM.name})"
+    found = f"max by (component, kind) (({starts} or {held}) unless on (component) {_explained_by(counts)})"
+    return f"({found}) * on (component) group_left (pop, ring, isp) {upstream} * 0 + 1"
 
 
 def _explained_by(larger: str) -> str:

@@ -149,8 +149,8 @@ def _upstream(
         yield _row(line, "", leg)
     by_line = {line: leg for (_, line), leg in legs.items()}
     for component, members in sets.items():
-        if kind_of(component) in LINE_KINDS:
-            yield _row(component, "", frozenset.intersection(*(by_line[member] for member in members)))
+        found = [by_line[member] for member in members if member in by_line]
+        yield _row(component, "", frozenset.intersection(*found) if found else frozenset())
 
 
 def _row(component: str, commune: str, common: frozenset[str]) -> Upstream:
