@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
+from common.i18n import t
 from inventory.load import load
 
 from .field import Field
@@ -131,8 +132,14 @@ async def bad_hour(parts: Stack, now: float) -> None:
     for code in some:
         field.fail(code, systems[2], now - 95)
     field.fail_everywhere(systems[1], now - 320)
-    evidence = f"{len(behind)} of {len(behind)} communes behind it are silent"
-    await parts.alert(f"pop:{pop}", since=now - 740, communes=" ".join(behind), evidence=evidence)
+    count = len(behind)
+    await parts.alert(
+        f"pop:{pop}",
+        since=now - 740,
+        communes=" ".join(behind),
+        evidence_vi=t("evidence.network", "vi", failed=count, members=count),
+        evidence_en=t("evidence.network", "en", failed=count, members=count),
+    )
     await parts.alert(f"power|line:{lost}", since=now - 11_030, communes=lost)
     await parts.alert(systems[1], since=now - 310, systems=systems[1].removeprefix("system:"))
     await parts.alert(f"agent:{dead}", since=now - 1880, communes=dead, severity="ticket")
