@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(words)
     log.set_up(chosen.log_format, chosen.log_level)
     from agent.load import load_config  # noqa: PLC0415 - --help and --version need none of it
-    from common.yamlcheck import Refused  # noqa: PLC0415
+    from common.yaml.problems import Refused  # noqa: PLC0415
 
     try:
         config = load_config(chosen.config)

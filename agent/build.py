@@ -14,7 +14,8 @@ Find = Callable[[AgentTarget], Measure]
 
 
 def measure_of(target: AgentTarget) -> Measure:
-    """Return the probe of a target with its options filled in. Raises registry.OptionsError."""
+    """Return the probe of a target with its options filled in. Raises
+    :class:`common.yaml.problems.Refused`."""
     probe = registry.kinds()[target.probe].probe
     options = registry.convert_options(target.probe, target.options)
 

@@ -40,13 +40,18 @@ class AgentTarget(_Base, frozen=True, kw_only=True):
     @property
     def identity(self) -> str:
         """What tells this target's series from all others; the key of its state counters."""
-        return "|".join((self.commune, self.line, self.target, self.probe))
+        return identity(self.target, self.probe, self.commune, self.line)
+
+
+def identity(target: str, probe: str, commune: str = "", line: str = "") -> str:
+    """Return what :attr:`AgentTarget.identity` is for a target with these."""
+    return "|".join((commune, line, target, probe))
 
 
 class Push(_Base, frozen=True, kw_only=True):
     """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://")]
+    url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
     bearer_token_file: str | None = None
     ca_file: str | None = None
     heartbeat_seconds: Seconds = 2

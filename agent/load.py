@@ -1,54 +1,56 @@
 """Read ``agent.yml``, or report every error at once: file, line, key, what was expected."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.config import AgentConfig, AgentTarget
-from common import yamlcheck
-from common.i18n import t
+from agent.config import AgentConfig, identity
 from common.web import ListenError, parse_listen
-from common.yamlcheck import KeyPath, Refused
+from common.yaml.load import load
+from common.yaml.plain import Data, Record, records, unique
+from common.yaml.problems import Expected, Location, few
+from common.yaml.report import Reporter
 from exporters import registry
 
-MAX_BYTES: Final = 8 << 20
 MAX_TARGETS: Final = 5000
 GATE_TIMEOUT_SECONDS: Final = 2.0
 """A gate must have spoken before what depends on it is judged (see ``confirm.SPAN_SECONDS``)."""
-_Found = Iterator[tuple[KeyPath, str]]
+_LISTEN: Final[Expected] = ("agent.expected_listen", ())
+_URL: Final[Expected] = ("agent.expected_url", ())
 
 
 def load_config(path: Path) -> AgentConfig:
-    """Return the configuration of ``path``. Raises :class:`common.yamlcheck.Refused`."""
-    document = yamlcheck.read(path, MAX_BYTES)
-    problems = yamlcheck.check(document, AgentConfig)
-    if problems:
-        raise Refused(problems)
-    config = yamlcheck.convert(document, AgentConfig)
-    problems = [document.problem(at, message) for at, message in _sense(config)]
-    if problems:
-        raise Refused(problems)
-    return config
+    """Return the configuration of ``path``. Raises :class:`common.yaml.problems.Refused`."""
+    return load(path, AgentConfig, judge).value
 
 
-def _sense(config: AgentConfig) -> _Found:
-    """Yield what is wrong beyond types."""
-    try:
-        parse_listen(config.listen)
-    except ListenError:
-        yield ("listen",), t("agent.bad_listen", listen=config.listen)
-    if config.push is not None and not _usable_url(config.push.url):
-        yield ("push", "url"), t("agent.bad_url")
-    if len(config.targets) > MAX_TARGETS:
-        yield ("targets",), t("agent.too_many_targets", limit=MAX_TARGETS)
+def judge(data: Data, report: Reporter) -> None:
+    """Report what is wrong beyond types in plain data, from which refused values are missing."""
+    _listen(data.get("listen"), report)
+    _push_url(data.get("push", {}).get("url"), report)
+    targets = list(records(data, "targets"))
+    if len(targets) > MAX_TARGETS:
+        report.add(("targets",), "agent.too_many_targets", limit=str(MAX_TARGETS))
         return
-    yield from _unique(config.targets)
-    by_name = {target.name: target for target in config.targets}
-    for place, target in enumerate(config.targets):
-        yield from _gate(target, by_name, ("targets", place))
-        yield from _probe(target, ("targets", place))
+    unique(report, (((*at, "name"), target.get("name")) for at, target in targets))
+    unique(report, _identities(targets, report), "agent.same_series")
+    _gates(targets, report)
+    for at, target in targets:
+        registry.judge(target, "probe", report, at)
+
+
+def _listen(value: Any, report: Reporter) -> None:
+    try:
+        if isinstance(value, str):
+            parse_listen(value)
+    except ListenError:
+        report.add(("listen",), "yaml.value", _LISTEN, found=value)
+
+
+def _push_url(value: Any, report: Reporter) -> None:
+    if isinstance(value, str) and not _usable_url(value):
+        report.add(("push", "url"), "yaml.value", _URL, found=value)
 
 
 def _usable_url(url: str) -> bool:
@@ -59,38 +61,27 @@ def _usable_url(url: str) -> bool:
         return False
 
 
-def _unique(targets: tuple[AgentTarget, ...]) -> _Found:
-    names = Counter(target.name for target in targets)
-    series = Counter(target.identity for target in targets)
-    for place, target in enumerate(targets):
-        if names[target.name] > 1:
-            yield ("targets", place, "name"), t("agent.same_name", name=target.name)
-        elif series[target.identity] > 1:
-            yield ("targets", place), t("agent.same_series")
+def _identities(targets: list[Record], report: Reporter) -> Iterator[tuple[Location, str]]:
+    """Yield what tells each target's series from all others, unless a part of it was refused."""
+    for at, target in targets:
+        parts = {key: target.get(key) for key in ("target", "probe", "commune", "line")}
+        given = {key: value for key, value in parts.items() if isinstance(value, str)}
+        refused = any((*at, key) in report.lines for key in parts.keys() - given.keys())
+        if not refused and {"target", "probe"} <= given.keys():
+            yield at, identity(**given)
 
 
-def _gate(target: AgentTarget, by_name: dict[str, AgentTarget], at: KeyPath) -> _Found:
-    if target.gate is None:
-        return
-    gate = by_name.get(target.gate)
-    if gate is None:
-        yield (*at, "gate"), t("agent.no_such_gate", gate=target.gate)
-    elif gate.gate is not None or gate is target:
-        yield (*at, "gate"), t("agent.gate_with_gate", gate=target.gate)
-    elif gate.timeout_seconds > GATE_TIMEOUT_SECONDS:
-        yield (*at, "gate"), t("agent.slow_gate", gate=target.gate, limit=f"{GATE_TIMEOUT_SECONDS:g}")
-
-
-def _probe(target: AgentTarget, at: KeyPath) -> _Found:
-    known = registry.kinds()
-    if target.probe not in known:
-        yield (*at, "probe"), t("agent.no_such_probe", probe=target.probe, known=", ".join(sorted(known)))
-        return
-    try:
-        registry.check_address(target.probe, target.address)
-    except registry.OptionsError as error:
-        yield (*at, "address"), error.problem
-    try:
-        registry.convert_options(target.probe, target.options)
-    except registry.OptionsError as error:
-        yield (*at, "options", *((error.key,) if error.key else ())), error.problem
+def _gates(targets: list[Record], report: Reporter) -> None:
+    by_name = {target["name"]: target for _, target in targets if "name" in target}
+    for at, target in targets:
+        name = target.get("gate")
+        if name is None:
+            continue
+        gate = by_name.get(name)
+        if gate is None:
+            nearest = report.nearest(name, by_name)
+            report.add((*at, "gate"), "yaml.unknown_id", few(by_name), nearest, found=name, section="targets")
+        elif gate.get("gate") is not None:
+            report.add((*at, "gate"), "agent.gate_with_gate", found=name)
+        elif gate.get("timeout_seconds", 0) > GATE_TIMEOUT_SECONDS:
+            report.add((*at, "gate"), "agent.slow_gate", found=name, limit=f"{GATE_TIMEOUT_SECONDS:g}")

@@ -23,7 +23,7 @@ from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
 from agent.transport import Transport
 from common.i18n import t
-from common.yamlcheck import Refused
+from common.yaml.problems import Refused
 
 DEFAULT_STATE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 2.0

@@ -86,7 +86,7 @@ class Receiver:
 
     # --- life ------------------------------------------------------------------------------------
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set. Raises ListenError, OptionsError."""
+        """Serve until ``stop`` is set. Raises ListenError, Refused."""
         async with self.serving():
             await stop.wait()
 
@@ -111,7 +111,7 @@ class Receiver:
             sdnotify.notify("STOPPING=1")
 
     def _equip(self, inventory: Inventory) -> None:
-        """Start a worker for each channel of ``inventory``. Raises OptionsError before any starts."""
+        """Start a worker for each channel of ``inventory``. Raises Refused before any starts."""
         book = Book.of(inventory)
         made = [Sender(channel, book, self._store, self._telemetry) for channel in inventory.channels]
         self._inventory = inventory

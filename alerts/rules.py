@@ -17,7 +17,7 @@ import msgspec
 
 from alerts import rules_alerts, rules_boards, rules_evidence, rules_since
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
-from common import yamltext
+from common.yaml.write import dump
 from inventory.model import Inventory
 
 FAST_FILE: Final = "thongsuot.yml"
@@ -67,7 +67,7 @@ def to_yaml(all_groups: tuple[Group, ...]) -> bytes:
         }
         for group in all_groups
     ]
-    return yamltext.dump({"groups": shown}, RENDERED)
+    return dump({"groups": shown}, RENDERED)
 
 
 def seconds(value: float) -> str:

@@ -59,7 +59,7 @@ def compose(
 
 
 class Sender:
-    """The worker of one channel. Raises OptionsError when made with options that its kind refuses."""
+    """The worker of one channel. Raises Refused when made with options that its kind refuses."""
 
     def __init__(self, channel: Channel, book: Book, store: StoreThread, telemetry: Telemetry) -> None:
         self.channel = channel

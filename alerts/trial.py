@@ -34,7 +34,7 @@ async def send(channel: Channel, inventory: Inventory) -> str | None:
     """Send a test through ``channel``; return None, or why it was not delivered."""
     identity = f"test-{uuid.uuid4().hex}"
     try:
-        config = convert_options(channel.kind, channel.options)  # raises OptionsError, a ValueError
+        config = convert_options(channel.kind, channel.options)  # raises Refused, a ValueError
         made = message(channel, inventory, time.time(), identity)
         with new_session() as session:
             await abandonable(partial(kinds()[channel.kind].send, made, config, session), SEND_SECONDS)

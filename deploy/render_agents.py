@@ -7,7 +7,7 @@ import msgspec
 
 from agent.config import AgentConfig, AgentTarget, Push
 from alerts.rules import RENDERED
-from common import yamltext
+from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
 from inventory import graph
 from inventory.model import Commune, Inventory
@@ -55,7 +55,7 @@ def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = 
 def to_yaml(config: AgentConfig) -> bytes:
     """Return the file; what stands at its default is left out."""
     plain = {"version": 1, **msgspec.to_builtins(config)}
-    return yamltext.dump(plain, RENDERED)
+    return dump(plain, RENDERED)
 
 
 def _push(inventory: Inventory, where: str) -> Push:

@@ -19,7 +19,7 @@ from alerts.rules_alerts import (
     WATCHDOG,
     WIDE,
 )
-from common import yamltext
+from common.yaml.write import dump
 from deploy.endpoints import Endpoints, reachable, url
 from inventory.model import Inventory
 from inventory.names import JOB_AGENT, JOB_HUB
@@ -170,7 +170,7 @@ def _inhibit(source: str, targets: list[str], *equal: str) -> dict[str, Any]:
 
 
 def _yaml(content: dict[str, Any]) -> bytes:
-    return yamltext.dump(content, rules.RENDERED)
+    return dump(content, rules.RENDERED)
 
 
 def _json(content: Any) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.rules import FAST_FILE, RENDERED
-from common import yamltext
+from common.yaml.write import dump
 from deploy.rule_scenes import Expected, Scene, Series, input_series, scenes, thinned
 from inventory.model import Inventory
 from inventory.naming import slug
@@ -27,7 +27,7 @@ def files(inventory: Inventory) -> dict[str, bytes]:
 
 
 def _file(inventory: Inventory, scene: Scene) -> bytes:
-    return yamltext.dump(
+    return dump(
         {
             "rule_files": [f"../{FAST_FILE}"],
             "evaluation_interval": f"{scene.step_seconds}s",

@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 from common import sdnotify
 from common.i18n import t
 from common.web import add_health, serve
+from common.yaml.problems import Refused
 from deploy import validate
 from deploy.endpoints import Endpoints, url
 from deploy.info import InventoryCollector
 from deploy.stack import Stack, check_ports
 from deploy.stack_specs import Paths
 from inventory.model import Inventory
-from inventory.problems import InventoryError
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Up:
         async with self._reloading:
             try:
                 loaded = await asyncio.to_thread(validate.read, self._file)
-            except InventoryError as error:
+            except Refused as error:
                 log.error(
                     "the inventory is wrong; everything runs on as before", extra={"problem": str(error)}
                 )

@@ -60,7 +60,8 @@ class ProbeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 Probe = Callable[[Target, Any], Awaitable[Outcome]]
 AddressCheck = Callable[[str], None]
-"""Raises ValueError, saying what was expected, for an address that the kind cannot use."""
+"""Raises ValueError, saying in the user's language what was expected, for an address that the kind cannot
+use."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 A new kind is a new file there and nothing else. A module that breaks the contract of
 :mod:`exporters.base` is a bug of ours and stops the program at once (:class:`BrokenKind`); options
-that a person wrote wrongly are an :class:`OptionsError` that names the key.
+that a person wrote wrongly are :class:`common.yaml.problems.Refused`, or reported with the rest of a file.
 """
 
 import importlib
@@ -12,35 +12,19 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
-from common.i18n import t
+from common.yaml import options as yaml_options
+from common.yaml.plain import Data
+from common.yaml.problems import Location
+from common.yaml.report import Reporter
 from exporters import probes
 from exporters.base import Kind, ProbeConfig
 from inventory.names import Metric
 
-_KEY: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(?P<key>.*)`")
-_OWN: Final = re.compile(r"^(?P<key>[a-z_]+): (?P<problem>.*)$", re.DOTALL)
-"""The form of a ``ValueError`` from a ``Config``'s own ``__post_init__``: ``key: problem``."""
-
 
 class BrokenKind(Exception):  # noqa: N818 - reads as what it says
     """A module of ``exporters/probes`` that does not keep the contract."""
-
-
-class OptionsError(Exception):
-    """Options of a probe that cannot be used. ``key`` is the option, empty when it is none alone.
-
-    ``str()`` is one sentence in the user's language; ``problem`` the part without kind and key.
-    """
-
-    def __init__(self, kind: str, key: str, problem: str) -> None:
-        self.kind, self.key, self.problem = kind, key, problem
-        name = f"{kind}.{key}" if key else kind
-        super().__init__(t("probes.option", option=name, problem=problem))
 
 
 @cache
@@ -80,37 +64,16 @@ def check_module(module: ModuleType) -> Kind:
 
 
 def convert_options(kind: str, options: Mapping[str, Any]) -> ProbeConfig:
-    """Return the ``Config`` of ``kind`` made from ``options``. Raises OptionsError."""
-    known = _known(kind)
-    try:
-        return msgspec.convert(dict(options), type=known.config)
-    except msgspec.ValidationError as error:
-        raise _options_error(known, str(error)) from None
+    """Return the ``Config`` of ``kind`` made from ``options``. Raises Refused."""
+    return yaml_options.convert_options(kind, kinds(), options)
 
 
-def check_address(kind: str, address: str) -> None:
-    """Raise OptionsError, for the key ``address``, when ``kind`` cannot use ``address``."""
+def judge(check: Data, key: str, report: Reporter, at: Location) -> None:
+    """Report what no probe can use of the kind (under ``key``), ``address`` and ``options`` of ``check``."""
+    if not yaml_options.judge(check, key, kinds(), report, at) or "address" not in check:
+        return
     try:
-        _known(kind).check_address(address)
+        kinds()[check[key]].check_address(check["address"])
     except ValueError as error:
-        raise OptionsError(kind, "address", t("probes.expected", expected=error)) from None
-
-
-def _known(kind: str) -> Kind:
-    known = kinds().get(kind)
-    if known is None:
-        raise OptionsError(kind, "", t("probes.unknown_kind", known=", ".join(sorted(kinds()))))
-    return known
-
-
-def _options_error(kind: Kind, message: str) -> OptionsError:
-    """Turn msgspec's message into ours: the key first, then what was expected."""
-    at = _KEY.search(message)
-    path, text = (at["path"], message[: at.start()]) if at else ("", message)
-    if unknown := _UNKNOWN.match(text):
-        names = ", ".join(field.name for field in msgspec.structs.fields(kind.config))
-        return OptionsError(kind.kind, unknown["key"], t("probes.unknown_key", known=names))
-    if not path and (own := _OWN.match(text)):
-        return OptionsError(kind.kind, own["key"], own["problem"])
-    expected = text.removeprefix("Expected ").replace(", got ", t("probes.but_got"))
-    return OptionsError(kind.kind, path, t("probes.expected", expected=expected))
+        expected = ("yaml.expected_said", (("what", str(error)),))
+        report.add((*at, "address"), "yaml.value", expected, found=check["address"])

@@ -2,28 +2,31 @@
 
 Frozen structs and nothing else: no I/O, no clock. Units stand in names. ``load.py`` reads a file
 into :class:`Inventory` and reports every error at once; ``graph.py`` derives components and paths.
-``say`` names the sentence ``inventory.expected_<say>`` that tells people what a pattern wants.
+``say`` names the sentence of the catalogues that tells people what a pattern wants.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z", extra={"say": "id"})]
-CommuneCode = Annotated[str, Meta(pattern=r"^[0-9]{5}\Z", extra={"say": "commune_code"})]
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z", extra={"say": "inventory.expected_id"})]
+CommuneCode = Annotated[str, Meta(pattern=r"^[0-9]{5}\Z", extra={"say": "inventory.expected_commune_code"})]
 Positive = Annotated[float, Meta(gt=0)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 TimeRange = Annotated[
     str,
     Meta(
         pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z",
-        extra={"say": "time_range"},
+        extra={"say": "inventory.expected_time_range"},
     ),
 ]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", extra={"say": "clock"})]
+Clock = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", extra={"say": "inventory.expected_clock"})
+]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+_SOME: Final = Meta(min_length=1)
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SegmentKind = Literal["area", "pop", "ring", "wan", "dns", "host", "datacentre"]
@@ -55,7 +58,7 @@ class Contact(_Base, frozen=True, kw_only=True):
 
 
 class Province(_Base, frozen=True, kw_only=True):
-    code: Annotated[str, Meta(pattern=r"^[0-9]{2}\Z", extra={"say": "province_code"})]
+    code: Annotated[str, Meta(pattern=r"^[0-9]{2}\Z", extra={"say": "inventory.expected_province_code"})]
     name: ShortText
     timezone: str = "Asia/Ho_Chi_Minh"
 
@@ -126,7 +129,7 @@ class Commune(_Base, frozen=True, kw_only=True):
     area: Id | None = None  # power area, a segment of kind area
     transport: Transport = "push"
     scrape_address: str | None = None  # host:port, only with transport: scrape
-    lines: tuple[Line, ...]
+    lines: Annotated[tuple[Line, ...], _SOME]
 
 
 class Check(_Base, frozen=True, kw_only=True):
@@ -170,7 +173,7 @@ class Maintenance(_Base, frozen=True, kw_only=True):
     """A planned interruption of components (ids such as ``system:ho-tich``). Times with zone."""
 
     id: Id
-    components: tuple[str, ...]
+    components: Annotated[tuple[str, ...], _SOME]
     starts: datetime
     ends: datetime
     reason: Text
@@ -179,7 +182,7 @@ class Maintenance(_Base, frozen=True, kw_only=True):
 class OnCall(_Base, frozen=True, kw_only=True):
     """Weekly rotation from ``starts``; ``handover`` is local time; then ``escalate_to``."""
 
-    rotation: tuple[Id, ...]
+    rotation: Annotated[tuple[Id, ...], _SOME]
     starts: date
     handover: Clock = "07:30"
     escalate_to: Id | None = None
@@ -192,7 +195,7 @@ class Channel(_Base, frozen=True, kw_only=True):
 
     id: Id
     kind: Id
-    languages: tuple[Language, ...] = ("vi", "en")
+    languages: Annotated[tuple[Language, ...], _SOME] = ("vi", "en")
     options: dict[str, Any] = {}
 
 
@@ -218,9 +221,9 @@ class Inventory(_Base, frozen=True, kw_only=True):
     province: Province
     hub: Hub
     contacts: tuple[Contact, ...] = ()
-    carriers: tuple[Carrier, ...]
+    carriers: Annotated[tuple[Carrier, ...], _SOME]
     segments: tuple[Segment, ...] = ()
-    communes: tuple[Commune, ...]
+    communes: Annotated[tuple[Commune, ...], _SOME]
     systems: tuple[System, ...]
     calendars: tuple[Calendar, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()

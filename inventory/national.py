@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import msgspec
 
+from common.nearest import nearest
 from inventory.naming import bare, fold
-from inventory.nearest import nearest
 
 
 class NationalCommune(msgspec.Struct, frozen=True):

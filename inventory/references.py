@@ -1,6 +1,6 @@
 """Whether the parts of an inventory fit together: ids, references, the national list, paths.
 
-Works on the plain data of :mod:`inventory.decode`, where refused values are missing, so that one wrong
+Works on the plain data of :mod:`common.yaml.decode`, where refused values are missing, so that one wrong
 value never hides another error and never causes a second.
 """
 
@@ -9,14 +9,14 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any, Final
 
+from common.yaml.plain import Data, records, unique
+from common.yaml.problems import Location, few
+from common.yaml.report import Reporter
 from inventory import national
 from inventory.naming import bare
-from inventory.plain import Data, lines, records, unique
-from inventory.problems import Location
-from inventory.report import Expected, Reporter
+from inventory.plain import lines
 from inventory.sense import judge_values
 
-_MOST_NAMED: Final = 12  # a list of valid ids longer than this helps nobody
 _MOST_LOOPS: Final = 20
 _LINE_KINDS: Final = ("pop", "ring", "wan")
 _SYSTEM_KINDS: Final = ("wan", "dns", "datacentre", "host")
@@ -55,14 +55,9 @@ def _refer(report: Reporter, at: Location, value: Any, section: str, known: Coll
     """
     if not isinstance(value, str) or known is None or value in known:
         return isinstance(value, str)
-    report.add(
-        at, "unknown_id", _named(known), report.nearest(value, known), found=value, section=section
-    )  # fmt: skip
+    nearest = report.nearest(value, known)
+    report.add(at, "yaml.unknown_id", few(known), nearest, found=value, section=section)
     return False
-
-
-def _named(known: Collection[str]) -> Expected | None:
-    return ("one_of", (("names", ", ".join(sorted(known))),)) if 0 < len(known) <= _MOST_NAMED else None
 
 
 # --- references to people, carriers, calendars ---------------------------------------------------
@@ -101,10 +96,10 @@ def _communes(data: Data, report: Reporter) -> None:
     official = national.provinces().get(code)
     if official is None:
         named = _province_named(province.get("name"))
-        report.add(("province", "code"), "unknown_province", nearest=named, found=code)
+        report.add(("province", "code"), "inventory.unknown_province", nearest=named, found=code)
         return
     if "name" in province and bare(province["name"]) != bare(official):
-        report.add(("province", "name"), "province_name", code=code, official=official)
+        report.add(("province", "name"), "inventory.province_name", code=code, official=official)
     for at, commune in records(data, "communes"):
         _commune(report, at, commune, code)
 
@@ -125,9 +120,9 @@ def _commune(report: Reporter, at: Location, commune: Data, province: str) -> No
         named = national.code_of(name, province) if isinstance(name, str) else None
         nearest = named or report.nearest(code, listed)
         said = f"{nearest} ({listed[nearest].name})" if nearest else ""
-        report.add((*at, "code"), "unknown_commune", nearest=said, found=code, province=province)
+        report.add((*at, "code"), "inventory.unknown_commune", nearest=said, found=code, province=province)
     elif isinstance(name, str) and bare(name) != bare(listed[code].name):
-        report.add((*at, "name"), "commune_name", found=name, code=code, official=listed[code].name)
+        report.add((*at, "name"), "inventory.commune_name", found=name, code=code, official=listed[code].name)
 
 
 # --- segments and paths --------------------------------------------------------------------------
@@ -166,16 +161,16 @@ class _Fitting:
         kind = self._by_id[value].get("kind")
         if value in self._ids or kind is None:
             return True
-        expected = ("segment_kind", (("kinds", ", ".join(self._kinds)),))
+        expected = ("inventory.expected_segment_kind", (("kinds", ", ".join(self._kinds)),))
         close = self._report.nearest(value, self._ids)
-        self._report.add(at, "segment_kind", expected, close, found=value, kind=str(kind))
+        self._report.add(at, "inventory.segment_kind", expected, close, found=value, kind=str(kind))
         return False
 
 
 def _same_carrier(report: Reporter, at: Location, segment: Data, line: Data) -> None:
     owner, carrier = segment.get("carrier"), line.get("carrier")
     if isinstance(owner, str) and isinstance(carrier, str) and owner != carrier:
-        report.add(at, "other_carrier", found=str(segment.get("id")), owner=owner, carrier=carrier)
+        report.add(at, "inventory.other_carrier", found=str(segment.get("id")), owner=owner, carrier=carrier)
 
 
 def _paths(data: Data, report: Reporter) -> None:
@@ -191,7 +186,7 @@ def _once(report: Reporter, at: Location, path: Iterable[Any]) -> None:
     for position, segment in enumerate(path):
         if isinstance(segment, str):
             if segment in seen:
-                report.add((*at, position), "path_twice", found=segment)
+                report.add((*at, position), "inventory.path_twice", found=segment)
             seen.add(segment)
 
 
@@ -206,7 +201,7 @@ def _order(data: Data, report: Reporter) -> None:
         closing = _closing_edge(edges)
         if closing is None:
             return
-        report.add(edges.pop(closing), "path_loop", near=closing[0], far=closing[1])
+        report.add(edges.pop(closing), "inventory.path_loop", near=closing[0], far=closing[1])
 
 
 def _closing_edge(edges: dict[tuple[str, str], Location]) -> tuple[str, str] | None:

@@ -3,45 +3,42 @@
 Like :mod:`inventory.references` it works on plain data with refused values missing.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from common.yaml.plain import Data, records, unique
+from common.yaml.problems import Expected, Location
+from common.yaml.report import Reporter
 from inventory.addresses import is_email, is_host, is_host_port, is_http_url, is_phone, is_source
-from inventory.plain import Data, lines, records, unique
-from inventory.problems import Location
-from inventory.report import Reporter
+from inventory.plain import lines
 
-_PASSWORD: Final = re.compile(r"//[^/@]*@")
 _Address = tuple[Location, Any]
+
+
+class _Form(NamedTuple):
+    """What a text must look like, and the sentence that says so."""
+
+    expected: Expected
+    fits: Callable[[str], bool]
+
+
+_HOST: Final = _Form(("inventory.expected_host", ()), is_host)
+_HOST_PORT: Final = _Form(("inventory.expected_host_port", ()), is_host_port)
+_URL: Final = _Form(("inventory.expected_url", ()), is_http_url)
+_SOURCE: Final = _Form(("inventory.expected_source", ()), is_source)
+_PHONE: Final = _Form(("inventory.expected_phone", ()), is_phone)
+_EMAIL: Final = _Form(("inventory.expected_email", ()), is_email)
 
 
 def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
-        _not_empty, _timezone, _addresses, _same_addresses, _people, _transport, _two_lines, _coordinates,
+        _timezone, _addresses, _same_addresses, _people, _transport, _two_lines, _coordinates,
         _calendars, _times, _storage,
     ):  # fmt: skip
         check(data, report)
-
-
-def _not_empty(data: Data, report: Reporter) -> None:
-    for section in ("carriers", "communes"):
-        if data.get(section) == []:
-            report.add((section,), "empty_list")
-    for at, commune in records(data, "communes"):
-        if commune.get("lines") == []:
-            report.add((*at, "lines"), "empty_list")
-    for at, record in records(data, "maintenance"):
-        if record.get("components") == []:
-            report.add((*at, "components"), "empty_list")
-    for at, channel in records(data, "channels"):
-        if channel.get("languages") == []:
-            report.add((*at, "languages"), "empty_list")
-    if (data.get("oncall") or {}).get("rotation") == []:
-        report.add(("oncall", "rotation"), "empty_list")
 
 
 def _timezone(data: Data, report: Reporter) -> None:
@@ -52,28 +49,28 @@ def _timezone(data: Data, report: Reporter) -> None:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):  # a missing key, a directory, a path out of the database
         nearest = report.nearest(name, available_timezones())
-        report.add(("province", "timezone"), "timezone", nearest=nearest, found=name)
+        report.add(("province", "timezone"), "inventory.timezone", nearest=nearest, found=name)
 
 
 # --- addresses -----------------------------------------------------------------------------------
 def _addresses(data: Data, report: Reporter) -> None:
     hub = data.get("hub") or {}
-    _form(report, ("hub", "address"), hub.get("address"), "host", is_host)
-    _form(report, ("hub", "remote_write_url"), hub.get("remote_write_url"), "url", is_http_url)
-    _form(report, ("runbook_base_url",), data.get("runbook_base_url"), "url", is_http_url)
+    _form(report, ("hub", "address"), hub.get("address"), _HOST)
+    _form(report, ("hub", "remote_write_url"), hub.get("remote_write_url"), _URL)
+    _form(report, ("runbook_base_url",), data.get("runbook_base_url"), _URL)
     for at, value in _checkpoints(data):
-        _form(report, at, value, "host", is_host)
+        _form(report, at, value, _HOST)
     for at, commune in records(data, "communes"):
-        _form(report, (*at, "gateway"), commune.get("gateway"), "host", is_host)
-        _form(report, (*at, "scrape_address"), commune.get("scrape_address"), "host_port", is_host_port)
+        _form(report, (*at, "gateway"), commune.get("gateway"), _HOST)
+        _form(report, (*at, "scrape_address"), commune.get("scrape_address"), _HOST_PORT)
     for at, _, line in lines(data):
-        _form(report, (*at, "router"), line.get("router"), "host", is_host)
-        _form(report, (*at, "source"), line.get("source"), "source", is_source)
+        _form(report, (*at, "router"), line.get("router"), _HOST)
+        _form(report, (*at, "source"), line.get("source"), _SOURCE)
 
 
-def _form(report: Reporter, at: Location, value: Any, expected: str, fits: Callable[[str], bool]) -> None:
-    if isinstance(value, str) and not fits(value):
-        report.add(at, "value", (expected, ()), found=_PASSWORD.sub("//***@", value))
+def _form(report: Reporter, at: Location, value: Any, form: _Form) -> None:
+    if isinstance(value, str) and not form.fits(value):
+        report.add(at, "yaml.value", form.expected, found=value)
 
 
 def _checkpoints(data: Data) -> Iterator[_Address]:
@@ -86,14 +83,14 @@ def _same_addresses(data: Data, report: Reporter) -> None:
     """One address, one thing: two routers or checkpoints with one address would vouch for each other."""
     hub = [(("hub", "address"), (data.get("hub") or {}).get("address"))]
     routers = [((*at, "router"), line.get("router")) for at, _, line in lines(data)]
-    unique(report, _lowered([*hub, *_checkpoints(data), *routers]), "duplicate_address")
+    unique(report, _lowered([*hub, *_checkpoints(data), *routers]), "inventory.duplicate_address")
     scraped = [
         ((*at, "scrape_address"), commune.get("scrape_address")) for at, commune in records(data, "communes")
     ]
-    unique(report, _lowered(scraped), "duplicate_address")
+    unique(report, _lowered(scraped), "inventory.duplicate_address")
     for place, commune in records(data, "communes"):
         own = [((*at, "source"), line.get("source")) for at, line in records(commune, "lines", place)]
-        unique(report, own, "duplicate_address")
+        unique(report, own, "inventory.duplicate_address")
 
 
 def _lowered(addresses: Iterable[_Address]) -> Iterator[_Address]:
@@ -103,8 +100,8 @@ def _lowered(addresses: Iterable[_Address]) -> Iterator[_Address]:
 
 def _people(data: Data, report: Reporter) -> None:
     for at, contact in records(data, "contacts"):
-        _form(report, (*at, "phone"), contact.get("phone"), "phone", is_phone)
-        _form(report, (*at, "email"), contact.get("email"), "email", is_email)
+        _form(report, (*at, "phone"), contact.get("phone"), _PHONE)
+        _form(report, (*at, "email"), contact.get("email"), _EMAIL)
 
 
 # --- communes ------------------------------------------------------------------------------------
@@ -112,9 +109,9 @@ def _transport(data: Data, report: Reporter) -> None:
     for at, commune in records(data, "communes"):
         scraped, address = commune.get("transport") == "scrape", commune.get("scrape_address")
         if scraped and "scrape_address" not in commune:
-            report.add((*at, "scrape_address"), "scrape_address_missing", ("host_port", ()))
+            report.add((*at, "scrape_address"), "inventory.scrape_address_missing", _HOST_PORT.expected)
         elif address and not scraped:
-            report.add((*at, "scrape_address"), "scrape_address_unused")
+            report.add((*at, "scrape_address"), "inventory.scrape_address_unused")
 
 
 def _two_lines(data: Data, report: Reporter) -> None:
@@ -123,7 +120,7 @@ def _two_lines(data: Data, report: Reporter) -> None:
         own = list(records(commune, "lines", place))
         for at, line in own if len(own) > 1 else ():
             if "source" not in line:
-                report.add((*at, "source"), "source_missing", ("source", ()))
+                report.add((*at, "source"), "inventory.source_missing", _SOURCE.expected)
 
 
 def _coordinates(data: Data, report: Reporter) -> None:
@@ -133,7 +130,7 @@ def _coordinates(data: Data, report: Reporter) -> None:
         if len(given) == 1:
             other = pair[1 - pair.index(given[0])]
             if (*at, other) not in report.lines:  # given and refused is another error
-                report.add((*at, given[0]), "half_coordinates", other=other)
+                report.add((*at, given[0]), "inventory.half_coordinates", other=other)
 
 
 # --- times ---------------------------------------------------------------------------------------
@@ -144,7 +141,7 @@ def _calendars(data: Data, report: Reporter) -> None:
         opened = set(calendar.get("open", ()))
         for position, day in enumerate(calendar.get("closed", ())):
             if day in opened:
-                report.add((*at, "closed", position), "closed_and_open", found=str(day))
+                report.add((*at, "closed", position), "inventory.closed_and_open", found=str(day))
 
 
 def _day(report: Reporter, at: Location, ranges: list[Any]) -> None:
@@ -155,9 +152,9 @@ def _day(report: Reporter, at: Location, ranges: list[Any]) -> None:
             continue
         start, end = text.split("-")
         if start >= end:  # both are HH:MM, so the order of text is the order of time
-            report.add((*at, position), "backwards", start=start, end=end)
+            report.add((*at, position), "inventory.backwards", start=start, end=end)
         elif start < until:
-            report.add((*at, position), "overlap", found=text, until=until)
+            report.add((*at, position), "inventory.overlap", found=text, until=until)
         until = max(until, end)
 
 
@@ -165,7 +162,7 @@ def _times(data: Data, report: Reporter) -> None:
     for at, record in records(data, "maintenance"):
         starts, ends = record.get("starts"), record.get("ends")
         if isinstance(starts, datetime) and isinstance(ends, datetime) and starts >= ends:
-            report.add((*at, "ends"), "backwards", start=starts.isoformat(), end=ends.isoformat())
+            report.add((*at, "ends"), "inventory.backwards", start=starts.isoformat(), end=ends.isoformat())
 
 
 def _storage(data: Data, report: Reporter) -> None:
@@ -174,4 +171,4 @@ def _storage(data: Data, report: Reporter) -> None:
     spool, kept = storage.get("spool_days", 14), storage.get("retention_days", 100)
     if spool + 1 > kept:
         key = "retention_days" if "retention_days" in storage else "spool_days"
-        report.add(("storage", key), "retention", spool=f"{spool:g}", retention=f"{kept:g}")
+        report.add(("storage", key), "inventory.retention", spool=f"{spool:g}", retention=f"{kept:g}")

@@ -17,10 +17,18 @@ import requests
 from msgspec import Meta
 
 from alerts.channels.base import ANSWER_SECONDS, ChannelConfig, Message, TransportError, secret
+from common.i18n import t
 
 KIND: Final = "email"
 LIMIT_CHARS: Final = 4000
-Address = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$", max_length=254)]
+Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+\Z",
+        max_length=254,
+        extra={"say": "channels.expected_address"},
+    ),
+]
 
 
 class Config(ChannelConfig, frozen=True, kw_only=True):
@@ -40,9 +48,9 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         named = sum(source is not None for source in (self.password_file, self.password_env))
         if named != (self.username is not None):
-            raise ValueError("username: expected with exactly one of password_file and password_env")
+            raise ValueError(f"username: {t('channels.username_and_password')}")
         if self.username is not None and self.security == "none":
-            raise ValueError("security: expected tls or starttls where a password is sent")
+            raise ValueError(f"security: {t('channels.password_in_clear')}")
 
 
 def compose(message: Message, config: Config) -> EmailMessage:

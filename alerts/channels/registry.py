@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,13 +11,13 @@ import requests
 
 import alerts.channels
 from alerts.channels.base import ChannelConfig, Message
+from common.yaml import options as yaml_options
+from common.yaml.plain import Data
+from common.yaml.problems import Location
+from common.yaml.report import Reporter
 
 Send = Callable[[Message, Any, requests.Session], None]
 _NOT_KINDS = frozenset({"base", "http", "registry"})
-
-
-class OptionsError(ValueError):
-    """Options that a kind refuses; ``str()`` says the key and what was expected."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +43,11 @@ def kinds() -> dict[str, Kind]:
     return found
 
 
-def convert_options(kind: str, options: dict[str, Any]) -> ChannelConfig:
-    """Return the checked configuration of a channel. Raises :class:`OptionsError`."""
-    known = kinds()
-    if kind not in known:
-        raise OptionsError(f"channel kind {kind!r}: expected one of {', '.join(sorted(known))}")
-    try:
-        return msgspec.convert(options, known[kind].config)
-    except msgspec.ValidationError as error:
-        raise OptionsError(str(error)) from None
+def convert_options(kind: str, options: Mapping[str, Any]) -> ChannelConfig:
+    """Return the checked configuration of a channel. Raises :class:`common.yaml.problems.Refused`."""
+    return yaml_options.convert_options(kind, kinds(), options)
+
+
+def judge(channel: Data, report: Reporter, at: Location) -> None:
+    """Report what no channel can use of the kind and the options of ``channel``."""
+    yaml_options.judge(channel, "kind", kinds(), report, at)

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from alerts.channels.base import ChannelConfig, Message, secret
 from alerts.channels.http import post
+from common.i18n import t
 
 KIND: Final = "webhook"
 LIMIT_CHARS: Final = 4000
@@ -24,7 +25,7 @@ LIMIT_CHARS: Final = 4000
 class Config(ChannelConfig, frozen=True, kw_only=True):
     """``url`` of the other side; the signing secret from a file or the environment, if any."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)]
+    url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000, extra={"say": "channels.expected_url"})]
     secret_file: str | None = None
     secret_env: str | None = None
     ca_file: str | None = None
@@ -32,7 +33,7 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.secret_file is not None and self.secret_env is not None:
-            raise ValueError("secret_file and secret_env: expected at most one of them")
+            raise ValueError(f"secret_file: {t('channels.at_most_one', other='secret_env')}")
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from alerts.channels.base import ChannelConfig, Message, TransportError, secret
 from alerts.channels.http import post
+from common.i18n import t
 
 KIND: Final = "zalo"
 LIMIT_CHARS: Final = 2000
@@ -24,16 +25,18 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
     """The bot's token from a file or the environment; one chat, since a retry must not tell one of
     two people twice."""
 
-    chat_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    chat_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}\Z", extra={"say": "channels.expected_chat"})]
     token_file: str | None = None
     token_env: str | None = None
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^?#]+$")] = "https://bot-api.zaloplatforms.com"
+    base_url: Annotated[
+        str, Meta(pattern=r"^https?://[^?#]+\Z", extra={"say": "channels.expected_base_url"})
+    ] = "https://bot-api.zaloplatforms.com"
     ca_file: str | None = None
     proxy: str | None = None
 
     def __post_init__(self) -> None:
         if (self.token_file is None) == (self.token_env is None):
-            raise ValueError("token_file or token_env: expected exactly one of them")
+            raise ValueError(f"token_file: {t('channels.exactly_one', other='token_env')}")
 
 
 class _Answer(msgspec.Struct):

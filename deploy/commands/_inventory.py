@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from common.yaml.problems import Refused
 from inventory.model import Inventory
-from inventory.problems import InventoryError
 
 
 def read(path: Path) -> Inventory | None:
@@ -13,6 +13,6 @@ def read(path: Path) -> Inventory | None:
 
     try:
         return validate.read(path).inventory
-    except InventoryError as error:
+    except Refused as error:
         sys.stderr.write(f"{error}\n")
         return None

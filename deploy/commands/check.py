@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from common.i18n import t
-from inventory.problems import InventoryError
+from common.yaml.problems import Refused
 
 NAME = "check"
 AREA = "check"
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     file = str(arguments.file)
     try:
         found = counts(read(arguments.file).inventory)
-    except InventoryError as error:
+    except Refused as error:
         return _refused(file, error, arguments.json)
     if arguments.json:
         print(json.dumps({"file": file, "ok": True, "counts": found, "errors": []}))
@@ -35,15 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refused(file: str, error: InventoryError, as_json: bool) -> int:
+def _refused(file: str, error: Refused, as_json: bool) -> int:
     """Print the errors: as data on standard output, as sentences on standard error."""
     if as_json:
         errors = [
             {"file": e.file, "line": e.line, "key": e.key, "code": e.code, "message": e.message}
-            for e in error.errors
+            for e in error.problems
         ]
         print(json.dumps({"file": file, "ok": False, "errors": errors}, ensure_ascii=False))
     else:
         print(error, file=sys.stderr)
-        print(t("check.refused", file=file, count=len(error.errors)), file=sys.stderr)
+        print(t("check.refused", file=file, count=len(error.problems)), file=sys.stderr)
     return 2

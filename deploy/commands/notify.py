@@ -25,13 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Send the tests. Exit status: 0 all delivered, 1 one was not, 2 wrong input."""
     import asyncio
 
-    from inventory.load import InventoryError, load
+    from deploy.commands._inventory import read
 
-    try:
-        inventory = load(arguments.file).inventory
-    except InventoryError as error:
-        for problem in error.errors:
-            print(problem, file=sys.stderr)
+    inventory = read(arguments.file)
+    if inventory is None:
         return 2
     chosen = [c for c in inventory.channels if arguments.channel in (None, c.id)]
     if not chosen:

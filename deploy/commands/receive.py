@@ -32,53 +32,43 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C. Exit status: 0 stopped, 1 cannot serve, 2 wrong input."""
     import asyncio
 
-    from alerts.channels.registry import OptionsError
     from alerts.receiver import Receiver, Settings
     from common import statedir
     from common.web import ListenError, is_loopback, parse_listen
-    from inventory.load import InventoryError
+    from deploy.commands._inventory import read
 
     directory = (arguments.state or statedir.default()) / "hub"
     try:
         host, _ = parse_listen(arguments.listen)
         if not is_loopback(host):
             raise ListenError(t("receiver.error_loopback", listen=arguments.listen))
-        inventory = _load(arguments.file)
-        settings = Settings(
-            listen=arguments.listen,
-            store_path=directory / "receiver.sqlite",
-            alertmanager_url=arguments.alertmanager,
-            prometheus_url=arguments.prometheus,
-        )
-        receiver = Receiver(settings, inventory, lambda: _reload(arguments.file))
-    except (InventoryError, ListenError) as error:
+    except ListenError as error:
         return _refuse(error, 2)
+    inventory = read(arguments.file)
+    if inventory is None:
+        return 2
+    settings = Settings(
+        listen=arguments.listen,
+        store_path=directory / "receiver.sqlite",
+        alertmanager_url=arguments.alertmanager,
+        prometheus_url=arguments.prometheus,
+    )
+    receiver = Receiver(settings, inventory, lambda: _load(arguments.file))
     try:
         with statedir.Lock(directory, "receiver.lock"):
             asyncio.run(_serve(receiver, settings))
     except statedir.Busy as error:
         return _refuse(t("receiver.error_busy", path=error), 1)
-    except OptionsError as error:
-        return _refuse(error, 2)
     except (ListenError, OSError) as error:
         return _refuse(error, 1)
     return 0
 
 
 def _load(path: Path) -> "Inventory":
-    from inventory.load import load
+    """Read the inventory again. Raises Refused, a ValueError."""
+    from deploy import validate
 
-    return load(path).inventory
-
-
-def _reload(path: Path) -> "Inventory":
-    """As :func:`_load`, with the refusal that a receiver understands."""
-    from inventory.load import InventoryError
-
-    try:
-        return _load(path)
-    except InventoryError as error:
-        raise ValueError("\n".join(str(problem) for problem in error.errors)) from None
+    return validate.read(path).inventory
 
 
 async def _serve(receiver: "Receiver", settings: "Settings") -> None:
@@ -101,7 +91,5 @@ async def _serve(receiver: "Receiver", settings: "Settings") -> None:
 
 
 def _refuse(problem: object, status: int) -> int:
-    errors = getattr(problem, "errors", (problem,))
-    for error in errors:
-        print(error, file=sys.stderr)
+    print(problem, file=sys.stderr)
     return status

@@ -38,16 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     from alerts.promapi import ApiError
     from dashboards.reports.month import MonthError, month
-    from inventory.load import InventoryError, load
+    from deploy.commands._inventory import read
 
     if arguments.bom and arguments.format != "csv":
         return _refuse(t("report.error_bom"), 2)
     now = time.time()
+    inventory = read(arguments.file)
+    if inventory is None:
+        return 2
     try:
-        inventory = load(arguments.file).inventory
         chosen = month(arguments.month, inventory.province.timezone)
-    except InventoryError as error:
-        return _refuse(error, 2)
     except MonthError:
         return _refuse(t("report.error_month", month=arguments.month), 2)
     if chosen.start >= now:

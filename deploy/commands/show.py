@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.i18n import current, t
-from inventory.nearest import nearest
+from common.nearest import nearest
 
 NAME = "show"
 AREA = "show"

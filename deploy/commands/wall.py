@@ -54,14 +54,16 @@ def _serve(arguments: argparse.Namespace) -> int:
     from common.web import ListenError
     from dashboards.wall.admission import AdmissionError, gate_for
     from dashboards.wall.serve import Options, run
-    from inventory.load import InventoryError, load
+    from deploy.commands._inventory import read
 
+    inventory = read(arguments.file)
+    if inventory is None:
+        return 2
     try:
-        inventory = load(arguments.file).inventory
         gate = gate_for(
             arguments.listen, arguments.users_file, arguments.trusted_proxy_header, arguments.trusted_proxy
         )
-    except (InventoryError, AdmissionError, ListenError) as error:
+    except (AdmissionError, ListenError) as error:
         return _refuse(error, 2)
     options = Options(
         listen=arguments.listen,
@@ -93,14 +95,15 @@ class _Reload:
     def __call__(self) -> "Inventory | None":
         import logging
 
+        from common.yaml.problems import Refused
         from dashboards.wall.admission import AdmissionError, reload_users
-        from inventory.load import InventoryError, load
+        from deploy import validate
 
         try:
-            inventory = load(self._path).inventory
+            inventory = validate.read(self._path).inventory
             if self._users_file is not None:
                 reload_users(self._gate, self._users_file)
-        except (InventoryError, AdmissionError) as error:
+        except (Refused, AdmissionError) as error:
             logging.getLogger(__name__).error("not read again: %s", error)
             return None
         return inventory

@@ -21,6 +21,7 @@ from deploy.lab.order import Places
 from deploy.lab.topology import HUB, Topology, derive
 from deploy.lab.wires import build
 from deploy.render_agents import commune_config, to_yaml
+from deploy.validate import judge_options
 from inventory.load import dump, loads
 from inventory.model import Inventory
 
@@ -33,7 +34,8 @@ _MOUNT_SECONDS: Final = 20
 
 def province() -> Inventory:
     """Return the province of the lab as it is shipped."""
-    return loads(files("deploy.lab").joinpath("province.yml").read_bytes(), "province.yml").inventory
+    content = files("deploy.lab").joinpath("province.yml").read_bytes()
+    return loads(content, "province.yml", judge_options).inventory
 
 
 def placed(inventory: Inventory, places: Places) -> Inventory:

@@ -29,8 +29,8 @@ class Journey:
         self._method, self._body = config.method, config.body.encode()
         try:
             self._first = parse_url(target.address)
-        except ValueError as error:
-            raise Failure(Reason.LOCAL, f"{target.address[:200]!r}: expected {error}") from None
+        except ValueError:
+            raise Failure(Reason.LOCAL, f"{target.address[:200]!r} is not a URL to probe") from None
         self.url = self._first
 
     async def request(self) -> Request:

@@ -7,12 +7,12 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
+from common.i18n import t
 from exporters.net.address import check_host
 from exporters.net.failure import Failure
 from inventory.names import Reason
 
 MAX_URL_LENGTH: Final = 2000
-_EXPECTED: Final = "an http:// or https:// URL without user name, such as https://portal.example/health"
 _PORTS: Final = {"http": 80, "https": 443}
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 
@@ -52,9 +52,9 @@ def parse_url(text: str) -> Url:
         host, port = _ascii_host(parts.hostname or ""), parts.port
         check_host(host)
     except ValueError:  # UnicodeError is one
-        raise ValueError(_EXPECTED) from None
+        raise ValueError(t("probes.expected_url")) from None
     if len(text) > MAX_URL_LENGTH or parts.scheme not in _PORTS or "@" in parts.netloc or port == 0:
-        raise ValueError(_EXPECTED)
+        raise ValueError(t("probes.expected_url"))
     target = quote(parts.path or "/", safe=_SAFE) + (
         f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     )

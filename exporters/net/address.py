@@ -4,6 +4,7 @@ import re
 import socket
 from typing import Final
 
+from common.i18n import t
 from exporters.net.failure import Failure
 from exporters.net.resolve import IpVersion, literal
 from inventory.names import Reason
@@ -22,7 +23,7 @@ def split_host_port(text: str) -> tuple[str, int]:
     host = host[1:-1] if bracketed else host
     usable = colon and host and (bracketed or ":" not in host)
     if not usable or not (port.isascii() and port.isdigit()) or not 1 <= int(port) <= 65535:
-        raise ValueError("host:port, such as hub.example:443 or [2001:db8::1]:443")
+        raise ValueError(t("probes.expected_host_port"))
     check_host(host)
     return host, int(port)
 
@@ -31,8 +32,8 @@ def host_port_of(address: str) -> tuple[str, int]:
     """Return host and port of a target. Raises Failure(local): the configuration, not the network."""
     try:
         return split_host_port(address)
-    except ValueError as error:
-        raise Failure(Reason.LOCAL, f"{address[:200]!r}: expected {error}") from None
+    except ValueError:
+        raise Failure(Reason.LOCAL, f"{address[:200]!r} is not host:port") from None
 
 
 def check_host(host: str) -> None:
@@ -42,7 +43,7 @@ def check_host(host: str) -> None:
         return
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError("an IPv4 address, an IPv6 address or a host name")
+        raise ValueError(t("probes.expected_host"))
 
 
 def bind_source(sock: socket.socket, source: str | None) -> None:

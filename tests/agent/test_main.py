@@ -69,7 +69,8 @@ def test_check(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{config}: OK, 1 targets\n"
     config.write_text("version: 1\n")
     assert main(["--config", str(config), "--check"]) == 2
-    assert capsys.readouterr().err == f"{config}:1: site: missing; expected text of 1 to 40 characters\n"
+    said = f"{config}:1: site: is missing; expected one line of text, at most 40 characters\n"
+    assert capsys.readouterr().err == said
 
 
 def test_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,7 +199,7 @@ def test_changed_target_keeps_its_counters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("version: 1\n", "site: missing"),
+        ("version: 1\n", "site: is missing"),
         ("site: [", "not valid YAML"),
         ('version: 1\nsite: "21041"\nstate_directory: STATE\n', "only a restart can change: site, commune"),
     ],

@@ -27,7 +27,9 @@ from alerts.channels import email as email_channel
 from alerts.channels import http as http_channel
 from alerts.channels.base import ChannelConfig, Message, Rendered, TransportError, secret
 from alerts.channels.http import MAX_RETRY_AFTER_SECONDS, check, new_session, retry_after
-from alerts.channels.registry import OptionsError, convert_options, kinds
+from alerts.channels.registry import convert_options, kinds
+from common import i18n
+from common.yaml.problems import Refused
 from tests.alerts.outages import T0, told
 from tests.alerts.servers import Http, Smtp, http, smtp
 
@@ -93,24 +95,26 @@ GOOD: dict[str, dict[str, Any]] = {
     "sink": {"path": "x.jsonl"},
 }
 WRONG: list[tuple[str, dict[str, Any], str]] = [
-    ("webhook", {"url": "ftp://x"}, "Expected `str` matching regex '^https?://' - at `$.url`"),
-    ("webhook", {"secret": "x"}, "Object contains unknown field `secret`"),
+    ("webhook", {"url": "ftp://x"},
+     "url: “ftp://x” does not fit; expected a URL that begins with http:// or https://"),
+    ("webhook", {"secret": "x"}, "secret: unknown key; expected one of: url, secret_file"),
     ("webhook", {"secret_file": "a", "secret_env": "b"},
-     "secret_file and secret_env: expected at most one of them"),
-    ("zalo", {"token_file": "x"}, "token_file or token_env: expected exactly one of them"),
-    ("zalo", {"token_env": None}, "token_file or token_env: expected exactly one of them"),
-    ("zalo", {"chat_id": "a b"}, "Expected `str` matching regex '^[A-Za-z0-9_-]{1,100}$' - at `$.chat_id`"),
-    ("zalo", {"base_url": "https://x/?a"},
-     "Expected `str` matching regex '^https?://[^?#]+$' - at `$.base_url`"),
-    ("email", {"recipients": []}, "Expected `array` of length >= 1 - at `$.recipients`"),
-    ("email", {"security": "maybe"}, "Invalid enum value 'maybe' - at `$.security`"),
-    ("email", {"port": 0}, "Expected `int` >= 1 - at `$.port`"),
-    ("email", {"username": "u"}, "username: expected with exactly one of password_file and password_env"),
-    ("email", {"password_env": "P"}, "username: expected with exactly one of password_file and password_env"),
+     "secret_file: expected this or secret_env, not both"),
+    ("zalo", {"token_file": "x"}, "token_file: expected this or token_env, exactly one of them"),
+    ("zalo", {"token_env": None}, "token_file: expected this or token_env, exactly one of them"),
+    ("zalo", {"chat_id": "a b"}, "chat_id: “a b” does not fit; expected a chat's id of letters"),
+    ("zalo", {"chat_id": 12}, "chat_id: 12 is text only in quotes; expected a chat's id of letters"),
+    ("zalo", {"base_url": "https://x/?a"}, "base_url: “https://x/?a” does not fit; expected a URL"),
+    ("email", {"recipients": []}, "recipients: is empty; expected a list with 1 to 50 entries"),
+    ("email", {"recipients": ["a@b.vn", "x"]}, "recipients[1]: “x” does not fit; expected a mail address"),
+    ("email", {"security": "start"}, "security: “start” does not fit; expected one of: none, starttls, tls"),
+    ("email", {"port": 0}, "port: “0” does not fit; expected a whole number from 1 to 65535"),
+    ("email", {"username": "u"}, "username: expected together with exactly one of password_file and"),
+    ("email", {"password_env": "P"}, "username: expected together with exactly one of password_file and"),
     ("email", {"username": "u", "password_env": "P", "security": "none"},
      "security: expected tls or starttls where a password is sent"),
-    ("sink", {"path": ""}, "Expected `str` of length >= 1 - at `$.path`"),
-    *((kind, {"colour": "red"}, "Object contains unknown field `colour`") for kind in GOOD),
+    ("sink", {"path": ""}, "path: “” does not fit; expected text"),
+    *((kind, {"colour": "red"}, "colour: unknown key; expected one of: ") for kind in GOOD),
 ]  # fmt: skip
 
 
@@ -121,16 +125,25 @@ def test_good_options_are_taken(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "change", "expected"), WRONG)
 def test_wrong_options_are_refused_with_what_was_expected(
-    kind: str, change: dict[str, Any], expected: str
+    kind: str, change: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OptionsError) as caught:
-        convert_options(kind, GOOD[kind] | change)
-    assert str(caught.value).startswith(expected)
+    said = {}
+    for language in i18n.LANGUAGES:
+        monkeypatch.setattr(i18n, "_chosen", language)
+        with pytest.raises(Refused) as caught:
+            convert_options(kind, GOOD[kind] | change)
+        (problem,) = caught.value.problems
+        said[language] = f"{problem.key}: {problem}".replace(f"{kind}: {problem.key}: ", "")
+    assert said["en"].startswith(expected)
+    assert said["vi"].partition(":")[0] == said["en"].partition(":")[0]
+    assert said["vi"] != said["en"]
 
 
 def test_an_unknown_kind_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(OptionsError, match="channel kind 'fax': expected one of email, sink, webhook, zalo"):
+    with pytest.raises(Refused) as caught:
         convert_options("fax", {})
+    said = "fax: kind: “fax” does not fit; expected one of: email, sink, webhook, zalo"
+    assert caught.value.problems[0].full("en") == said
 
 
 def test_a_secret_comes_from_a_file_or_the_environment(

@@ -9,8 +9,10 @@ import time
 
 import pytest
 
+from common import i18n
+from common.yaml.problems import Refused
 from exporters.base import Outcome, ProbeConfig, Target
-from exporters.registry import OptionsError, convert_options, kinds
+from exporters.registry import convert_options, kinds
 from inventory.names import TARGET_LABELS, Reason, all_metrics
 from tests.contract.targets import OPTIONAL_SAMPLES, SILENT, WELL, Address, Place
 
@@ -64,10 +66,11 @@ def test_metrics_are_those_of_names(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_option_is_refused_by_name(kind: str) -> None:
-    with pytest.raises(OptionsError) as refused:
+    with pytest.raises(Refused) as refused:
         convert_options(kind, {"colour": "red"})
-    assert refused.value.key == "colour"
-    assert f"{kind}.colour" in str(refused.value)
+    (problem,) = refused.value.problems
+    assert (problem.key, problem.code) == ("colour", "unknown_key")
+    assert str(refused.value).startswith(f"{kind}: colour: ")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,7 +83,10 @@ def test_the_configuration_is_frozen_and_all_of_it_optional(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("address", ["", " ", "a b", "-x", "http://", "[::1", "x:99999", "a\nb", "256.1.1.1"])
-def test_a_wrong_address_is_refused_before_it_is_measured(kind: str, address: str) -> None:
+def test_a_wrong_address_is_refused_before_it_is_measured(
+    kind: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(i18n, "_chosen", "en")
     with pytest.raises(ValueError, match=r"such as|host name"):
         kinds()[kind].check_address(address)
 

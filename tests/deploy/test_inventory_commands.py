@@ -8,7 +8,7 @@ import pytest
 from common import i18n
 from deploy.cli import main
 from deploy.starter import starter
-from deploy.validate import judge_options, read, validate
+from deploy.validate import judge_options, read
 from inventory import national
 from inventory.load import load, loads
 
@@ -48,7 +48,9 @@ def test_what_init_writes_passes_check(code: str, language: str, monkeypatch: py
     monkeypatch.setattr(i18n, "_chosen", language)
     name = national.without_type(national.provinces()[code])
     text = starter(name, national.of_province(code).values(), "2026-11-22")
-    assert len(loads(text, also=judge_options).inventory.communes) == len(national.of_province(code))
+    assert len(loads(text, "province.yml", judge_options).inventory.communes) == len(
+        national.of_province(code)
+    )
 
 
 def test_init_writes_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,10 +115,31 @@ def test_check_says_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "không có trong" in errors[0]["message"]
 
 
-def test_validate_finds_in_a_loaded_inventory_what_read_refuses() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["show"],
+        ["render", "--out", "OUT"],
+        ["up", "--state", "OUT"],
+        ["receive", "--state", "OUT"],
+        ["notify", "--test"],
+        ["wall"],
+        ["report", "--month", "2026-10"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_command_refuses_what_only_a_kind_understands(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.yml"
     text = MINIMAL.read_text(encoding="utf-8").replace('gov.vn/"', 'gov.vn/", options: {statuz: 1}')
-    (problem,) = validate(loads(text, "x.yml"))
-    assert (problem.file, problem.line, problem.key) == ("x.yml", 20, "systems[0].check.options.statuz")
+    bad.write_text(text + "channels: [{id: a, kind: sink, options: {path: 5}}]\n", encoding="utf-8")
+    command, *rest = (word.replace("OUT", str(tmp_path)) for word in words)
+    assert main([command, str(bad), *rest]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"{bad}:20: systems[0].check.options.statuz: unknown key; expected one of: ")
+    assert said[1].startswith(f"{bad}:21: channels[0].options.path: 5 is text only in quotes")
 
 
 # --- show ----------------------------------------------------------------------------------------

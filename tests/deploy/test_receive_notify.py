@@ -7,7 +7,7 @@ import pytest
 from deploy import cli
 from inventory.model import Channel
 from tests.alerts.outages import sink, told, with_channels
-from tests.alerts.processes import receiver_process, started, write_inventory
+from tests.alerts.processes import call, receiver_process, started, write_inventory
 from tests.alerts.servers import Http, http
 
 
@@ -52,12 +52,12 @@ def test_nothing_to_try_is_wrong_use(
     assert capsys.readouterr().err.strip() == said
 
 
-def test_a_wrong_kind_or_option_fails_the_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inventory = with_channels(Channel(id="x", kind="sink", options={"path": "x", "colour": "red"}))
     file = write_inventory(tmp_path / "province.yml", inventory)
-    assert cli.main(["notify", str(file), "--test", "--lang", "en"]) == 1
-    said = "x (sink): NOT delivered: Object contains unknown field `colour`"
-    assert capsys.readouterr().out.strip() == said
+    assert cli.main(["notify", str(file), "--test", "--lang", "en"]) == 2
+    said = "channels[0].options.colour: unknown key; expected one of: path"
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["receive"], ["notify", "--test"]])
@@ -86,8 +86,19 @@ def test_wrong_channel_options_are_refused_at_start(
 ) -> None:
     file = write_inventory(tmp_path / "province.yml", with_channels(Channel(id="x", kind="fax")))
     words = ["receive", str(file), "--listen", "127.0.0.1:0", "--state", str(tmp_path / "state")]
-    assert cli.main(words) == 2
-    assert capsys.readouterr().err.startswith("channel kind 'fax': expected one of email, sink")
+    assert cli.main([*words, "--lang", "en"]) == 2
+    said = capsys.readouterr().err
+    assert "channels[0].kind: “fax” does not fit; expected one of: email, sink, webhook, zalo" in said
+
+
+def test_a_reload_judges_the_options_of_channels_and_checks(tmp_path: Path) -> None:
+    with started(receiver_process(tmp_path, with_channels(), "http://127.0.0.1:9")) as process:
+        wrong = with_channels(Channel(id="x", kind="sink", options={"path": "x", "colour": "red"}))
+        file = write_inventory(tmp_path / "province.yml", wrong)
+        status, said = call(f"{process.url}/-/reload", b"")
+        line = file.read_text(encoding="utf-8").partition("colour")[0].count("\n") + 1
+        assert (status, said.decode().partition(": ")[0]) == (422, f"{file}:{line}")
+        assert "channels[0].options.colour: " in said.decode()
 
 
 def test_a_second_receiver_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from alerts.rules import FAST_FILE
-from common import yamltext
+from common.yaml.write import dump
 from deploy import debian, render
 from deploy.rule_scenes import FAULT_SECONDS, HEAL_SECONDS, Scene, input_series, scenes, thinned
 from inventory.load import load
@@ -48,7 +48,7 @@ def annotations(
         "alert_rule_test": [asked],
     }
     content = {"rule_files": [FAST_FILE], "evaluation_interval": "2s", "tests": [test]}
-    (directory / "test.yml").write_bytes(yamltext.dump(content, ""))
+    (directory / "test.yml").write_bytes(dump(content, ""))
     done = subprocess.run(
         [str(debian.find("promtool")), "test", "rules", str(directory / "test.yml")],
         capture_output=True, text=True, timeout=100, check=False, env=debian.environment(),

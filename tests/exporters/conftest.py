@@ -1,11 +1,17 @@
-"""Certificates, made once a session."""
+"""Certificates, made once a session; messages in English."""
 
 import ssl
 from pathlib import Path
 
 import pytest
 
+from common import i18n
 from tests.exporters.pki import Pki
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_chosen", "en")
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.yaml.problems import Refused
 from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config
 from exporters.httpio.judge import judge
 from exporters.httpio.patterns import MAINTENANCE, OVERLAP, WINDOW, find, readable
 from exporters.net.failure import Failure
-from exporters.registry import OptionsError, convert_options
+from exporters.registry import convert_options
 from inventory.names import Reason
 from tests.exporters.servers import page
 
@@ -106,24 +107,25 @@ def test_any_text_can_be_searched(text: str, pattern: str) -> None:
         ({"header_files": {"Connection": "/x"}}, "header_files", "Connection"),
         ({"body_regex": "("}, "body_regex", "'('"),
         ({"forbidden_body_regex": ["ok", "a" * 501]}, "forbidden_body_regex", "500"),
-        ({"forbidden_body_regex": "x"}, "forbidden_body_regex", "array"),
+        ({"forbidden_body_regex": "x"}, "forbidden_body_regex", "a list"),
         ({"expected_status": [99]}, "expected_status[0]", "200"),
         ({"method": "DELETE"}, "method", "DELETE"),
         ({"max_redirects": 21}, "max_redirects", "20"),
         ({"max_body_bytes": 1 << 30}, "max_body_bytes", "67108864"),
-        ({"ip_version": "4"}, "ip_version", "str"),
+        ({"ip_version": "4"}, "ip_version", "in quotes"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options: dict[str, object], key: str, words: str) -> None:
-    with pytest.raises(OptionsError) as refused:
+    with pytest.raises(Refused) as refused:
         convert_options("http", options)
-    assert refused.value.key == key
-    assert words in refused.value.problem
-    assert str(refused.value).startswith(f"http.{key}: ")
+    (problem,) = refused.value.problems
+    assert problem.key == key
+    assert words in problem.text("en")
+    assert str(refused.value).startswith(f"http: {key}: ")
 
 
 def test_an_unknown_kind_is_refused_with_those_known() -> None:
-    with pytest.raises(OptionsError, match="http, icmp, tcp"):
+    with pytest.raises(Refused, match="http, icmp, tcp"):
         convert_options("gopher", {})
 
 

@@ -5,9 +5,11 @@ from types import ModuleType
 import pytest
 
 from common import i18n
+from common.yaml.problems import Refused
+from common.yaml.report import Reporter
 from exporters.base import ProbeConfig
 from exporters.probes import tcp
-from exporters.registry import BrokenKind, OptionsError, check_address, check_module, convert_options, kinds
+from exporters.registry import BrokenKind, check_module, convert_options, judge, kinds
 
 
 class Loose:
@@ -56,15 +58,19 @@ def test_a_broken_module_is_told_what_is_missing(changes: dict[str, object], wor
 @pytest.mark.parametrize(
     ("language", "kind", "options", "message"),
     [
-        ("en", "icmp", {"size": 1}, "icmp.size: unknown option; known are payload_bytes, ip_version"),
-        ("en", "icmp", {"payload_bytes": 7}, "icmp.payload_bytes: expected `int` >= 8"),
-        ("en", "icmp", {"payload_bytes": "x"}, "icmp.payload_bytes: expected `int`, but got `str`"),
-        ("en", "gopher", {}, "gopher: no such kind of probe; known are http, icmp, tcp"),
+        ("en", "icmp", {"size": 1}, "icmp: size: unknown key; expected one of: payload_bytes, ip_version"),
+        (
+            "en",
+            "icmp",
+            {"payload_bytes": 7},
+            "icmp: payload_bytes: “7” does not fit; expected a whole number from 8 to 1400",
+        ),
+        ("en", "gopher", {}, "gopher: kind: “gopher” does not fit; expected one of: http, icmp, tcp"),
         (
             "vi",
             "icmp",
             {"payload_bytes": "x"},
-            "icmp.payload_bytes: giá trị cần có: `int`, nhưng nhận được `str`",
+            "icmp: payload_bytes: “x” không phù hợp; cần một số nguyên từ 8 đến 1400",
         ),
     ],
 )
@@ -72,15 +78,26 @@ def test_messages(
     monkeypatch: pytest.MonkeyPatch, language: str, kind: str, options: dict[str, object], message: str
 ) -> None:
     monkeypatch.setattr(i18n, "_chosen", language)
-    with pytest.raises(OptionsError) as refused:
+    with pytest.raises(Refused) as refused:
         convert_options(kind, options)
     assert str(refused.value) == message
 
 
-def test_addresses_are_checked_by_kind() -> None:
-    check_address("tcp", "hub.example:443")
-    check_address("http", "https://hub.example/")
-    check_address("icmp", "2001:db8::1")
-    with pytest.raises(OptionsError, match="host:port") as refused:
-        check_address("tcp", "hub.example")
-    assert refused.value.key == "address"
+@pytest.mark.parametrize(
+    ("kind", "good", "bad", "expected"),
+    [
+        ("tcp", "hub.example:443", "hub.example", "máy:cổng"),
+        ("http", "https://hub.example/", "hub.example", "URL http:// hoặc https://"),
+        ("icmp", "2001:db8::1", "hub.example:443", "địa chỉ IPv4, địa chỉ IPv6 hoặc tên máy"),
+    ],
+)
+def test_addresses_are_checked_by_kind(
+    monkeypatch: pytest.MonkeyPatch, kind: str, good: str, bad: str, expected: str
+) -> None:
+    monkeypatch.setattr(i18n, "_chosen", "vi")
+    report = Reporter("f.yml")
+    judge({"probe": kind, "address": good}, "probe", report, ("targets", 0))
+    assert report.count == 0
+    judge({"probe": kind, "address": bad}, "probe", report, ("targets", 1))
+    (problem,) = report.problems()
+    assert problem.full().startswith(f"f.yml: targets[1].address: “{bad}” không phù hợp; cần {expected}")

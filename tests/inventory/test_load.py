@@ -2,9 +2,9 @@
 
 import pytest
 
+from common.yaml.tree import MAX_DEPTH
 from inventory.load import dump, load, loads
 from inventory.model import Inventory
-from inventory.tree import MAX_DEPTH
 from tests.inventory.provinces import SMALL, small
 
 MINIMAL = """\

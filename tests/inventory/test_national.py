@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-from inventory import addresses, graph, naming, national, nearest, problems
+from inventory import addresses, graph, naming, national
 from inventory.naming import bare, english, fold, slug
 
 
@@ -69,6 +69,6 @@ def test_names() -> None:
     assert slug("POP Ba Tơ (cũ)") == "pop-ba-to-cu"
 
 
-@pytest.mark.parametrize("module", [addresses, graph, national, naming, nearest, problems])
+@pytest.mark.parametrize("module", [addresses, graph, national, naming])
 def test_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # parametrize knows only object

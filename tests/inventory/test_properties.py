@@ -1,4 +1,4 @@
-"""Whatever bytes come, the loader answers with an inventory or InventoryError, and dump is its inverse."""
+"""Whatever bytes come, the loader answers with an inventory or Refused, and dump is its inverse."""
 
 import contextlib
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.load import InventoryError, dump, loads
+from common.yaml.problems import Refused
+from inventory.load import dump, loads
 from inventory.model import Inventory
-from inventory.problems import key_of, shorten
 from tests.inventory.provinces import SMALL, inventories, small
 
 REFUSED = Path(__file__).parents[1] / "invalid" / "inventory"
@@ -19,7 +19,7 @@ no_timing = settings(deadline=None)  # the first example reads the national list
 
 
 def read(data: bytes) -> None:
-    with contextlib.suppress(InventoryError):
+    with contextlib.suppress(Refused):
         loads(data)
 
 
@@ -50,10 +50,3 @@ def test_every_inventory_survives_being_written_and_read(inventory: Inventory) -
 
 def test_the_small_province_survives_too() -> None:
     assert loads(dump(small())).inventory == small()
-
-
-@given(st.text(max_size=200))
-def test_what_is_shown_of_a_value_is_one_short_line(text: str) -> None:
-    assert len(shorten(text)) <= 60
-    assert shorten(text).isprintable()
-    assert key_of(("a", 1, text)).startswith("a[1].")

@@ -1,7 +1,6 @@
 """The valid names most like a wrong one, for "did you mean". Pure."""
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher, get_close_matches
 from itertools import takewhile
 from typing import Final
 
@@ -14,6 +13,8 @@ def nearest(wrong: str, valid: Iterable[str], count: int = 1, likeness: float = 
     >>> nearest("21041", ["21451", "21040", "21042"], count=2)
     ('21042', '21040')
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
+
     if len(wrong) > _LONGEST:
         return ()
     close = get_close_matches(wrong, list(valid), n=count + 8, cutoff=likeness)
@@ -21,5 +22,7 @@ def nearest(wrong: str, valid: Iterable[str], count: int = 1, likeness: float = 
 
 
 def _likeness(wrong: str, name: str) -> tuple[float, int]:
+    from difflib import SequenceMatcher  # noqa: PLC0415 - as above
+
     same_start = takewhile(lambda pair: pair[0] == pair[1], zip(wrong, name, strict=False))
     return SequenceMatcher(None, name, wrong).ratio(), len(list(same_start))

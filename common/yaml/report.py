@@ -1,17 +1,17 @@
 """Collecting what is wrong with one file, and where its values stand."""
 
+import re
 from collections.abc import Collection
 from typing import Final
 
-from inventory.nearest import nearest
-from inventory.problems import Location, Problem, key_of, shorten
+from common.nearest import nearest
+from common.yaml.problems import Expected, Location, Problem, Refused, key_of, shorten
 
 MAX_PROBLEMS: Final = 1000
 _MOST_SHOWN: Final = {"problem": 600}  # a sentence of a kind's own, not a value from the file
 _MAX_SUGGESTIONS: Final = 100  # the nearest of 3,321 names costs 20 ms: not for a thousand errors
 _MAX_CANDIDATES: Final = 5000
-
-Expected = tuple[str, tuple[tuple[str, str], ...]]
+_PASSWORD: Final = re.compile(r"//[^/@]*@")
 
 
 class Reporter:
@@ -27,20 +27,23 @@ class Reporter:
     def add(
         self,
         location: Location,
-        code: str,
+        sentence: str,
         /,
         expected: Expected | None = None,
         nearest: str = "",
         line: int | None = None,
         **values: str,
     ) -> None:
-        """Report what is wrong at ``location``; without ``line`` at the line known for it."""
+        """Report what is wrong at ``location``; without ``line`` at the line known for it.
+
+        ``sentence`` is a key of the catalogues; a password in a URL is not shown.
+        """
         if len(self._problems) >= MAX_PROBLEMS:
             self._more += 1
             return
         at = self.line_of(location) if line is None else line
-        said = tuple((name, shorten(value, _MOST_SHOWN.get(name, 60))) for name, value in values.items())
-        self._problems.append(Problem(self.file, at, key_of(location), code, said, expected, nearest))
+        said = tuple((name, _shown(name, value)) for name, value in values.items())
+        self._problems.append(Problem(self.file, at, key_of(location), sentence, said, expected, nearest))
 
     def line_of(self, location: Location) -> int:
         """Return the line of a value, or of the nearest thing around it that has one."""
@@ -55,9 +58,23 @@ class Reporter:
         close = nearest(wrong, valid) if worthwhile else ()
         return close[0] if close else ""
 
+    @property
+    def count(self) -> int:
+        """How much was reported so far."""
+        return len(self._problems) + self._more
+
     def problems(self) -> tuple[Problem, ...]:
         """Return everything reported, by line; a last one counts those beyond the limit."""
         found = sorted(self._problems, key=lambda problem: problem.line)
         if self._more:
-            found.append(Problem(self.file, 0, "", "more", (("count", str(self._more)),)))
+            found.append(Problem(self.file, 0, "", "yaml.more", (("count", str(self._more)),)))
         return tuple(found)
+
+    def refuse(self) -> None:
+        """Raise Refused if anything was reported."""
+        if self._problems:
+            raise Refused(self.problems())
+
+
+def _shown(name: str, value: str) -> str:
+    return shorten(_PASSWORD.sub("//***@", value), _MOST_SHOWN.get(name, 60))

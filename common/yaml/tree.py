@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import msgspec
 import yaml
 
-from inventory.problems import InventoryError, Problem, shorten
+from common.yaml.problems import Problem, Refused, shorten
 
 MAX_BYTES: Final = 8_000_000
 MAX_DEPTH: Final = 24
@@ -24,11 +24,13 @@ _NULL: Final = frozenset({"", "~", "null"})
 
 
 class Scalar(msgspec.Struct, gc=False):
-    """``text`` as written; ``quoted`` when the writer said that it is text."""
+    """``text`` as written; ``quoted`` when the writer said that it is text; ``rewritten`` for a number or
+    boolean that was read before, so that nobody knows any more how it was written (``1.50``)."""
 
     line: int
     text: str
     quoted: bool
+    rewritten: bool = False
 
     @property
     def null(self) -> bool:
@@ -62,7 +64,7 @@ Node = Scalar | Mapping | Sequence
 
 
 def parse(data: bytes, file: str) -> Node:
-    """Return the tree of one YAML document. Raises InventoryError with the one error that stops it."""
+    """Return the tree of one YAML document. Raises Refused with the one error that stops it."""
     text = _decode(data, file)
     try:
         return _Builder(file).build(yaml.parse(text, Loader=yaml.CSafeLoader))
@@ -72,31 +74,31 @@ def parse(data: bytes, file: str) -> Node:
 
 def _decode(data: bytes, file: str) -> str:
     if len(data) > MAX_BYTES:
-        _stop(file, 0, "too_large", limit=f"{MAX_BYTES // 1_000_000}")
+        _stop(file, 0, "yaml.too_large", limit=f"{MAX_BYTES // 1_000_000}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        _stop(file, data.count(b"\n", 0, error.start) + 1, "not_utf8")
+        _stop(file, data.count(b"\n", 0, error.start) + 1, "yaml.not_utf8")
     control = _CONTROL.search(text)
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        _stop(file, line, "control_character", character=f"U+{ord(control.group()):04X}")
+        _stop(file, line, "yaml.control_character", character=f"U+{ord(control.group()):04X}")
     return text
 
 
-def _stop(file: str, line: int, code: str, **values: str) -> NoReturn:
-    raise InventoryError((Problem(file, line, "", code, tuple(values.items())),))
+def _stop(file: str, line: int, sentence: str, **values: str) -> NoReturn:
+    raise Refused((Problem(file, line, "", sentence, tuple(values.items())),))
 
 
-def _syntax(error: yaml.YAMLError, text: str, file: str) -> InventoryError:
+def _syntax(error: yaml.YAMLError, text: str, file: str) -> Refused:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
     said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     lines = text.splitlines()
     written = lines[line - 1] if 0 < line <= len(lines) else ""
     if "\t" in written[: len(written) - len(written.lstrip())] or "'\\t'" in said:
-        return InventoryError((Problem(file, line, "", "tab"),))
-    return InventoryError((Problem(file, line, "", "syntax", (("problem", shorten(said)),)),))
+        return Refused((Problem(file, line, "", "yaml.tab"),))
+    return Refused((Problem(file, line, "", "yaml.syntax", (("problem", shorten(said)),)),))
 
 
 def _line(event: yaml.Event) -> int:
@@ -123,20 +125,20 @@ class _Builder:
             elif isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    _stop(self._file, _line(event), "documents")
+                    _stop(self._file, _line(event), "yaml.documents")
         if self._root is None or (isinstance(self._root, Scalar) and self._root.null):
-            _stop(self._file, 0, "empty")
+            _stop(self._file, 0, "yaml.empty")
         return self._root
 
     def _node(self, event: yaml.NodeEvent, line: int) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            _stop(self._file, line, "too_many", limit=f"{MAX_NODES:,}")
+            _stop(self._file, line, "yaml.too_many", limit=f"{MAX_NODES:,}")
         if event.anchor is not None:
-            _stop(self._file, line, "anchor", name=shorten(event.anchor))
+            _stop(self._file, line, "yaml.anchor", name=shorten(event.anchor))
         tag = getattr(event, "tag", None)
         if tag not in {None, "!", _STRING_TAG}:
-            _stop(self._file, line, "tag", tag=shorten(str(tag).replace(_YAML_TAGS, "!!")))
+            _stop(self._file, line, "yaml.tag", tag=shorten(str(tag).replace(_YAML_TAGS, "!!")))
         if isinstance(event, yaml.ScalarEvent):
             self._place(Scalar(line, event.value, bool(event.style) or tag is not None))
         elif isinstance(event, yaml.MappingStartEvent):
@@ -146,9 +148,9 @@ class _Builder:
 
     def _enter(self, node: Mapping | Sequence) -> None:
         if len(self._open) >= MAX_DEPTH:
-            _stop(self._file, node.line, "too_deep", limit=str(MAX_DEPTH))
+            _stop(self._file, node.line, "yaml.too_deep", limit=str(MAX_DEPTH))
         if self._waits_for_key():
-            _stop(self._file, node.line, "key")
+            _stop(self._file, node.line, "yaml.key")
         self._open.append(node)
         self._keys.append(None)
 
