@@ -61,6 +61,7 @@ class Look:
         self._prometheus = JsonApi(prometheus_url, timeout_seconds=ASK_SECONDS) if prometheus_url else None
         self._am_complaint = Complaint(log, "Alertmanager cannot be asked")
         self._prom_complaint = Complaint(log, "Prometheus cannot be asked")
+        self._answers_since: float | None = None
 
     async def __aenter__(self) -> "Look":
         await self._alertmanager.__aenter__()
@@ -104,7 +105,13 @@ class Look:
             runtime = decode(await self._prometheus.get("/api/v1/status/runtimeinfo", {}), _RuntimeAnswer)
         except ApiError as error:
             self._prom_complaint.broken(str(error))
+            self._answers_since = None
             return None
         self._prom_complaint.works()
-        firing = tuple(rule.labels for rule in rules.data.alerts if rule.state == "firing")
-        return Prometheus(started_at=runtime.data.start_time.timestamp(), firing=firing)
+        self._answers_since = self._answers_since or time.time()
+        return Prometheus(
+            started_at=runtime.data.start_time.timestamp(),
+            answers_since=self._answers_since,
+            firing=tuple(rule.labels for rule in rules.data.alerts if rule.state == "firing"),
+            pending=tuple(rule.labels for rule in rules.data.alerts if rule.state == "pending"),
+        )

@@ -26,7 +26,7 @@ from alerts.book import Book
 from alerts.complaint import Complaint
 from alerts.guard import forever
 from alerts.look import Look
-from alerts.outage import MONITORING_DOWN, Outage, from_alert, is_watchdog, monitoring_down, public
+from alerts.outage import MONITORING_DOWN, RULES, from_alert, is_watchdog, monitoring_down, public
 from alerts.sender import Sender
 from alerts.store import Standing, Store, StoreError
 from alerts.telemetry import Telemetry
@@ -75,7 +75,6 @@ class Receiver:
             settle_seconds=settings.settle_seconds,
             polls=settings.absent_polls,
         )
-        self._view = standing.View(now=0.0)
         self._look_now = asyncio.Event()
         self._pulse: deadman.Pulse | None = None
         self._forwarder: deadman.Forwarder | None = None
@@ -211,7 +210,8 @@ class Receiver:
         resolved = [outage for status, outage in told if status == "resolved"]
         if not firing and not resolved:
             return
-        held = [outage for outage in resolved if not self._believable(outage)]
+        # Alertmanager resolves what it was merely not told of any more; Prometheus is asked at once.
+        held = [o for o in resolved if self._look.asks_prometheus and o.source == RULES]
         passed = [outage for outage in resolved if outage not in held]
         await self._store(
             Store.take, tuple(self._senders), time.time(), firing=firing, resolved=passed, held=held
@@ -219,16 +219,6 @@ class Receiver:
         self._wake()
         if held:
             self._look_now.set()
-
-    def _believable(self, outage: Outage) -> bool:
-        fresh = time.time() - self._view.now < 3 * self._settings.poll_seconds
-        return standing.believable(
-            outage,
-            self._view.prometheus if fresh else None,
-            self._look.asks_prometheus,
-            time.time(),
-            self._settings.settle_seconds,
-        )
 
     def _wake(self) -> None:
         for sender, _ in self._senders.values():
@@ -249,9 +239,9 @@ class Receiver:
             self._look_now.clear()
             # Outages first: one that is about to end must be judged by a look that came after that.
             found = await self._standing()
-            self._view = await self._look.around()
+            view = await self._look.around()
             with contextlib.suppress(StoreError):  # the webhook says it; the next turn does it
-                await self._settle(found, self._view)
+                await self._settle(found, view)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._look_now.wait()

@@ -5,8 +5,9 @@ it. So the receiver compares its open outages with what stands in Alertmanager, 
 what stays absent is over. But absence proves something only where the memory is whole: an Alertmanager
 or Prometheus that has just started knows nothing yet, and one that cannot be asked says nothing.
 
-For what Prometheus' rules raised, Prometheus is asked too: while it is dead its alerts expire in
-Alertmanager, which then sends a "resolved" that is not true.
+For what Prometheus' rules raised, Prometheus is asked and decides: while it is dead or cannot reach
+Alertmanager its alerts expire there, and a "resolved" goes out that is not true; and what ended while
+Alertmanager was dead is over all the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,9 @@ from alerts.outage import MONITORING_DOWN, RULES, Outage
 from alerts.store import Standing
 
 ABSENT_POLLS: Final = 3
-SETTLE_SECONDS: Final = 150.0  # Prometheus repeats its alerts to Alertmanager every minute
+SETTLE_SECONDS: Final = 90.0
+"""Until a service that has started knows what lasts. Prometheus repeats its alerts to Alertmanager at least
+every minute; its own rules judge nothing for half a minute after a pause, and then hold their alerts."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +46,27 @@ class Alertmanager(Memory, frozen=True, kw_only=True):
 
 
 class Prometheus(Memory, frozen=True, kw_only=True):
-    """``firing``: the labels of each alert that fires."""
+    """``firing``, ``pending``: the labels of each alert that fires, or will if it lasts.
+
+    ``answers_since``: it reads its log before it answers and evaluates rules, which may take minutes.
+    """
 
     firing: tuple[Mapping[str, str], ...]
+    pending: tuple[Mapping[str, str], ...] = ()
+    answers_since: float = 0.0
 
     def holds(self, outage: Outage) -> bool:
-        """Whether a rule fires for ``outage``; external labels come on top of a rule's own."""
-        return any(labels.items() <= outage.labels.items() for labels in self.firing if labels)
+        """Whether a rule stands for ``outage``; external labels come on top of a rule's own.
+
+        What is pending has ended in between, unless it is only a new start that makes it wait again.
+        """
+        again = self.pending if self.started_at >= outage.fired_at else ()
+        return any(labels.items() <= outage.labels.items() for labels in (*self.firing, *again) if labels)
+
+    def whole(self, outage: Outage, now: float, settle_seconds: float) -> bool:
+        """Whether it would know of ``outage`` if it lasted."""
+        evaluates = now - max(self.started_at, self.answers_since) >= settle_seconds
+        return self.started_at < outage.fired_at or evaluates
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,18 +83,6 @@ class Verdict(msgspec.Struct, frozen=True):
     outage_id: str
     action: Literal["end", "reopen"]
     ends_at: float = 0.0
-
-
-def believable(
-    outage: Outage, prometheus: Prometheus | None, asked: bool, now: float, settle_seconds: float
-) -> bool:
-    """Whether a "resolved" for ``outage`` may be passed on at once.
-
-    ``asked`` is False where no Prometheus is configured: then Alertmanager's word stands.
-    """
-    if not asked or outage.source != RULES:
-        return True
-    return prometheus is not None and prometheus.whole(outage, now, settle_seconds)
 
 
 class Judge:
@@ -117,12 +122,12 @@ class Judge:
 
     def _present(self, outage: Outage, view: View) -> bool | None:
         """Whether ``outage`` lasts; None while nobody who would know can be asked."""
-        memories: list[Alertmanager | Prometheus | None] = [view.alertmanager]
-        if self._ask_prometheus and outage.source == RULES:
-            memories.append(view.prometheus)
-        if any(memory is not None and memory.holds(outage) for memory in memories):
+        if view.alertmanager is not None and view.alertmanager.holds(outage):
             return True
-        whole = all(
-            memory is not None and memory.whole(outage, view.now, self._settle_seconds) for memory in memories
-        )
-        return False if whole else None
+        by_rules = self._ask_prometheus and outage.source == RULES
+        knows = view.prometheus if by_rules else view.alertmanager
+        if knows is None:
+            return None
+        if knows.holds(outage):
+            return True
+        return False if knows.whole(outage, view.now, self._settle_seconds) else None

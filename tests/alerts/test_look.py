@@ -18,7 +18,8 @@ async def test_what_stands_is_seen_with_when_each_began() -> None:
     assert view.alertmanager is not None
     assert view.prometheus is not None
     assert view.alertmanager.alerts == {"f00d": "", "beef": "loc-1"}
-    assert view.prometheus.firing == ({"alertname": "PopDown"},)  # what is pending does not count
+    assert view.prometheus.firing == ({"alertname": "PopDown"},)
+    assert view.prometheus.pending == ({"alertname": "CommuneCutOff"},)
     assert view.alertmanager.started_at == view.prometheus.started_at == T0 - 1000
 
 
@@ -28,6 +29,19 @@ async def test_what_cannot_be_asked_is_unknown(caplog: pytest.LogCaptureFixture)
             view = await look.around()
             assert (view.alertmanager, view.prometheus) == (None, None)
     assert len(caplog.records) == 2  # once for each, not each time
+
+
+async def test_a_prometheus_answers_since_it_last_did_not() -> None:
+    async with hub(Hub()) as state, Look(state.url, state.url) as look:
+        first, same = [(await look.around()).prometheus for _ in range(2)]
+        state.prometheus_alive = False
+        assert (await look.around()).prometheus is None
+        state.prometheus_alive = True
+        again = (await look.around()).prometheus
+    assert first is not None
+    assert same is not None
+    assert again is not None
+    assert first.answers_since == same.answers_since < again.answers_since
 
 
 async def test_without_a_prometheus_none_is_asked() -> None:

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,12 @@ class Running:
 
     async def counted(self, name: str) -> bool:
         return await self.metric(name) > 0
+
+    def shows(self, words: str) -> Callable[[], Awaitable[bool]]:
+        async def shown() -> bool:
+            return words in (await self.get("/api/outages"))[1]
+
+        return shown
 
     def told(self) -> list[tuple[str, str]]:
         return [(line["outage_id"], line["status"]) for line in told(self.path)]
@@ -169,7 +175,7 @@ async def test_an_alertmanager_in_trouble_ends_nothing(tmp_path: Path, trouble: 
         await looks(running.hub, 8)
         assert running.told() == [PAGE]
         running.hub.alertmanager_alive = True
-        running.hub.started = time.time() - 151
+        running.hub.started = time.time() - 91
         await until(lambda: running.told() == [PAGE, OVER])
 
 
@@ -194,12 +200,40 @@ async def test_the_death_of_prometheus_resolves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_resolution_that_prometheus_backs_goes_at_once(tmp_path: Path) -> None:
-    async with receiver(tmp_path, state=standing(), prometheus=True, poll_seconds=3600.0) as running:
+    async with receiver(tmp_path, prometheus=True, poll_seconds=3600.0) as running:
         await until(lambda: running.hub.asked == 1)
         await running.post(body(alert()))
         await running.post(body(alert("resolved", ends=T0 + 90)))
         await until(lambda: running.told() == [PAGE, OVER])
-        assert running.hub.asked == 1
+        assert running.hub.asked == 2
+
+
+async def test_what_expired_in_alertmanager_alone_is_not_over(tmp_path: Path) -> None:
+    """It was stopped for a while, and resolves what it was not told of, though the rule fires on."""
+    state = Hub(firing=[{"alertname": "CommuneCutOff", "component": CLASS}])
+    async with receiver(tmp_path, state=state, prometheus=True, poll_seconds=3600.0) as running:
+        await until(lambda: running.hub.asked == 1)
+        await running.post(body(alert()))
+        await until(lambda: running.told() == [PAGE])
+        await running.post(body(alert("resolved", ends=T0 + 90)))
+        await until(lambda: running.hub.asked == 2)
+        await until(running.shows('"phase":"open"'))
+        await running.post(body(alert()))
+        running.hub.firing = []
+        await running.post(body(alert("resolved", ends=T0 + 900)))
+        await until(lambda: running.told() == [PAGE, OVER])
+
+
+async def test_what_ends_while_alertmanager_is_dead_is_resolved_by_prometheus(tmp_path: Path) -> None:
+    state = Hub(firing=[{"alertname": "CommuneCutOff", "component": CLASS}])
+    async with receiver(tmp_path, state=state, prometheus=True) as running:
+        await running.post(body(alert()))
+        await until(lambda: running.told() == [PAGE])
+        running.hub.alertmanager_alive = False
+        await looks(running.hub, 8)
+        assert running.told() == [PAGE]
+        running.hub.firing = []
+        await until(lambda: running.told() == [PAGE, OVER])
 
 
 # --- restarts and broken disks -------------------------------------------------------------------

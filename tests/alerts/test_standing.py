@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from alerts.outage import monitoring_down
-from alerts.standing import Alertmanager, Judge, Prometheus, Verdict, View, believable
+from alerts.standing import Alertmanager, Judge, Prometheus, Verdict, View
 from alerts.store import Phase, Standing
 from tests.alerts.outages import T0, outage
 
@@ -20,11 +20,16 @@ FIRING = ({"alertname": "CommuneCutOff"},)
 def view(
     alerts: Mapping[str, str] | None, *, started: float = T0 - 500, now: float = NOW,
     firing: tuple[dict[str, str], ...] | None = None, prometheus_started: float = T0 - 500,
+    pending: tuple[dict[str, str], ...] = (), answers_since: float = 0.0,
 ) -> View:  # fmt: skip
     return View(
         now=now,
         alertmanager=None if alerts is None else Alertmanager(started_at=started, alerts=alerts),
-        prometheus=None if firing is None else Prometheus(started_at=prometheus_started, firing=firing),
+        prometheus=None
+        if firing is None
+        else Prometheus(
+            started_at=prometheus_started, answers_since=answers_since, firing=firing, pending=pending
+        ),
     )
 
 
@@ -71,8 +76,8 @@ def test_an_alertmanager_that_does_not_answer_ends_nothing() -> None:
 
 
 def test_an_alertmanager_that_has_just_started_ends_nothing() -> None:
-    just = [view(GONE, started=NOW - 149)] * 9
-    settled = [view(GONE, started=NOW - 150)] * 3
+    just = [view(GONE, started=NOW - 89)] * 9
+    settled = [view(GONE, started=NOW - 90)] * 3
     assert verdicts(alone(), *just) == [""] * 9
     assert verdicts(alone(), *settled) == ["", "", "end"]
 
@@ -108,6 +113,45 @@ def test_a_prometheus_that_has_just_started_ends_nothing() -> None:
     assert verdicts(both(), *[just] * 5) == [""] * 5
 
 
+def test_a_prometheus_that_was_reading_its_log_has_just_started() -> None:
+    reading = view(GONE, firing=(), prometheus_started=NOW - 400, answers_since=NOW - 89)
+    assert verdicts(both(), *[reading] * 5) == [""] * 5
+    assert verdicts(both(), *[reading] * 5, phase="ending") == [""] * 5
+    judging = view(GONE, firing=(), prometheus_started=NOW - 400, answers_since=NOW - 90)
+    assert verdicts(both(), *[judging] * 3) == ["", "", "end"]
+
+
+def test_when_the_receiver_began_to_ask_does_not_matter_for_what_prometheus_itself_raised() -> None:
+    asked_now = view(GONE, firing=(), answers_since=NOW)
+    assert verdicts(both(), asked_now, phase="ending") == ["end"]
+
+
+def test_what_waits_again_after_a_restart_of_prometheus_is_not_over() -> None:
+    restarted = view(GONE, firing=(), pending=FIRING, prometheus_started=NOW - 400)
+    assert verdicts(both(), *[restarted] * 5) == [""] * 5
+    assert verdicts(both(), restarted, phase="ending") == ["reopen"]
+
+
+def test_what_waits_again_without_a_restart_has_ended_before() -> None:
+    assert verdicts(both(), view(GONE, firing=(), pending=FIRING), phase="ending") == ["end"]
+
+
+@pytest.mark.parametrize("alertmanager", [None, NOW - 1])
+def test_what_ended_while_alertmanager_was_dead_is_over(alertmanager: float | None) -> None:
+    over = view(None if alertmanager is None else GONE, started=alertmanager or 0.0, firing=())
+    lasts = view(None if alertmanager is None else GONE, started=alertmanager or 0.0, firing=FIRING)
+    assert verdicts(both(), *[over] * 3) == ["", "", "end"]
+    assert verdicts(both(), *[lasts] * 9) == [""] * 9
+
+
+def test_of_what_no_rule_raised_alertmanager_knows_alone() -> None:
+    located = Standing(outage(source="locator"), "open")
+    judge = Judge(ask_prometheus=True, polls=1)
+    assert judge.verdicts((located,), view(None, firing=())) == ()
+    assert judge.verdicts((located,), view(GONE, started=NOW - 1, firing=())) == ()
+    assert judge.verdicts((located,), view(GONE, firing=None)) == (Verdict("f00d@1", "end", NOW),)
+
+
 def test_other_alerts_of_prometheus_do_not_count() -> None:
     other: tuple[dict[str, str], ...] = ({"alertname": "PopDown"}, {})
     assert verdicts(both(), *[view(GONE, firing=other)] * 3) == ["", "", "end"]
@@ -119,7 +163,7 @@ def test_an_end_that_was_doubted_is_confirmed_or_taken_back() -> None:
         (view(GONE, firing=FIRING), "reopen"),
         (view(STANDS, firing=()), "reopen"),
         (view(GONE, firing=None), ""),
-        (view(None, firing=()), ""),
+        (view(None, firing=()), "end"),
     ]
     for one, expected in ends:
         assert verdicts(both(), one, phase="ending", ends_at=T0 + 60) == [expected]
@@ -129,22 +173,3 @@ def test_a_confirmed_end_keeps_its_time() -> None:
     standing = Standing(outage(ends_at=T0 + 60), "ending")
     found = both().verdicts((standing,), view(GONE, firing=()))
     assert found == (Verdict("f00d@1", "end", T0 + 60),)
-
-
-@pytest.mark.parametrize(
-    ("source", "prometheus", "asked", "expected"),
-    [
-        ("rules", None, False, True),
-        ("rules", None, True, False),
-        ("locator", None, True, True),
-        ("rules", Prometheus(started_at=T0 - 1, firing=()), True, True),
-        ("rules", Prometheus(started_at=T0 + 1, firing=()), True, False),
-        ("rules", Prometheus(started_at=NOW - 150, firing=()), True, True),
-    ],
-)
-def test_when_a_resolution_is_passed_on_at_once(
-    source: str, prometheus: Prometheus | None, asked: bool, expected: bool
-) -> None:
-    one = outage(source=source)
-    now = NOW if prometheus is None or prometheus.started_at != T0 + 1 else T0 + 100
-    assert believable(one, prometheus, asked, now, 150.0) is expected
