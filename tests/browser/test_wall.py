@@ -89,7 +89,7 @@ async def test_communes_that_never_spoke_are_shown_as_such(small: Stack, visit: 
         await dot(page, VAN_TUONG, "up")
         await dot(page, BINH_SON, "never")
         await expect(page.locator(".counter.never .number")).to_have_text("2")
-        await expect(page.locator(".live.matrix .silent")).to_contain_text("Chưa từng báo (2)")
+        await expect(page.locator(".live.matrix .silent")).to_contain_text("Chưa từng báo về (2)")
 
 
 async def test_a_system_down_for_all_colours_its_column_and_no_commune(small: Stack, visit: Open) -> None:
@@ -134,7 +134,7 @@ async def test_a_server_that_is_gone_is_said_by_the_page_itself(small: Stack, vi
     await expect(page.locator("#gone")).to_be_hidden()
     await page.clock.fast_forward(2_000)
     await expect(page.locator("#gone")).to_be_visible()
-    await expect(page.locator("#gone")).to_contain_text("Mất kết nối với máy chủ màn hình")
+    await expect(page.locator("#gone")).to_contain_text("Mất kết nối với máy chủ của trang")
     async with wall_over(small, listen=url.removeprefix("http://").rstrip("/")):
         await expect(page.locator("#gone")).to_be_hidden()
 
