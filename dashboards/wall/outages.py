@@ -25,8 +25,13 @@ def outages(directory: Directory, alerts: tuple[Alert, ...]) -> tuple[tuple[Outa
     own = [alert for alert in alerts if alert.label("severity") in SEVERITIES]
     open_ = [outage(directory, alert) for alert in own if not alert.inhibited_by]
     hidden = sum(1 for alert in own if alert.inhibited_by)
-    ranked = sorted(open_, key=lambda o: (o.silenced, not o.page, -len(o.communes), -o.since, o.key))
+    ranked = sorted(open_, key=lambda o: (o.silenced, not o.page, -_width(o), -o.since, o.key))
     return tuple(ranked[:MAX_OUTAGES]), hidden
+
+
+def _width(outage: OutageView) -> float:
+    """How many communes it concerns; one that names none is everybody's."""
+    return len(outage.communes) or float("inf")
 
 
 def outage(directory: Directory, alert: Alert) -> OutageView:

@@ -82,15 +82,20 @@ def _check(arguments: argparse.Namespace) -> int:
     import asyncio
     import json
 
-    from alerts.promapi import PromApi
+    from alerts.promapi import ApiError, PromApi
     from dashboards.grafana import export
     from dashboards.grafana.check import Failure, check_queries
 
     async def ask() -> tuple[Failure, ...]:
         async with PromApi(arguments.prometheus) as prometheus:
+            await prometheus.query("vector(1)")  # where nobody answers: one line, not one a query
             return await check_queries(prometheus, [json.loads(body) for body in export().values()])
 
-    failures = asyncio.run(ask())
+    try:
+        failures = asyncio.run(ask())
+    except ApiError as error:
+        print(t("boards.check_unreachable", url=arguments.prometheus, problem=error), file=sys.stderr)
+        return 1
     for failure in failures:
         query = failure.query
         where = f"{query.board}: {query.panel} ({query.ref})"

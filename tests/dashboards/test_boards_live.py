@@ -169,3 +169,11 @@ def test_the_command_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert main(["boards", "check", "--prometheus", url, "--lang", "en"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "thongsuot-overview-en: commune (variable): no data: thongsuot_commune_info" in lines
+
+
+def test_where_nobody_answers_the_command_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "http://127.0.0.1:1"
+    assert main(["boards", "check", "--prometheus", url, "--lang", "en"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"{url}: Prometheus cannot be read: /api/v1/query: ClientConnectorError\n"

@@ -16,7 +16,7 @@ from dashboards.wall import charts, commune_page, geo, history, page
 from dashboards.wall.history import STEPS, History, Track
 from dashboards.wall.map import province_map
 from dashboards.wall.markup import Html, el, text
-from dashboards.wall.matrix import matrix, rest, system_list
+from dashboards.wall.matrix import matrix, rest, shared_words, system_list
 from dashboards.wall.outage_list import Names, outage_list
 from dashboards.wall.shapes import shape
 from dashboards.wall.snapshot import (
@@ -356,3 +356,12 @@ def test_a_label_of_the_state_strip_adds_up() -> None:
     markup = charts.charts(History(end=NOW, inside=(Track("main", values),)), EN)
     assert "From the commune: up 12 h 0 min, cut off 1 h 0 min, unknown 11 h 0 min" in markup
     assert msgspec.structs.replace(History(end=NOW)).empty
+
+
+def test_a_narrow_column_leaves_out_what_names_share() -> None:
+    names = ["Một cửa Bộ Y tế", "Một cửa Bộ Tư pháp", "Dịch vụ công", "Dịch vụ", "Hộ tịch"]
+    shared = shared_words(names)
+    assert [name[end:] for name, end in zip(names, shared, strict=True)] == [
+        "Y tế", "Tư pháp", "Dịch vụ công", "Dịch vụ", "Hộ tịch",
+    ]  # fmt: skip
+    assert shared_words(["Y tế tỉnh", "Y tế tỉnh"]) == [5, 5]

@@ -252,3 +252,14 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
     samples = [Sample({"site": "a"}, float("nan"), 1), Sample({"site": "b"}, 2, 1), Sample({}, 3, 1)]
     assert by_label(samples, "site") == {"b": 2}
     assert by_key(samples) == {Key("b", "", "", ""): 2, Key("", "", "", ""): 3}
+
+
+def test_an_outage_of_everybodys_stands_before_those_of_some() -> None:
+    alerts = (
+        alert("pop:ba-to", communes="21484 21496"),
+        alert("power|line:21040", communes="21040"),
+        alert("system:ho-tich"),
+        alert("agent:21061", "ticket"),
+    )
+    found, _ = outages(directory(), alerts)
+    assert [o.component for o in found] == ["system:ho-tich", "pop:ba-to", "power|line:21040", "agent:21061"]
