@@ -90,3 +90,10 @@ def test_every_alert_has_a_page_that_names_it_in_both_languages(alert: rules.Ale
 
 def test_there_are_alerts() -> None:
     assert len(ALERTS) >= 10
+
+
+def test_every_path_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"`([a-z_*/]+(?:\.[a-z]+|/))`", text) if "/" in name]
+    assert len(named) > 15
+    assert [name for name in named if not list(ROOT.glob(name))] == []
