@@ -25,13 +25,14 @@ log = logging.getLogger(__name__)
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run. ``ready_url`` answers 200 once it serves; ``reload_url`` takes a new configuration
-    on POST; without one it is restarted."""
+    """What to run. ``ready_url`` answers 200 once it serves. A new configuration is taken on a POST to
+    ``reload_url``, or on SIGHUP; without either the process is restarted."""
 
     name: str
     argv: tuple[str, ...]
     ready_url: str | None = None
     reload_url: str | None = None
+    reload_by_signal: bool = False
     environment: dict[str, str] | None = None
     ready_seconds: float = 60
 
@@ -71,6 +72,12 @@ class Child:
         """Begin to keep the process running."""
         self._deaths = 0
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+
+    def hang_up(self) -> None:
+        """Send SIGHUP, by which some take a new configuration."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """End the process, by SIGTERM and after a while by SIGKILL, and keep it no longer."""

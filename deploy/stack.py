@@ -5,7 +5,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,15 +17,16 @@ from prometheus_client.registry import Collector
 
 from common.i18n import t
 from common.web import parse_listen
-from deploy import render
+from deploy import debian, render
 from deploy.child import Child, Spec
 from deploy.endpoints import Endpoints
-from deploy.stack_specs import Paths, specs
+from deploy.stack_specs import ANYBODY, Paths, WallAccess, specs
 from inventory import names
 from inventory.model import Inventory
 
 POLL_SECONDS: Final = 0.2
 HTTP_SECONDS: Final = 5.0
+RELOAD_SECONDS: Final = 60.0  # all children read the inventory again, perhaps on a machine with other work
 BOUND_LOGS_SECONDS: Final = 10.0
 HOPELESS_DEATHS: Final = 3
 """A child that died this often before it was ever ready has something wrong that waiting does not mend."""
@@ -55,9 +56,12 @@ def check_ports(endpoints: Endpoints) -> None:
 class Stack(Collector):
     """All children of one hub. ``registry`` gets what is known of them."""
 
-    def __init__(self, paths: Paths, endpoints: Endpoints, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, paths: Paths, endpoints: Endpoints, registry: CollectorRegistry, access: WallAccess = ANYBODY
+    ) -> None:
         self.paths = paths
         self.endpoints = endpoints
+        self.access = access
         self.ready = False
         self._children: dict[str, Child] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -71,10 +75,12 @@ class Stack(Collector):
     @asynccontextmanager
     async def running(self, inventory: Inventory) -> AsyncIterator[None]:
         """Run all children while the context is open. Raises StackError, debian.ToolMissing, OSError."""
-        wanted = specs(self.paths, self.endpoints, inventory)
+        wanted = specs(self.paths, self.endpoints, inventory, self.access)
         await asyncio.to_thread(self.write, inventory)
         timeout = aiohttp.ClientTimeout(total=HTTP_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as self._session:
+        # A child that was replaced, or is about to end, must not be asked over an old connection.
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
             keeper = asyncio.create_task(self._bound_logs())
             try:
                 for spec in wanted:
@@ -87,15 +93,22 @@ class Stack(Collector):
                 await asyncio.gather(keeper, return_exceptions=True)
                 await self._stop_all()
 
-    async def reload(self, inventory: Inventory) -> str | None:
-        """Render ``inventory`` and have every child take it; returns what went wrong, or None."""
+    async def reload(self, inventory: Inventory, written: Callable[[], None] = lambda: None) -> str | None:
+        """Render ``inventory`` and have every child take it; returns what went wrong, or None.
+
+        ``written`` is called once it is rendered, before any child knows of it.
+        """
         try:
+            wanted = specs(self.paths, self.endpoints, inventory, self.access)
             changed = await asyncio.to_thread(self.write, inventory)
+        except debian.ToolMissing as error:
+            return str(error)
         except OSError as error:
             return t("up.cannot_write", path=self.paths.rendered, problem=error.strerror or str(error))
+        written()
         log.info("rendered", extra={"changed": len(changed.created + changed.updated + changed.removed)})
         problems = []
-        for spec in specs(self.paths, self.endpoints, inventory):
+        for spec in wanted:
             child = self._children[spec.name]
             if child.spec != spec:
                 problems.append(await self._replace(child, spec))
@@ -146,18 +159,29 @@ class Stack(Collector):
             return False
 
     async def _reload_child(self, child: Child) -> str | None:
-        """Ask the child; one that knows no reload, or does not listen just now, is restarted."""
-        assert self._session is not None  # noqa: S101 - open while children run
-        url = child.spec.reload_url
-        if url is None:
+        """Ask the child, once it is ready; one that does not run, or knows no reload, is restarted."""
+        url, by_signal = child.spec.reload_url, child.spec.reload_by_signal
+        if child.pid is None or (url is None and not by_signal):
             return await self._replace(child, child.spec)
         try:
-            async with self._session.post(url) as answer:
+            await self._wait_ready(child)
+        except StackError as error:
+            return str(error)
+        if url is not None:
+            return await self._post_reload(child, url)
+        child.hang_up()
+        return None
+
+    async def _post_reload(self, child: Child, url: str) -> str | None:
+        assert self._session is not None  # noqa: S101 - open while children run
+        timeout = aiohttp.ClientTimeout(total=RELOAD_SECONDS)
+        try:
+            async with self._session.post(url, timeout=timeout) as answer:
                 if answer.status in _NO_RELOAD:
                     return await self._replace(child, child.spec)
                 said = (await answer.content.read(4096)).decode("utf-8", "replace").strip()
                 return None if answer.status == 200 else f"{child.spec.name}: {answer.status} {said}"
-        except aiohttp.ClientConnectorError:
+        except aiohttp.ClientConnectionError:  # it died meanwhile
             return await self._replace(child, child.spec)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return f"{child.spec.name}: {error or type(error).__name__}"

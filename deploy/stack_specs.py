@@ -45,7 +45,26 @@ class Paths(msgspec.Struct, frozen=True):
         return self.hub / "log" / f"{name}.log"
 
 
-def specs(paths: Paths, at: Endpoints, inventory: Inventory) -> tuple[Spec, ...]:
+class WallAccess(msgspec.Struct, frozen=True):
+    """Who may look at the wall page; nothing of it: anybody, on this machine only."""
+
+    users_file: Path | None = None
+    proxy_header: str | None = None
+    proxies: tuple[str, ...] = ()
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options for ``thongsuot wall``."""
+        users = ("--users-file", str(self.users_file)) if self.users_file else ()
+        header = (f"--trusted-proxy-header={self.proxy_header}",) if self.proxy_header else ()
+        return (*users, *header, *(f"--trusted-proxy={proxy}" for proxy in self.proxies))
+
+
+ANYBODY: Final = WallAccess()
+
+
+def specs(
+    paths: Paths, at: Endpoints, inventory: Inventory, access: WallAccess = ANYBODY
+) -> tuple[Spec, ...]:
     """Return the processes in the order of starting. Raises debian.ToolMissing."""
     own = dict(os.environ, THONGSUOT_STATE_DIR=str(paths.state), PYTHONUNBUFFERED="1")
     found = [
@@ -53,7 +72,7 @@ def specs(paths: Paths, at: Endpoints, inventory: Inventory) -> tuple[Spec, ...]
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
         _agent(paths, at, own),
-        _ours(_Ours("wall", "wall", at.wall), paths, at, own),
+        _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),
     ]
     return tuple(spec for spec in found if spec is not None)
 
@@ -110,6 +129,8 @@ class _Ours(msgspec.Struct, frozen=True):
     name: str
     command: str
     listen: str
+    options: tuple[str, ...] = ()
+    hangs_up: bool = False  # it may ask for a login, so SIGHUP reloads it
 
 
 def _ours(service: _Ours, paths: Paths, at: Endpoints, environment: dict[str, str]) -> Spec | None:
@@ -122,8 +143,10 @@ def _ours(service: _Ours, paths: Paths, at: Endpoints, environment: dict[str, st
             "--listen", service.listen,
             "--prometheus", url(at.prometheus),
             "--alertmanager", url(at.alertmanager),
+            *service.options,
         ),
         ready_url=url(service.listen, "/-/healthy"),
-        reload_url=url(service.listen, "/-/reload"),
+        reload_url=None if service.hangs_up else url(service.listen, "/-/reload"),
+        reload_by_signal=service.hangs_up,
         environment=environment,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from deploy import validate
 from deploy.endpoints import Endpoints, url
 from deploy.info import InventoryCollector
 from deploy.stack import Stack, check_ports
-from deploy.stack_specs import Paths
+from deploy.stack_specs import ANYBODY, Paths, WallAccess
 from inventory.model import Inventory
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class Up:
     """One hub: its children, the inventory as series, and one reload at a time."""
 
-    def __init__(self, inventory: Inventory, paths: Paths, endpoints: Endpoints) -> None:
+    def __init__(self, inventory: Inventory, paths: Paths, endpoints: Endpoints, access: WallAccess) -> None:
         self.registry = CollectorRegistry()
-        self.stack = Stack(paths, endpoints, self.registry)
+        self.stack = Stack(paths, endpoints, self.registry, access)
         self._file: Path = paths.inventory
         self._series = InventoryCollector(inventory)
         self._reloading = asyncio.Lock()
@@ -53,20 +53,19 @@ class Up:
                     "the inventory is wrong; everything runs on as before", extra={"problem": str(error)}
                 )
                 return str(error)
-            self._series.take(loaded.inventory)
-            problem = await self.stack.reload(loaded.inventory)
+            problem = await self.stack.reload(loaded.inventory, lambda: self._series.take(loaded.inventory))
             if problem:
                 log.error("reloaded, but not everywhere", extra={"problem": problem})
             return problem
 
 
-async def run(inventory: Inventory, paths: Paths, endpoints: Endpoints) -> None:
+async def run(inventory: Inventory, paths: Paths, endpoints: Endpoints, access: WallAccess = ANYBODY) -> None:
     """Run the hub until SIGINT or SIGTERM; SIGHUP reloads.
 
     Raises StackError, ListenError, debian.ToolMissing and OSError, each before or instead of readiness.
     """
     check_ports(endpoints)
-    hub = Up(inventory, paths, endpoints)
+    hub = Up(inventory, paths, endpoints, access)
     stop = asyncio.Event()
     reloads: set[asyncio.Task[str | None]] = set()
 

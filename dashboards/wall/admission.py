@@ -28,17 +28,29 @@ class AdmissionError(Exception):
 
 def gate_for(listen: str, users_file: Path | None, proxy_header: str | None, proxies: Sequence[str]) -> Gate:
     """Return who may look. Raises AdmissionError, ListenError."""
+    found = check(listen, users_file, proxy_header, proxies)
+    if not isinstance(found, dict):
+        return found
+    try:
+        key = load_key(statedir.default() / "wall" / "session.key")
+    except OSError as error:
+        raise AdmissionError(str(error)) from error
+    return LoginGate(Sessions(key, found), Attempts(time.monotonic()))
+
+
+def check(
+    listen: str, users_file: Path | None, proxy_header: str | None, proxies: Sequence[str]
+) -> ProxyGate | OpenGate | dict[str, User]:
+    """Return who may look, or the users who have to log in, and write nothing.
+
+    Raises AdmissionError, ListenError.
+    """
     if bool(proxy_header) != bool(proxies):
         raise AdmissionError(t("wall.proxy_needs_both"))
     if proxy_header:
         return _proxy_gate(proxy_header, proxies)
     if users_file is not None:
-        users = read_users(users_file)
-        try:
-            key = load_key(statedir.default() / "wall" / "session.key")
-        except OSError as error:
-            raise AdmissionError(str(error)) from error
-        return LoginGate(Sessions(key, users), Attempts(time.monotonic()))
+        return read_users(users_file)
     host, _ = parse_listen(listen)
     if not is_loopback(host):
         raise AdmissionError(t("wall.need_login", listen=listen))

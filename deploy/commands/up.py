@@ -17,6 +17,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, metavar="DIR", help=t("up.option_state"))
     parser.add_argument("--prometheus-listen", metavar="HOST:PORT", help=t("up.option_prometheus_listen"))
     parser.add_argument("--wall-listen", metavar="HOST:PORT", help=t("up.option_wall_listen"))
+    parser.add_argument("--users-file", type=Path, metavar="FILE", help=t("wall.option_users_file"))
+    parser.add_argument("--trusted-proxy-header", metavar="NAME", help=t("wall.option_proxy_header"))
+    parser.add_argument(
+        "--trusted-proxy", action="append", default=[], metavar="IP", help=t("wall.option_proxy")
+    )
     parser.add_argument("--port-base", type=int, default=9490, metavar="PORT", help=t("up.option_port_base"))
 
 
@@ -24,15 +29,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C. Exit status: 0 ended as asked, 1 could not start, 2 wrong input."""
     from common import statedir
     from common.web import ListenError
+    from dashboards.wall import admission
     from deploy import debian, up
     from deploy.commands._inventory import read
     from deploy.endpoints import endpoints
     from deploy.stack import StackError
-    from deploy.stack_specs import Paths
+    from deploy.stack_specs import Paths, WallAccess
 
+    users = arguments.users_file.absolute() if arguments.users_file else None
+    access = WallAccess(users, arguments.trusted_proxy_header, tuple(arguments.trusted_proxy))
     try:
         at = endpoints(arguments.port_base, arguments.prometheus_listen, arguments.wall_listen)
-    except ListenError as error:
+        admission.check(at.wall, access.users_file, access.proxy_header, access.proxies)
+    except (ListenError, admission.AdmissionError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except ValueError:
@@ -45,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     paths = Paths(inventory=arguments.inventory.absolute(), state=state)
     try:
         with statedir.Lock(paths.hub):
-            asyncio.run(up.run(inventory, paths, at))
+            asyncio.run(up.run(inventory, paths, at, access))
     except statedir.Busy as busy:
         sys.stderr.write(t("up.busy", path=busy) + "\n")
     except (StackError, ListenError, debian.ToolMissing) as error:

@@ -38,7 +38,7 @@ def _is_free(port: int) -> bool:
 def call(url: str, data: bytes | None = None) -> tuple[int, str]:
     """GET, or POST with ``data``; status 0 where nobody answers."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=READY_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -97,6 +97,10 @@ class Hub:
     def errors(self) -> str:
         """Return what it wrote to stderr."""
         return self._errors.read_text(encoding="utf-8", errors="replace")
+
+    def log(self, name: str) -> str:
+        """Return what a child wrote."""
+        return (self.state / f"hub/log/{name}.log").read_text(encoding="utf-8", errors="replace")
 
     def family(self) -> list[psutil.Process]:
         """Return all children and theirs."""

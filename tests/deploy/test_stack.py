@@ -14,7 +14,7 @@ from deploy.child import Spec
 from deploy.cli import main
 from deploy.endpoints import Endpoints, endpoints, reachable, url
 from deploy.stack import Stack, StackError, check_ports
-from deploy.stack_specs import Paths
+from deploy.stack_specs import Paths, WallAccess, specs
 from inventory.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +78,36 @@ def test_a_taken_port_is_named_with_its_use() -> None:
 def test_an_address_that_is_not_ours_is_named() -> None:
     with pytest.raises(StackError, match=r"192\.0\.2\.1:9490: cannot listen there for prometheus"):
         check_ports(everywhere("192.0.2.1:9490"))
+
+
+# --- who may look -------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--wall-listen", "0.0.0.0:9495"], "0.0.0.0:9495: not a loopback address; add --users-file FILE"),
+        (["--trusted-proxy-header", "X-User"], "--trusted-proxy-header and --trusted-proxy go together"),
+        (["--trusted-proxy-header", "X-User", "--trusted-proxy", "here"], "'here': expected the IP address"),
+        (["--users-file", "/nonexistent/users"], "/nonexistent/users: cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_wall_page_that_would_not_start_starts_nothing(
+    options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    assert main(["up", str(SMALL), "--state", str(state), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not state.exists()
+
+
+def test_the_wall_page_is_told_who_may_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("deploy.debian.find", lambda name: Path("/usr/bin") / name)
+    access = WallAccess(Path("/etc/users"), "X-User", ("10.0.0.1", "::1"))
+    paths, inventory = Paths(SMALL, tmp_path), load(SMALL).inventory
+    told = {spec.name: spec.argv for spec in specs(paths, Endpoints(), inventory, access)}
+    wanted = ("--users-file", "/etc/users", "--trusted-proxy-header=X-User",
+              "--trusted-proxy=10.0.0.1", "--trusted-proxy=::1")  # fmt: skip
+    assert told["wall"][-len(wanted) :] == wanted
+    assert all("X-User" not in " ".join(argv) for name, argv in told.items() if name != "wall")
 
 
 # --- starting ------------------------------------------------------------------------------------

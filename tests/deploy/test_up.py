@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dashboards.wall.passwords import make_line
 from tests.deploy.hub import Hub, call, until
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     directory = tmp_path_factory.mktemp("hub")
     inventory = directory / "province.yml"
     shutil.copy(SMALL, inventory)
-    with Hub(inventory, directory) as running:
+    users = directory / "users"
+    users.write_text(make_line("truc", "mot mat khau dai") + "\n")
+    with Hub(inventory, directory, "--users-file", str(users)) as running:
         yield running
 
 
@@ -84,17 +87,31 @@ def test_a_broken_inventory_leaves_everything_running_and_says_why(hub: Hub) -> 
         hub.inventory.write_text(good, encoding="utf-8")
 
 
+def test_the_wall_page_asks_for_a_login(hub: Hub) -> None:
+    assert 'name="password"' in call(hub.url(5, "/"))[1]
+    until(lambda: len(hub.query('up{instance="wall"} == 1')) == 1, "its series are read all the same")
+
+
 def test_a_changed_inventory_is_taken_by_all(hub: Hub) -> None:
     good = hub.inventory.read_text(encoding="utf-8")
+    before = {process.pid for process in hub.family()}
     try:
         changed = good.replace("en: Provincial LGSP", "en: Provincial bus")
         hub.inventory.write_text(changed, encoding="utf-8")
         assert call(hub.url(7, "/-/reload"), b"") == (200, "OK\n")
         assert "Provincial bus" in hub.metrics()
-        until(lambda: call(hub.url(0, "/-/ready"))[0] == 200, "Prometheus")
+        until(lambda: "inventory read again" in hub.log("wall"), "the wall page has it")
+        assert {process.pid for process in hub.family()} == before, "nothing was restarted for it"
     finally:
         hub.inventory.write_text(good, encoding="utf-8")
-        assert call(hub.url(7, "/-/reload"), b"")[0] == 200
+        assert call(hub.url(7, "/-/reload"), b"") == (200, "OK\n")
+
+
+def test_a_child_that_starts_again_just_now_is_waited_for(hub: Hub) -> None:
+    for victim in (hub.child("--storage.tsdb.path="), hub.child("deploy.cli receive")):
+        victim.kill()
+    assert call(hub.url(7, "/-/reload"), b"") == (200, "OK\n")
+    assert call(hub.url(0, "/-/ready"))[0] == 200
 
 
 def test_a_second_hub_on_the_same_state_is_refused(hub: Hub) -> None:
