@@ -2,7 +2,7 @@
 
 Layout below the output directory: agents/<site>.yml, prometheus.yml, rules/*.yml, rules/tests/*.yml,
 file_sd/scraped.json, alertmanager.yml, boards/*.json. What is unchanged is left untouched, so that a
-watcher of times sees only what changed; what no longer belongs there is removed.
+watcher of times sees only what changed; what was rendered before and no longer belongs there is removed.
 """
 
 import importlib
@@ -20,7 +20,9 @@ from deploy.files import write_atomically
 from inventory.model import Inventory
 
 OWNED: Final = ("agents/*.yml", "rules/*.yml", "rules/tests/*.yml", "file_sd/*.json", "boards/*.json")
-"""What rendering may remove when it no longer belongs there; any other file is somebody else's."""
+"""What rendering may remove, if it wrote it: rules and boards of somebody else may lie beside ours."""
+MANIFEST: Final = ".rendered"
+"""Names what was written, a path a line."""
 
 _BOARDS: Final = "dashboards.grafana"
 MAX_FILE_BYTES: Final = 1 << 26
@@ -76,11 +78,19 @@ def changes(files: Mapping[str, bytes], directory: Path) -> Changes:
 def write(files: Mapping[str, bytes], directory: Path) -> Changes:
     """Write what changed, each file at once or not at all, and remove what is stale. Raises OSError."""
     found = changes(files, directory)
+    _list(directory, {*files, *found.removed})  # first: what a crash leaves half done is known next time
     for path in (*found.created, *found.updated):
         write_atomically(directory / path, files[path])
     for path in found.removed:
         (directory / path).unlink(missing_ok=True)
+    _list(directory, set(files))
     return found
+
+
+def _list(directory: Path, paths: set[str]) -> None:
+    content = "".join(f"{path}\n" for path in sorted(paths)).encode()
+    if _read(directory / MANIFEST) != content:
+        write_atomically(directory / MANIFEST, content)
 
 
 def _read(path: Path) -> bytes | None:
@@ -93,4 +103,5 @@ def _read(path: Path) -> bytes | None:
 
 def _stale(files: Mapping[str, bytes], directory: Path) -> set[str]:
     present = {str(path.relative_to(directory)) for pattern in OWNED for path in directory.glob(pattern)}
-    return present - set(files)
+    written = (_read(directory / MANIFEST) or b"").decode("utf-8", "replace").splitlines()
+    return present.intersection(written) - set(files)

@@ -165,12 +165,40 @@ def test_what_is_unchanged_is_left_untouched(tmp_path: Path) -> None:
 def test_what_is_stale_is_removed_and_what_is_not_ours_stays(tmp_path: Path) -> None:
     render.write({"agents/21040.yml": b"a\n", "agents/21061.yml": b"b\n"}, tmp_path)
     (tmp_path / "agents/notes.txt").write_text("mine")
+    (tmp_path / "agents/90000.yml").write_text("mine, though named like ours")
+    (tmp_path / "agents/folder.yml").mkdir()
     (tmp_path / "web.yml").write_text("mine")
     found = render.write({"agents/21040.yml": b"a\n"}, tmp_path)
     assert found == render.Changes(removed=("agents/21061.yml",))
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == [
-        "agents/21040.yml", "agents/notes.txt", "web.yml",
+        ".rendered", "agents/21040.yml", "agents/90000.yml", "agents/notes.txt", "web.yml",
     ]  # fmt: skip
+
+
+def test_what_a_crash_left_half_written_is_known_as_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    wrote = files.write_atomically
+    monkeypatch.setattr(
+        render, "write_atomically", lambda p, c: crash() if p.name == "b.yml" else wrote(p, c)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        render.write({"rules/a.yml": b"a\n", "rules/b.yml": b"b\n"}, tmp_path)
+    monkeypatch.undo()
+    assert render.write({}, tmp_path) == render.Changes(removed=("rules/a.yml",))
+
+
+@pytest.mark.parametrize("listed", [b"../outside.yml\n/etc/passwd\n", b"\xff\n", b"agents/../web.yml\n"])
+def test_a_list_of_what_was_written_removes_nothing_else(tmp_path: Path, listed: bytes) -> None:
+    directory = tmp_path / "out"
+    directory.mkdir()
+    for path in (tmp_path / "outside.yml", directory / "web.yml"):
+        path.write_text("mine")
+    (directory / render.MANIFEST).write_bytes(listed)
+    assert not render.write({}, directory).removed
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
