@@ -136,8 +136,10 @@ def _stdin() -> asyncio.Queue[bytes]:
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        while line := sys.stdin.buffer.readline(_MAX_LINE_BYTES):
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+        # Unbuffered: a thread that waits with the lock of a buffer makes the interpreter abort at its end.
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
+            while line := stdin.readline(_MAX_LINE_BYTES):
+                loop.call_soon_threadsafe(lines.put_nowait, line)
         loop.call_soon_threadsafe(lines.put_nowait, b"")
 
     threading.Thread(target=read, daemon=True).start()
