@@ -52,7 +52,7 @@ check: setup
 test: check debian-test
 	$(BIN)/thongsuot tools
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not lab'
-	$(BIN)/pytest -n 2 --dist loadfile -m lab
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m lab
 
 bench: setup debian-test
 	$(BIN)/thongsuot tools --bench

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from alerts import rules_alerts, rules_boards, rules_evidence, rules_since
+from alerts.rules_fresh import fresh
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
 from common.yaml.write import dump
 from inventory.model import Inventory
@@ -47,8 +48,8 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_alerts.slow(hub),
     )
     return (
-        Group("thongsuot", tuned.evaluation_seconds, fast),
-        Group("thongsuot-slow", tuned.slow_evaluation_seconds, slow),
+        Group("thongsuot", tuned.evaluation_seconds, tuple(fresh(rule, tuned) for rule in fast)),
+        Group("thongsuot-slow", tuned.slow_evaluation_seconds, tuple(fresh(rule, tuned) for rule in slow)),
     )
 
 

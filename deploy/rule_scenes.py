@@ -14,7 +14,7 @@ from alerts.topology import topology
 from deploy.info import rows
 from inventory import graph, names
 from inventory.model import Commune, Inventory
-from inventory.names import HUB_SITE, JOB_AGENT, Metric
+from inventory.names import HUB_SITE, JOB_AGENT, Metric, Recorded
 
 STEP_SECONDS: Final = 2
 FAULT_SECONDS: Final = 40  # after the 30 s in which silence proves nothing yet
@@ -36,9 +36,17 @@ class Expected(msgspec.Struct, frozen=True, order=True):
     severity: str = "page"
 
 
+class Series(msgspec.Struct, frozen=True):
+    """One input series in promtool's notation."""
+
+    series: str
+    values: str
+
+
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """``down`` are spans by component id: lines and systems as the hub sees them, checkpoints.
-    ``unseen`` are spans by (commune, name of the plan) in which a commune's own probe fails."""
+    ``unseen`` are spans by (commune, name of the plan) in which a commune's own probe fails.
+    ``left`` are recorded series that a killed Prometheus left without a mark that they ended."""
 
     name: str
     seconds: int = 124
@@ -48,14 +56,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     unseen: dict[tuple[str, str], Span] = {}
     never: tuple[str, ...] = ()
     maintained: tuple[str, ...] = ()
+    left: tuple[Series, ...] = ()
     expected: tuple[tuple[int, tuple[Expected, ...]], ...] = ()
-
-
-class Series(msgspec.Struct, frozen=True):
-    """One input series in promtool's notation."""
-
-    series: str
-    values: str
 
 
 def input_series(inventory: Inventory, scene: Scene) -> list[Series]:
@@ -67,7 +69,7 @@ def input_series(inventory: Inventory, scene: Scene) -> list[Series]:
     for site in (HUB_SITE, *(commune.code for commune in inventory.communes)):
         if site not in scene.never:
             found += _site(inventory, scene, site, steps)
-    return found
+    return [*found, *scene.left]
 
 
 def _site(inventory: Inventory, scene: Scene, site: str, steps: int) -> Iterator[Series]:
@@ -153,6 +155,7 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield from _wide_scenes(inventory)
     yield from _system_scenes(inventory)
     yield _never(inventory.communes[-1])
+    yield _left_by_a_kill(inventory)
 
 
 def _never(commune: Commune) -> Scene:
@@ -164,6 +167,31 @@ def _never(commune: Commune) -> Scene:
         never=(commune.code,),
         expected=((600, ()), (1740, ()), (1920, (ticket,))),
     )
+
+
+def _left_by_a_kill(inventory: Inventory) -> Scene:
+    """All that a killed Prometheus found wrong has healed before it is back."""
+    commune, system = inventory.communes[0], f"system:{inventory.systems[0].id}"
+    code, line = commune.code, commune.lines[0].id
+    component = f"isp:{commune.lines[0].carrier}"
+    found: tuple[tuple[str, dict[str, str]], ...] = (
+        (Recorded.OUTAGE, {"commune": code, "component": f"power|line:{code}", "kind": "power|line"}),
+        (Recorded.UNEXPLAINED, {"commune": code, "line": line, "member": f"line:{code}/{line}"}),
+        (Recorded.SYSTEM_LOST, {"commune": code, "target": system}),
+        (Recorded.LASTING, {"component": component, "kind": "isp"}),
+        (Recorded.DOWN, {"component": component, "kind": "isp"}),
+    )
+    return Scene(
+        name="what a killed prometheus left behind raises nothing",
+        seconds=240,
+        left=tuple(_left(name, labels) for name, labels in found),
+        expected=((60, ()), (120, ()), (240, ())),
+    )
+
+
+def _left(name: str, labels: dict[str, str]) -> Series:
+    shown = ", ".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+    return Series(f"{name}{{{shown}}}", " ".join(_runs([1.0] * (FAULT_SECONDS // STEP_SECONDS - 1))))
 
 
 def _one_of_each(inventory: Inventory) -> Iterator[Commune]:
