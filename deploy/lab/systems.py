@@ -104,7 +104,11 @@ def _openssl(places: Places, *words: str) -> None:
 
 
 def write_resolver_files(topology: Topology, places: Places) -> dict[Path, str]:
-    """Write what name resolution reads; returns the system's file by our own, to be put in its place."""
+    """Write what name resolution reads; returns the system's file by our own, to be put in its place.
+
+    A smallest system has no hosts or nsswitch.conf: there is nothing to hide then, and the C library's own
+    defaults (files, then dns) serve. Without resolv.conf names could not be pointed at the lab.
+    """
     contents = {
         "resolv.conf": f"nameserver {topology.resolver}\noptions timeout:1 attempts:2\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
@@ -114,7 +118,11 @@ def write_resolver_files(topology: Topology, places: Places) -> dict[Path, str]:
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in contents.items():
         (directory / name).write_text(text, encoding="ascii")
-    return {directory / name: f"/etc/{name}" for name in contents}
+    return {
+        directory / name: f"/etc/{name}"
+        for name in contents
+        if name == "resolv.conf" or Path("/etc", name).exists()
+    }
 
 
 async def start_resolver(nodes: Nodes) -> None:
