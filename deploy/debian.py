@@ -51,7 +51,9 @@ class ToolMissing(Exception):  # noqa: N818 - reads as what it says: the tool is
     """A program that is neither installed nor unpacked; the message says what to run."""
 
     def __init__(self, program: str) -> None:
-        super().__init__(t("tools.missing", program=program, package=PACKAGES.get(program, program)))
+        command = "thongsuot tools" if program in LAB else "thongsuot tools --bench"
+        package = PACKAGES.get(program, program)
+        super().__init__(t("tools.missing", program=program, package=package, command=command))
         self.program = program
 
 
