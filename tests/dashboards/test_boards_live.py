@@ -167,8 +167,9 @@ async def test_the_check_says_when_nobody_answers() -> None:
 def test_the_command_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with prometheus(tmp_path, tmp_path / "empty") as url:
         assert main(["boards", "check", "--prometheus", url, "--lang", "en"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert "thongsuot-overview-en: commune (variable): no data: thongsuot_commune_info" in lines
+    printed = capsys.readouterr()
+    line = "thongsuot-overview-en: commune (variable): no data: thongsuot_commune_info"
+    assert line in printed.out.splitlines(), printed.out + printed.err
 
 
 def test_where_nobody_answers_the_command_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
