@@ -4,6 +4,8 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from agent.config import AgentConfig, AgentTarget
 from agent.deadline import Measure
 from common import statedir
@@ -23,6 +25,19 @@ def measure_of(target: AgentTarget) -> Measure:
         return probe(at, options)
 
     return measure
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """What the harness must know of a kind: see :mod:`exporters.base`."""
+
+    judges: bool = True
+    exclusive: bool = False
+
+
+def traits_of(target: AgentTarget) -> Traits:
+    """Return the traits of a target's kind."""
+    kind = registry.kinds().get(target.probe)
+    return Traits(judges=kind.judges, exclusive=kind.exclusive) if kind else Traits()
 
 
 def state_directory(config: AgentConfig) -> Path:

@@ -21,7 +21,8 @@ class AgentTarget(_Base, frozen=True, kw_only=True):
     ``name`` is unique within the file; ``target`` the component id that the series carries
     (``system:ho-tich``); ``line`` the line by which it is reached, empty when unbound; ``gate`` the
     name of another target (the LAN gateway) without which this one's state is unknown, not down;
-    ``sla`` marks the one probe per line by which the line is accounted.
+    ``on_failure_of`` names one upon whose confirmed failure this one is probed at once, besides its
+    interval; ``sla`` marks the one probe per line by which the line is accounted.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
@@ -31,9 +32,10 @@ class AgentTarget(_Base, frozen=True, kw_only=True):
     commune: str = ""
     line: str = ""
     source: str | None = None
-    interval_seconds: Annotated[float, Meta(ge=0.2, le=3600)] = 5
+    interval_seconds: Annotated[float, Meta(ge=0.2, le=86400)] = 5
     timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 2
     gate: str | None = None
+    on_failure_of: str | None = None
     sla: bool = False
     options: dict[str, Any] = {}
 

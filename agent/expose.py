@@ -83,16 +83,27 @@ class Group(Protocol):
 
 
 class Histogram:
-    """Cumulative buckets, as cheap as a list."""
+    """Cumulative buckets, as cheap as a list. ``labels`` and ``commune`` as for :meth:`Site.series`."""
 
-    def __init__(self, site: Site, metric: Metric, bounds: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        metric: Metric,
+        bounds: tuple[float, ...],
+        labels: Mapping[str, str] | None = None,
+        *,
+        commune: str | None = None,
+    ) -> None:
+        def make(suffix: str, **more: str) -> Series:
+            return site.series(metric, {**(labels or {}), **more}, suffix=suffix, commune=commune)
+
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
         texts = [f"{bound:g}" for bound in bounds] + ["+Inf"]
-        self._buckets = [site.series(metric, {"le": text}, suffix="_bucket") for text in texts]
-        self._sum = site.series(metric, suffix="_sum")
-        self._count = site.series(metric, suffix="_count")
+        self._buckets = [make("_bucket", le=text) for text in texts]
+        self._sum = make("_sum")
+        self._count = make("_count")
 
     def observe(self, value: float) -> None:
         """Count one value."""

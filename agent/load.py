@@ -1,6 +1,6 @@
 """Read ``agent.yml``, or report every error at once: file, line, key, what was expected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -74,14 +74,28 @@ def _identities(targets: list[Record], report: Reporter) -> Iterator[tuple[Locat
 def _gates(targets: list[Record], report: Reporter) -> None:
     by_name = {target["name"]: target for _, target in targets if "name" in target}
     for at, target in targets:
+        _judging(target.get("on_failure_of"), by_name, (*at, "on_failure_of"), report)
         name = target.get("gate")
-        if name is None:
-            continue
-        gate = by_name.get(name)
+        gate = _judging(name, by_name, (*at, "gate"), report)
         if gate is None:
-            nearest = report.nearest(name, by_name)
-            report.add((*at, "gate"), "yaml.unknown_id", few(by_name), nearest, found=name, section="targets")
-        elif gate.get("gate") is not None:
-            report.add((*at, "gate"), "agent.gate_with_gate", found=name)
+            continue
+        if gate.get("gate") is not None:
+            report.add((*at, "gate"), "agent.gate_with_gate", found=str(name))
         elif gate.get("timeout_seconds", 0) > GATE_TIMEOUT_SECONDS:
-            report.add((*at, "gate"), "agent.slow_gate", found=name, limit=f"{GATE_TIMEOUT_SECONDS:g}")
+            report.add((*at, "gate"), "agent.slow_gate", found=str(name), limit=f"{GATE_TIMEOUT_SECONDS:g}")
+
+
+def _judging(name: str | None, by_name: Mapping[str, Data], at: Location, report: Reporter) -> Data | None:
+    """Return the target called ``name``, which must be one that says up or down; None when there is none."""
+    if name is None:
+        return None
+    found = by_name.get(name)
+    if found is None:
+        nearest = report.nearest(name, by_name)
+        report.add(at, "yaml.unknown_id", few(by_name), nearest, found=name, section="targets")
+        return None
+    kind = registry.kinds().get(found.get("probe", ""))
+    if kind is not None and not kind.judges:
+        report.add(at, "agent.never_judges", found=name, kind=kind.kind)
+        return None
+    return found

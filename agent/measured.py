@@ -1,9 +1,10 @@
 """The series of one target: the common metrics, kept the same for every kind of probe."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from agent.config import AgentTarget
-from agent.expose import Point, Series, Site, Tier
+from agent.expose import Histogram, Point, Series, Site, Tier
+from agent.samples import Samples
 from agent.state import Seconds
 from exporters.base import Outcome
 from inventory.names import (
@@ -23,7 +24,8 @@ from inventory.names import (
 class Measured:
     """What is known of one target (a :class:`agent.expose.Group`).
 
-    ``shown`` returns the seconds per state that are on disk, None before they are.
+    ``shown`` returns the seconds per state that are on disk, None before they are. A kind that does not
+    judge (``judges``) has no states, and nothing of it is in a hurry.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class Measured:
         target: AgentTarget,
         shown: Callable[[str], Seconds | None],
         unix: Callable[[float], float],
+        *,
+        judges: bool = True,
     ) -> None:
         self._key = target.identity
         self._site, self._target = site, target
-        self._shown, self._unix = shown, unix
+        self._shown, self._unix, self._judges = shown, unix, judges
         self._success = self._series(PROBE_SUCCESS)
         self._duration = self._series(PROBE_DURATION)
         self._up = self._series(TARGET_UP)
@@ -43,8 +47,10 @@ class Measured:
         self._seconds = {state: self._series(TARGET_STATE_SECONDS, (Label.STATE, state)) for state in State}
         self._results: dict[Reason, Series] = {}
         self._counts: dict[Reason, int] = {}
-        self._own: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
+        self._own = Samples(self._series_of, self._histogram)
         self.last: Outcome | None = None
+        """The last measurement that took place; one that was deferred changes nothing but its count."""
+        self.seen = False
         self.state = State.UNKNOWN
         self.changed_seconds: float | None = None
         self._count(Reason.OK, 0)
@@ -57,7 +63,14 @@ class Measured:
     def take(self, outcome: Outcome) -> None:
         """Take in one completed probe."""
         self._count(outcome.reason, 1)
-        self.last = outcome
+        self.seen = True
+        if outcome.reason is not Reason.DEFERRED:
+            self.last = outcome
+            self._own.take(outcome.samples)
+
+    def take_aside(self, outcome: Outcome) -> None:
+        """Keep what a probe outside the schedule counted; what it says is not recorded."""
+        self._own.add(outcome.samples)
 
     def confirm(self, state: State, at_seconds: float) -> None:
         """Note a confirmed change of state, at a time of the agent's clock."""
@@ -70,18 +83,22 @@ class Measured:
 
     def points(self, tier: Tier) -> Iterator[Point]:
         """Return the values of a tier."""
-        if tier is Tier.STATE:
+        if tier is (Tier.STATE if self._judges else Tier.DETAIL):
+            yield from self._result_points()
+        if tier is Tier.STATE and self._judges:
             yield from self._state_points()
-        elif tier is Tier.DETAIL and self.last is not None:
-            yield self._duration, self.last.duration_seconds
-            for sample in self.last.samples:
-                yield self._sample_series(sample.metric, sample.labels), sample.value
+        elif tier is Tier.DETAIL:
+            if self.last is not None:
+                yield self._duration, self.last.duration_seconds
+            yield from self._own.points()
 
-    def _state_points(self) -> Iterator[Point]:
+    def _result_points(self) -> Iterator[Point]:
         if self.last is not None:
             yield self._success, float(self.last.ok)
         for reason, count in list(self._counts.items()):
             yield self._results[reason], count
+
+    def _state_points(self) -> Iterator[Point]:
         if self.state is not State.UNKNOWN:
             yield self._up, float(self.state is State.UP)
         if (changed := self.changed_unix) is not None:
@@ -97,18 +114,21 @@ class Measured:
             self._results[reason] = series
         self._counts[reason] = self._counts.get(reason, 0) + times
 
-    def _sample_series(self, metric: Metric, labels: tuple[tuple[str, str], ...]) -> Series:
-        known = self._own.get((metric.name, labels))
-        if known is None:
-            known = self._own[metric.name, labels] = self._series(metric, *labels)
-        return known
-
     def _series(self, metric: Metric, *labels: tuple[str, str]) -> Series:
+        return self._series_of(metric, dict(labels))
+
+    def _series_of(self, metric: Metric, labels: Mapping[str, str]) -> Series:
+        return self._site.series(metric, self._labels(labels), commune=self._target.commune)
+
+    def _histogram(self, metric: Metric, labels: Mapping[str, str]) -> Histogram:
+        own = self._labels(labels)
+        return Histogram(self._site, metric, metric.buckets, own, commune=self._target.commune)
+
+    def _labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         target = self._target
-        own: dict[str, str] = {
+        return {
             Label.LINE: target.line,
             Label.TARGET: target.target,
             Label.PROBE: target.probe,
-            **dict(labels),
+            **labels,
         }
-        return self._site.series(metric, own, commune=target.commune)

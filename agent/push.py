@@ -97,6 +97,7 @@ class Pusher:
         self._waiting = Waiting()
         self._wake = asyncio.Event()
         self._urgent: set[str] = set()
+        self._whole: set[str] = set()
         self._all_states = False
         self._owed: set[Tier] = set()  # due since a time that could not be dated
         self._last_ms = 0
@@ -107,9 +108,11 @@ class Pusher:
         """Whether the hub took the last request."""
         return self.last_result is Result.OK
 
-    def urge(self, keys: Iterable[str] | None = None) -> None:
-        """Push the states of some groups now, or of all (None)."""
-        if keys is None:
+    def urge(self, keys: Iterable[str] | None = None, *, whole: bool = False) -> None:
+        """Push the states of some groups now, or of all (None); ``whole``: all that these groups have."""
+        if keys is not None and whole:
+            self._whole.update(keys)
+        elif keys is None:
             self._all_states = True
         else:
             self._urgent.update(keys)
@@ -164,6 +167,7 @@ class Pusher:
         """Ask for nothing but the hub's clock: an empty request."""
         self._use_slots()
         self._urgent.clear()
+        self._whole.clear()
         self._all_states = False
         self._note(await self._sender.send(compress(())))
         if self._clock.trusted:
@@ -210,9 +214,12 @@ class Pusher:
         due = self._use_slots()
         encoder, parts = Encoder(self._stamp()), list[bytes]()
         states, self._all_states = self._all_states, False
-        urgent, self._urgent = self._urgent, set()
+        whole, self._whole = self._whole, set()
+        urgent, self._urgent = self._urgent | whole, set()
         if states or urgent:
             parts += self._encode(Tier.STATE, encoder, None if states else urgent)
+        if whole and Tier.DETAIL not in due:
+            parts += self._encode(Tier.DETAIL, encoder, whole)
         for tier in sorted(due):
             parts += self._encode(tier, encoder, None)
         keep = states or bool(urgent) or Tier.DETAIL in due

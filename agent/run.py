@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from agent.build import Find, measure_of, state_directory
+from agent.build import Find, measure_of, state_directory, traits_of
 from agent.clock import HubClock
 from agent.config import AgentConfig, AgentTarget, Push
 from agent.expose import Group, Site
@@ -70,6 +71,8 @@ class Agent:
             changed=self._changed,
             broken=self._broken,
             skipped=self._skipped,
+            urgent=self._urgent,
+            turns=defaultdict(asyncio.Lock),
         )
         self.itself.store_errors = lambda: self.book.errors
 
@@ -159,12 +162,15 @@ class Agent:
         by_name = {runner.target.name: runner for runner in self.runners.values()}
         for runner in self.runners.values():
             runner.gate = by_name[runner.target.gate] if runner.target.gate else None
+            name = runner.target.name
+            runner.followers = tuple(r for r in self.runners.values() if r.target.on_failure_of == name)
         for target in fresh:
             self.runners[target.identity].start()
 
     def _add(self, target: AgentTarget) -> None:
-        measured = Measured(self.site, target, self.book.shown_of, self.clock.unix)
-        runner = Runner(target, self._find(target), measured, self._tools)
+        traits = traits_of(target)
+        measured = Measured(self.site, target, self.book.shown_of, self.clock.unix, judges=traits.judges)
+        runner = Runner(target, self._find(target), measured, self._tools, traits)
         self.book.open(measured.key)
         self.runners[measured.key] = runner
         self.groups[measured.key] = measured
@@ -202,6 +208,10 @@ class Agent:
         self._news.add(key)
         self._confirmed |= confirmed
         self._wake.set()
+
+    def _urgent(self, key: str) -> None:
+        if self.pusher is not None:
+            self.pusher.urge({key}, whole=True)
 
     def _broken(self, kind: str) -> None:
         self.itself.exceptions[kind] += 1

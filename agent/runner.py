@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from agent import confirm, schedule
+from agent.build import Traits
 from agent.config import AgentTarget
 from agent.confirm import Evidence, Step, Transition
 from agent.deadline import Measure, measure_once, target_of
@@ -38,8 +40,9 @@ log = logging.getLogger(__name__)
 
 
 class Tools(msgspec.Struct):
-    """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing;
-    ``broken(kind)`` counts exceptions that a probe let out; ``skipped()`` slots that were not used."""
+    """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing,
+    ``urgent(key)`` of what must be pushed whole and at once; ``broken(kind)`` counts exceptions that a
+    probe let out; ``skipped()`` slots that were not used; ``turns`` are the locks of exclusive kinds."""
 
     site: str
     now: Callable[[], float]
@@ -49,14 +52,29 @@ class Tools(msgspec.Struct):
     changed: Callable[[str, bool], None]
     broken: Callable[[str], None]
     skipped: Callable[[int], None]
+    urgent: Callable[[str], None]
+    turns: defaultdict[str, asyncio.Lock]
 
 
 class Runner:
-    """Probes one target until :meth:`stop`. ``measure`` is the probe with its options filled in."""
+    """Probes one target until :meth:`stop`. ``measure`` is the probe with its options filled in.
 
-    def __init__(self, target: AgentTarget, measure: Measure, measured: Measured, tools: Tools) -> None:
+    ``followers`` are probed when this target is confirmed down.
+    """
+
+    def __init__(
+        self,
+        target: AgentTarget,
+        measure: Measure,
+        measured: Measured,
+        tools: Tools,
+        traits: Traits = Traits(),  # noqa: B008 - frozen
+    ) -> None:
         self.target, self.measured = target, measured
         self.gate: Runner | None = None
+        self.followers: tuple[Runner, ...] = ()
+        self._traits = traits
+        self._asked = False
         self._measure, self._tools = measure, tools
         self._probe_target = target_of(target)
         # With as many in flight as may be, the next send has to wait for an answer, and then for its own.
@@ -94,8 +112,15 @@ class Runner:
             self._extra = self._tools.now()
             self._arm()
 
+    def follow_up(self) -> None:
+        """Probe now and log what comes of it: what this target follows was confirmed down."""
+        self._asked = True
+        self.kick()
+
     def check_silence(self) -> None:
         """Make the state unknown when nothing was heard for too long."""
+        if not self._traits.judges:
+            return
         unsure = self._tracker.state is not State.UNKNOWN or self._tracker.pending
         if unsure and self._tools.now() - self._tracker.heard_seconds > self._gap:
             self._apply(confirm.lapse(self._tracker))
@@ -103,7 +128,7 @@ class Runner:
     @property
     def ready(self) -> bool:
         """Whether a first result is there."""
-        return self.measured.last is not None
+        return self.measured.seen
 
     @property
     def suspect(self) -> bool:
@@ -138,7 +163,7 @@ class Runner:
         if self._slots.next_seconds() <= now + 0.001:
             self._slots.use(now)
         self._extra, self._last_fired = None, now
-        if len(self._flying) < MAX_IN_FLIGHT:
+        if len(self._flying) < (1 if self._traits.exclusive else MAX_IN_FLIGHT):
             task = asyncio.get_running_loop().create_task(self._run(due))
             self._flying.add(task)
             task.add_done_callback(self._landed)
@@ -153,6 +178,13 @@ class Runner:
         self._arm()
 
     async def _run(self, due: float) -> None:
+        if self._traits.exclusive:
+            async with self._tools.turns[self.target.probe]:
+                await self._measure_now(self._tools.now())
+        else:
+            await self._measure_now(due)
+
+    async def _measure_now(self, due: float) -> None:
         async with self._tools.limiter:
             sent = self._tools.now()
             self._tools.delays.observe(max(0.0, sent - due))
@@ -172,6 +204,13 @@ class Runner:
     def _take(self, sent: float, outcome: Outcome) -> None:
         before = self.measured.last
         self.measured.take(outcome)
+        if outcome.urgent:
+            self._tools.urgent(self.measured.key)
+        if self._asked:
+            self._asked = False
+            self._log_follow_up(outcome)
+        if not self._traits.judges:
+            return
         evidence = Evidence(sent, self._reading(outcome))
         if self._latest is None or evidence.sent_seconds >= self._latest.sent_seconds:
             self._latest = evidence
@@ -186,7 +225,7 @@ class Runner:
         """What a result says about the target: nothing, where it is our own machine that failed."""
         if outcome.ok:
             return State.UP
-        if outcome.reason is Reason.LOCAL:
+        if outcome.reason in (Reason.LOCAL, Reason.DEFERRED):
             return State.UNKNOWN
         blind = self.gate is not None and self.gate.suspect and outcome.reason not in PACKETS_PASSED
         return State.UNKNOWN if blind else State.DOWN
@@ -205,6 +244,9 @@ class Runner:
     def _announce(self, change: Transition) -> None:
         self.measured.confirm(change.state, change.at_seconds)
         self._tools.changed(self.measured.key, True)
+        if change.state is State.DOWN:
+            for follower in self.followers:
+                follower.follow_up()
         last = self.measured.last
         log.info(
             "target is %s",
@@ -214,5 +256,16 @@ class Runner:
                 "was": change.was.value,
                 "reason": last.reason.value if last else "",
                 "evidence": last.evidence if last else "",
+            },
+        )
+
+    def _log_follow_up(self, outcome: Outcome) -> None:
+        log.info(
+            "measured after a failure of %s",
+            self.target.on_failure_of,
+            extra={
+                "target": self.target.name,
+                "reason": outcome.reason.value,
+                "evidence": outcome.evidence,
             },
         )

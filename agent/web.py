@@ -99,6 +99,7 @@ async def _measure(runner: Runner, *, debug: bool) -> str:
         outcome = await runner.probe()
     except Exception as error:  # noqa: BLE001 - a bug in a probe is an answer here, not a broken page
         return f"# bug in the probe: {type(error).__name__}: {error}\n"
+    runner.measured.take_aside(outcome)
     return debug_text(runner, outcome) if debug else metrics_text(outcome)
 
 

@@ -9,6 +9,7 @@ from agent.config import AgentConfig, AgentTarget, Push
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
+from exporters import registry
 from inventory import graph
 from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE
@@ -87,8 +88,10 @@ def _targets(inventory: Inventory, site: str) -> tuple[AgentTarget, ...]:
             interval_seconds=plan.interval_seconds,
             timeout_seconds=plan.timeout_seconds,
             gate=plan.gate,
+            on_failure_of=plan.on_failure_of,
             sla=plan.sla,
             options=plan.options,
         )
         for plan in graph.plans(inventory, site)
+        if plan.role != "measure" or plan.kind in registry.kinds()
     )

@@ -21,6 +21,7 @@ def read(path: Path | str) -> Loaded:
 def judge_options(data: Data, report: Reporter) -> None:
     """Report what the kinds refuse in the plain data of an inventory."""
     for at, system in records(data, "systems"):
-        probes.judge(system.get("check", {}), "kind", report, (*at, "check"))
+        check = system.get("check", {})
+        probes.judge(check, "kind", report, (*at, "check"), judging=True)
     for at, channel in records(data, "channels"):
         channels.judge(channel, report, at)

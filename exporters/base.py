@@ -2,7 +2,10 @@
 
 A kind of measurement is one module in ``exporters/probes``: ``KIND``, a frozen ``Config`` with units
 in its names, ``METRICS``, ``check_address(address)``, pure parsing functions, and
-``async def probe(target, config) -> Outcome``.
+``async def probe(target, config) -> Outcome``. Two constants are optional: ``JUDGES = False`` for what
+says nothing about up or down (no confirmed state, no faster probes in doubt), ``EXCLUSIVE = True`` for
+what an agent must never run twice at once. A module in ``exporters/collectors`` keeps the same contract
+and never judges: it reads what a machine tells (power, host, interface counters).
 The harness (``agent``) owns schedule, deadline, labels and the common metrics; a probe only measures.
 A failed measurement is a value with a closed reason; an exception is our own bug and is counted apart.
 
@@ -22,7 +25,7 @@ GRACE_SECONDS: Final = 0.5
 """How long after ``timeout_seconds`` the harness waits before it cancels a probe."""
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """What one probe measures. ``address`` is a URL, ``host:port`` or host, as the kind wants it;
     ``source`` an own address or interface to leave by; ``timeout_seconds`` covers the whole probe."""
 
@@ -33,7 +36,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One value besides the common ones; ``labels`` only those that the metric adds to a target's."""
+    """One value besides the common ones; ``labels`` only those that the metric adds to a target's.
+
+    Of a gauge it is the value; of a counter the increment since the last outcome, 0 included, so that
+    the series exists from the start; of a histogram one observation, and there may be several.
+    """
 
     metric: Metric
     value: float
@@ -41,12 +48,14 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one probe. ``evidence`` is one line for people, in English, without secrets."""
+    """The result of one probe. ``evidence`` is one line for people, in English, without secrets;
+    ``urgent`` has the target's series pushed at once."""
 
     reason: Reason
     duration_seconds: float
     samples: tuple[Sample, ...] = ()
     evidence: str = ""
+    urgent: bool = False
 
     @property
     def ok(self) -> bool:
@@ -72,3 +81,5 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...]
     probe: Probe
     check_address: AddressCheck
+    judges: bool = True
+    exclusive: bool = False

@@ -1,4 +1,4 @@
-"""Every kind of probe there is: the modules of ``exporters/probes``, found at run time.
+"""Every kind there is: the modules of ``exporters/probes`` and ``exporters/collectors``, found at run time.
 
 A new kind is a new file there and nothing else. A module that breaks the contract of
 :mod:`exporters.base` is a bug of ours and stops the program at once (:class:`BrokenKind`); options
@@ -18,13 +18,13 @@ from common.yaml import options as yaml_options
 from common.yaml.plain import Data
 from common.yaml.problems import Location
 from common.yaml.report import Reporter
-from exporters import probes
+from exporters import collectors, probes
 from exporters.base import Kind, ProbeConfig
 from inventory.names import Metric
 
 
 class BrokenKind(Exception):  # noqa: N818 - reads as what it says
-    """A module of ``exporters/probes`` that does not keep the contract."""
+    """A module of ``exporters/probes`` or ``exporters/collectors`` that does not keep the contract."""
 
 
 @cache
@@ -40,9 +40,10 @@ def kinds() -> Mapping[str, Kind]:
 
 
 def _modules() -> Iterator[ModuleType]:
-    for entry in sorted(pkgutil.iter_modules(probes.__path__), key=lambda entry: entry.name):
-        if not entry.ispkg and not entry.name.startswith("_"):
-            yield importlib.import_module(f"{probes.__name__}.{entry.name}")
+    for package in (probes, collectors):
+        for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
+            if not entry.ispkg and not entry.name.startswith("_"):
+                yield importlib.import_module(f"{package.__name__}.{entry.name}")
 
 
 def check_module(module: ModuleType) -> Kind:
@@ -60,7 +61,20 @@ def check_module(module: ModuleType) -> Kind:
     check_address = getattr(module, "check_address", None)
     if not callable(check_address):
         raise BrokenKind(f"{module.__name__}: check_address(address) is missing")
-    return Kind(kind=kind, config=config, metrics=metrics, probe=probe, check_address=check_address)
+    judges, exclusive = getattr(module, "JUDGES", True), getattr(module, "EXCLUSIVE", False)
+    if not (isinstance(judges, bool) and isinstance(exclusive, bool)):
+        raise BrokenKind(f"{module.__name__}: JUDGES and EXCLUSIVE must be True or False")
+    if judges and module.__name__.startswith(f"{collectors.__name__}."):
+        raise BrokenKind(f"{module.__name__}: a collector says nothing about up or down: JUDGES = False")
+    return Kind(
+        kind=kind,
+        config=config,
+        metrics=metrics,
+        probe=probe,
+        check_address=check_address,
+        judges=judges,
+        exclusive=exclusive,
+    )
 
 
 def convert_options(kind: str, options: Mapping[str, Any]) -> ProbeConfig:
@@ -68,9 +82,13 @@ def convert_options(kind: str, options: Mapping[str, Any]) -> ProbeConfig:
     return yaml_options.convert_options(kind, kinds(), options)
 
 
-def judge(check: Data, key: str, report: Reporter, at: Location) -> None:
-    """Report what no probe can use of the kind (under ``key``), ``address`` and ``options`` of ``check``."""
-    if not yaml_options.judge(check, key, kinds(), report, at) or "address" not in check:
+def judge(check: Data, key: str, report: Reporter, at: Location, *, judging: bool = False) -> None:
+    """Report what no probe can use of the kind (under ``key``), ``address`` and ``options`` of ``check``.
+
+    ``judging``: only kinds that say whether something is up will do.
+    """
+    fitting = {name: kind for name, kind in kinds().items() if kind.judges or not judging}
+    if not yaml_options.judge(check, key, fitting, report, at) or "address" not in check:
         return
     try:
         kinds()[check[key]].check_address(check["address"])

@@ -8,17 +8,18 @@ commune measures, from the hub inwards for what the hub measures and for heartbe
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from common.i18n import t
+from inventory import measures
 from inventory.model import Carrier, Commune, Inventory, Line, Segment, System, Text
 from inventory.names import HUB_SITE, ComponentKind
 from inventory.naming import english
+from inventory.plan import Leg, Path, Plan, Role
 
-Role = Literal["gateway", "checkpoint", "hub", "system", "outside-in"]
-Leg = tuple[str, ...]
+__all__ = ["Leg", "Path", "Plan", "Role"]
 
 CLASS_KINDS: Final = (ComponentKind.POWER, ComponentKind.LAN, ComponentKind.LINE, ComponentKind.AGENT)
 """Kinds of one commune that may be inseparable, in the order in which a class names them."""
@@ -35,35 +36,6 @@ class Component(msgspec.Struct, frozen=True):
     name: Text
     contact: str | None = None
     commune: str | None = None
-
-
-class Path(msgspec.Struct, frozen=True):
-    """Component ids of one leg, or of two where a dual-homed site may use either line.
-
-    Components shared by both legs stand in both.
-    """
-
-    legs: tuple[tuple[str, ...], ...]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One probe that a site runs, and the path that its results speak about."""
-
-    name: str
-    site: str
-    commune: str
-    line: str
-    target: str
-    role: Role
-    kind: str
-    address: str
-    interval_seconds: float
-    timeout_seconds: float
-    path: Path
-    options: dict[str, Any] = {}
-    source: str | None = None
-    gate: str | None = None
-    sla: bool = False
 
 
 class _Index:
@@ -211,6 +183,7 @@ def _commune_plans(index: _Index, commune: Commune) -> Iterator[Plan]:
     home = tuple(_hub_leg(index, commune, line) for line in commune.lines)
     for system in index.inventory.systems:
         yield _system(index, system, commune.code, commune.code, home)
+    yield from measures.of_commune(index.inventory, commune, index.hub, home)
 
 
 def _icmp(index: _Index, commune: Commune, line: Line | None = None, **values: Any) -> Plan:
@@ -263,6 +236,7 @@ def _hub_plans(index: _Index) -> Iterator[Plan]:
         )  # fmt: skip
     for system in index.inventory.systems:
         yield _system(index, system, HUB_SITE, "", ((index.hub,),))
+    yield from measures.of_hub(index.hub)
 
 
 def _outside_in(index: _Index, commune: Commune, line: Line, router: str) -> Plan:

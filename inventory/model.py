@@ -63,6 +63,21 @@ class Province(_Base, frozen=True, kw_only=True):
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
+class Reflector(_Base, frozen=True, kw_only=True):
+    """What the hub runs as the far end of measurements (`thongsuot reflect`). Files are at each agent.
+
+    ``stamp_port`` is where RFC 8762 packets are reflected, ``stamp_key_file`` holds the key where they
+    are authenticated; ``throughput_url`` is where goodput is measured, absent: nowhere.
+    """
+
+    stamp_port: Annotated[int, Meta(ge=1, le=65535)] = 862
+    stamp_key_file: ShortText | None = None
+    stamp_packets_per_second: Annotated[float, Meta(ge=1, le=100)] = 10
+    throughput_url: ShortText | None = None
+    throughput_token_file: ShortText | None = None
+    ca_file: ShortText | None = None
+
+
 class Hub(_Base, frozen=True, kw_only=True):
     """The provincial hub. ``address`` is what agents ping as the far end of their line."""
 
@@ -72,6 +87,7 @@ class Hub(_Base, frozen=True, kw_only=True):
     remote_write_url: ShortText  # where agents push
     agent_token_file: ShortText | None = None  # at each agent: its bearer token for that URL
     agent_ca_file: ShortText | None = None  # at each agent: the authority that signed the hub's certificate
+    reflector: Reflector | None = None
     contact: Id | None = None
 
 
@@ -95,6 +111,42 @@ class Segment(_Base, frozen=True, kw_only=True):
     checkpoint: str | None = None
 
 
+class Snmp(_Base, frozen=True, kw_only=True):
+    """How a router is asked. Secrets stand in files at the agent, never here."""
+
+    address: ShortText
+    port: Annotated[int, Meta(ge=1, le=65535)] = 161
+    version: Literal["2c", "3"] = "2c"
+    community_file: ShortText | None = None
+    user: ShortText | None = None
+    auth_protocol: Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"] | None = None
+    auth_key_file: ShortText | None = None
+    privacy_protocol: Literal["des", "aes", "aes192", "aes256"] | None = None
+    privacy_key_file: ShortText | None = None
+
+
+class Traffic(_Base, frozen=True, kw_only=True):
+    """Whose octets are a line's: an interface of the commune's router, or of the agent's own machine
+    where there is no ``snmp``. ``facing`` out: the interface towards the carrier; in: towards the LAN."""
+
+    interface: ShortText
+    facing: Literal["out", "in"] = "out"
+    snmp: Snmp | None = None
+
+
+class Cellular(_Base, frozen=True, kw_only=True):
+    """A modem that ModemManager knows: its index or path, or any."""
+
+    modem: ShortText = "any"
+
+
+class Power(_Base, frozen=True, kw_only=True):
+    """What knows whether the site is on mains: the machine's battery, or a UPS behind NUT (``ups``)."""
+
+    source: Literal["battery", "nut"] = "battery"
+    ups: ShortText | None = None
+
+
 class Line(_Base, frozen=True, kw_only=True):
     """A line of a commune: component ``line:<code>/<id>``.
 
@@ -113,6 +165,9 @@ class Line(_Base, frozen=True, kw_only=True):
     router: str | None = None
     source: str | None = None
     sla_target: Ratio | None = None
+    traffic: Traffic | None = None
+    cellular: Cellular | None = None
+    test_budget_gigabytes_per_month: Annotated[float, Meta(ge=0, le=10000)] = 5
 
 
 class Commune(_Base, frozen=True, kw_only=True):
@@ -129,6 +184,7 @@ class Commune(_Base, frozen=True, kw_only=True):
     area: Id | None = None  # power area, a segment of kind area
     transport: Transport = "push"
     scrape_address: str | None = None  # host:port, only with transport: scrape
+    power: Power | None = None
     lines: Annotated[tuple[Line, ...], _SOME]
 
 
@@ -209,6 +265,25 @@ class Probing(_Base, frozen=True, kw_only=True):
     detail_push_seconds: Annotated[float, Meta(ge=5, le=600)] = 30
 
 
+class Quality(_Base, frozen=True, kw_only=True):
+    """When a line is slow, lossy, congested or under its contract. Editable defaults.
+
+    Round trip and contracted share: QCVN 34 (2019 version). Chronic congestion: Circular
+    06/2026/TT-BKHCN, Art. 5.6: the 95th percentile per direction of 5-minute samples over 7 days. No
+    official signal threshold exists.
+    """
+
+    rtt_ms_max: Positive = 50
+    loss_ratio_max: Ratio = 0.01
+    jitter_ms_max: Positive = 30
+    contracted_ratio_min: Ratio = 0.8
+    congested_now_ratio: Ratio = 0.9
+    congestion_percentile: Ratio = 0.95
+    congestion_ratio_max: Ratio = 0.9
+    congestion_days: Annotated[int, Meta(ge=1, le=31)] = 7
+    weak_rsrp_dbm: Annotated[float, Meta(ge=-160, le=-40)] = -110
+
+
 class Storage(_Base, frozen=True, kw_only=True):
     """One number each: the out-of-order window is rendered as ``spool_days`` plus one."""
 
@@ -232,4 +307,5 @@ class Inventory(_Base, frozen=True, kw_only=True):
     dead_mans_switch_url_file: str | None = None
     runbook_base_url: str | None = None
     probing: Probing = Probing()
+    quality: Quality = Quality()
     storage: Storage = Storage()

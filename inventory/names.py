@@ -57,6 +57,7 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"  # an answer that breaks its protocol
     TOO_LARGE = "too_large"  # an answer over the size limit
     LOCAL = "local"  # the agent's own interface, route or permission
+    DEFERRED = "deferred"  # not measured now, on purpose: line busy, budget spent, no lease, off hours
 
 
 class State(StrEnum):
@@ -93,13 +94,15 @@ Source = Literal["agent", "hub"]
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """One metric family. ``labels`` are those beyond job, instance, site and commune."""
+    """One metric family. ``labels`` are those beyond job, instance, site and commune; ``buckets`` a
+    histogram's upper bounds, ascending and without infinity."""
 
     name: str
     type: MetricType
     help: str
     labels: tuple[str, ...] = ()
     source: Source = "agent"
+    buckets: tuple[float, ...] = ()
 
 
 _T = tuple(str(label) for label in TARGET_LABELS)
@@ -152,7 +155,7 @@ PROBE_ICMP_HOP_LIMIT = _target(
 PROBE_TCP_DURATION = _target(
     "probe_tcp_duration_seconds",
     "gauge",
-    "Duration of the last TCP probe by phase (resolve, connect, tls)",
+    "Duration of the last TCP probe by phase (resolve, connect, tls, exchange)",
     "phase",
 )
 PROBE_HTTP_DURATION = _target(
@@ -168,6 +171,97 @@ PROBE_HTTP_REDIRECTS = _target("probe_http_redirects", "gauge", "Redirects follo
 PROBE_HTTP_LENGTH = _target("probe_http_uncompressed_body_length", "gauge", "Bytes of the last answer's body")
 PROBE_SSL_EXPIRY = _target(
     "probe_ssl_earliest_cert_expiry", "gauge", "Unix time at which the first certificate of the chain expires"
+)
+
+# --- names, certificates, clocks and mail (dns, tls, ntp, smtp, tcp) --------------------------------
+DNS_ANSWER_STALE = _target(
+    "thongsuot_dns_answer_stale",
+    "gauge",
+    "1 while name servers fail and the last good answer leads to the target; absent without a name",
+)
+PROBE_DNS_DURATION = _target(
+    "probe_dns_duration_seconds",
+    "gauge",
+    "Duration of the last DNS request by phase (resolve, connect, request)",
+    "phase",
+)
+PROBE_DNS_ANSWERS = _target(
+    "probe_dns_answer_rrs", "gauge", "Resource records in the answer section of the last DNS answer"
+)
+PROBE_DNS_AUTHORITIES = _target(
+    "probe_dns_authority_rrs", "gauge", "Resource records in the authority section of the last DNS answer"
+)
+PROBE_DNS_ADDITIONALS = _target(
+    "probe_dns_additional_rrs", "gauge", "Resource records in the additional section of the last DNS answer"
+)
+PROBE_DNS_SUCCEEDED = _target(
+    "probe_dns_query_succeeded", "gauge", "Whether a name server gave a valid answer (1), right or wrong"
+)
+PROBE_DNS_SERIAL = _target("probe_dns_serial", "gauge", "Serial number of the zone, of an SOA answer")
+DNS_RCODE = _target(
+    "thongsuot_dns_rcode",
+    "gauge",
+    "Response code of the last DNS answer (0 noerror, 2 servfail, 3 nxdomain, 5 refused); absent without one",
+)
+DNS_TTL = _target(
+    "thongsuot_dns_answer_ttl_seconds", "gauge", "Shortest time to live among the records of the last answer"
+)
+DNS_RESOLVER_UP = _target(
+    "thongsuot_dns_resolver_up",
+    "gauge",
+    "1 while a name server gives answers, right or wrong; 0 while it is silent or says that it failed",
+    "resolver",
+)
+PROBE_SSL_CHAIN_EXPIRY = _target(
+    "probe_ssl_last_chain_expiry_timestamp_seconds",
+    "gauge",
+    "Unix time at which the first certificate of the verified chain, its root included, expires",
+)
+PROBE_SSL_CHAIN_INFO = _target(
+    "probe_ssl_last_chain_info",
+    "gauge",
+    "The certificate that the server presented for itself; always 1",
+    "fingerprint_sha256", "subject", "issuer", "subjectalternative", "serialnumber",
+)  # fmt: skip
+PROBE_TLS_VERSION = _target(
+    "probe_tls_version_info", "gauge", "Protocol version that was negotiated; always 1", "version"
+)
+PROBE_TLS_CIPHER = _target(
+    "probe_tls_cipher_info", "gauge", "Cipher suite that was negotiated; always 1", "cipher"
+)
+TLS_CERTIFICATE_EXPIRY = _target(
+    "thongsuot_tls_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "Unix time at which each certificate that was presented expires; position 0 is the server's own",
+    "position",
+)
+SMTP_DURATION = _target(
+    "thongsuot_smtp_duration_seconds",
+    "gauge",
+    "Duration of the last SMTP probe by phase (resolve, connect, tls, banner, ehlo, starttls, quit)",
+    "phase",
+)
+SMTP_CODE = _target(
+    "thongsuot_smtp_reply_code", "gauge", "Reply code of the last SMTP answer, 0 without one"
+)
+NTP_OFFSET = _target(
+    "thongsuot_ntp_offset_seconds", "gauge", "The time server's clock minus this machine's clock"
+)
+NTP_DELAY = _target(
+    "thongsuot_ntp_delay_seconds", "gauge", "Round trip to the time server without its own processing"
+)
+NTP_STRATUM = _target("thongsuot_ntp_stratum", "gauge", "Stratum of the time server, 16 when not synchronised")
+NTP_LEAP = _target(
+    "thongsuot_ntp_leap_indicator", "gauge", "0 none, 1 and 2 a leap second today, 3 not synchronised"
+)
+NTP_ROOT_DELAY = _target(
+    "thongsuot_ntp_root_delay_seconds", "gauge", "Round trip from the time server to its primary source"
+)
+NTP_ROOT_DISPERSION = _target(
+    "thongsuot_ntp_root_dispersion_seconds", "gauge", "Error that the time server admits to"
+)
+NTP_REFERENCE_AGE = _target(
+    "thongsuot_ntp_reference_age_seconds", "gauge", "Time since the time server's clock was last set"
 )
 
 # --- the agent about itself ----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -31,6 +31,7 @@ class Bench:
         self.sent: dict[str, list[float]] = {}
         self.bugs: Counter[str] = Counter()
         self.skipped = 0
+        self.urgent: list[str] = []
         self.runners: dict[str, Runner] = {}
         self.states: list[tuple[float, str, State]] = []
         self.flying = self.most_flying = 0
@@ -44,6 +45,8 @@ class Bench:
             changed=self._changed,
             broken=lambda kind: self.bugs.update([kind]),
             skipped=self._skip,
+            urgent=self.urgent.append,
+            turns=defaultdict(asyncio.Lock),
         )
 
     def add(
