@@ -241,16 +241,16 @@ SMTP_DURATION = _target(
     "Duration of the last SMTP probe by phase (resolve, connect, tls, banner, ehlo, starttls, quit)",
     "phase",
 )
-SMTP_CODE = _target(
-    "thongsuot_smtp_reply_code", "gauge", "Reply code of the last SMTP answer, 0 without one"
-)
+SMTP_CODE = _target("thongsuot_smtp_reply_code", "gauge", "Reply code of the last SMTP answer, 0 without one")
 NTP_OFFSET = _target(
     "thongsuot_ntp_offset_seconds", "gauge", "The time server's clock minus this machine's clock"
 )
 NTP_DELAY = _target(
     "thongsuot_ntp_delay_seconds", "gauge", "Round trip to the time server without its own processing"
 )
-NTP_STRATUM = _target("thongsuot_ntp_stratum", "gauge", "Stratum of the time server, 16 when not synchronised")
+NTP_STRATUM = _target(
+    "thongsuot_ntp_stratum", "gauge", "Stratum of the time server, 16 when not synchronised"
+)
 NTP_LEAP = _target(
     "thongsuot_ntp_leap_indicator", "gauge", "0 none, 1 and 2 a leap second today, 3 not synchronised"
 )
