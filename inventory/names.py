@@ -147,7 +147,10 @@ TARGET_STATE_CHANGED = _target(
 # --- probe specific, under the names that the ecosystem knows ------------------------------------
 PROBE_IP_PROTOCOL = _target("probe_ip_protocol", "gauge", "IP version used by the last probe, 4 or 6")
 PROBE_ICMP_DURATION = _target(
-    "probe_icmp_duration_seconds", "gauge", "Duration of the last ICMP echo by phase (resolve, rtt)", "phase"
+    "probe_icmp_duration_seconds",
+    "gauge",
+    "Duration of the last ICMP probe by phase: resolve, and rtt, the median of the burst",
+    "phase",
 )
 PROBE_ICMP_HOP_LIMIT = _target(
     "probe_icmp_reply_hop_limit", "gauge", "TTL or hop limit of the last echo reply"
@@ -262,6 +265,75 @@ NTP_ROOT_DISPERSION = _target(
 )
 NTP_REFERENCE_AGE = _target(
     "thongsuot_ntp_reference_age_seconds", "gauge", "Time since the time server's clock was last set"
+)
+
+# --- icmp: what a burst of echo requests tells of a line --------------------------------------------
+ICMP_LOSS = _target(
+    "thongsuot_icmp_loss_ratio", "gauge", "Packets of the last burst without a reply in time, 0 to 1"
+)
+ICMP_RTT = _target(
+    "thongsuot_icmp_rtt_seconds",
+    "gauge",
+    "Round-trip time within the last burst (stat: min, mean, max, p50, p95)",
+    "stat",
+)
+ICMP_JITTER = _target(
+    "thongsuot_icmp_jitter_seconds",
+    "gauge",
+    "Variation of the round-trip time (method: rfc3550, smoothed over bursts; mean, absolute, of the burst)",
+    "method",
+)
+ICMP_RTT_DISTRIBUTION = Metric(
+    "thongsuot_icmp_rtt_distribution_seconds",
+    "histogram",
+    "Round-trip time of every echo request that was answered",
+    _T,
+    # 1-2-5, with the bounds of 30 and 50 ms that regulation and voice are judged by.
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0),
+)
+ICMP_SENT = _target("thongsuot_icmp_packets_sent_total", "counter", "Echo requests sent")
+ICMP_LOST = _target(
+    "thongsuot_icmp_packets_lost_total", "counter", "Echo requests without a reply before the deadline"
+)
+ICMP_LATE = _target(
+    "thongsuot_icmp_packets_late_total", "counter", "Replies after the deadline, to requests counted as lost"
+)
+ICMP_DUPLICATE = _target(
+    "thongsuot_icmp_packets_duplicate_total", "counter", "Replies to requests that had been answered already"
+)
+ICMP_REORDERED = _target(
+    "thongsuot_icmp_packets_reordered_total",
+    "counter",
+    "Replies overtaken by one to a later request (RFC 4737)",
+)
+ICMP_PATH_MTU = _target(
+    "thongsuot_icmp_path_mtu_bytes",
+    "gauge",
+    "Largest IP packet that passes undivided, by the last search; 1500 at most is looked for",
+)
+
+# --- trace: the routers on the way ------------------------------------------------------------------
+TRACE_HOPS = _target(
+    "thongsuot_trace_hops",
+    "gauge",
+    "Hops to the target, or to the last router that answered; 0 when none did",
+)
+TRACE_REACHED = _target(
+    "thongsuot_trace_reached", "gauge", "Whether the last trace reached the target (1) or not (0)"
+)
+TRACE_PATH_HASH = _target(
+    "thongsuot_trace_path_hash", "gauge", "A number for the path in use: the same number, the same path"
+)
+TRACE_PATH_CHANGES = _target(
+    "thongsuot_trace_path_changes_total",
+    "counter",
+    "Traces on which a router that had answered before was replaced by another, or the path's length changed",
+)
+TRACE_LAST_HOP = _target(
+    "thongsuot_trace_last_hop_info",
+    "gauge",
+    "The last router, or the target, that answered; always 1",
+    "address",
 )
 
 # --- the agent about itself ----------------------------------------------------------------------
@@ -467,6 +539,21 @@ class Recorded(StrEnum):
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
     LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
     LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
+    LINE_NOT_JUDGED = "line:thongsuot_not_judged:bool"  # present (1) while the line is down or silent
+    LINE_TRAFFIC = "line:thongsuot_traffic_bytes:rate5m"  # by direction
+    LINE_UTILISATION = "line:thongsuot_utilisation:ratio_rate5m"  # of the contracted rate, by direction
+    LINE_BUSY = "line:thongsuot_utilisation_percentile:ratio"  # hourly: the regulation's, by direction
+    LINE_BUSY_SAMPLES = "line:thongsuot_utilisation_samples:count"  # hourly: what that rests upon
+    LINE_CARRYING = "line:thongsuot_carrying:bool"  # communes with several lines: which one carries traffic
+    LINE_RTT_MEDIAN = "line:thongsuot_rtt:seconds_median10m"
+    LINE_JITTER_MEDIAN = "line:thongsuot_jitter:seconds_median10m"
+    LINE_SIGNAL_MEDIAN = "line:thongsuot_signal:dbm_median10m"
+    LINE_GOODPUT = "line:thongsuot_goodput:bytes_per_second"  # last measured, by direction; kept
+    LINE_GOODPUT_HIGH = "line:thongsuot_goodput_high:bytes_per_second"  # its upper confidence bound
+    LINE_GOODPUT_AT = "line:thongsuot_goodput_measured:timestamp_seconds"
+    LINE_VERDICT = "line:thongsuot_verdict:bool"  # by verdict; absent where it cannot be judged
+    ON_MAINS = "commune:thongsuot_on_mains:bool"  # as last heard, while the commune is silent
+    BATTERY_LOW = "commune:thongsuot_battery_low:bool"  # likewise
 
 
 def all_metrics() -> tuple[Metric, ...]:
