@@ -33,6 +33,7 @@ PACKETS_PASSED: Final = frozenset(
         Reason.PROTOCOL,
         Reason.TOO_LARGE,
         Reason.STALLED,
+        Reason.AUTH,
     }
 )
 """Reasons that prove that packets passed: the gate cannot be to blame."""

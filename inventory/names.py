@@ -56,6 +56,7 @@ class Reason(StrEnum):
     REDIRECT = "redirect"  # too many, or a redirect that is not allowed
     PROTOCOL = "protocol"  # an answer that breaks its protocol
     TOO_LARGE = "too_large"  # an answer over the size limit
+    AUTH = "auth"  # the peer knows us not, or our key is not its key
     LOCAL = "local"  # the agent's own interface, route or permission
     DEFERRED = "deferred"  # not measured now, on purpose: line busy, budget spent, no lease, off hours
 
@@ -334,6 +335,39 @@ TRACE_LAST_HOP = _target(
     "gauge",
     "The last router, or the target, that answered; always 1",
     "address",
+)
+
+# --- traffic of a line, and which line carries it ------------------------------------------------
+TRAFFIC_BYTES = _target(
+    "thongsuot_traffic_bytes_total",
+    "counter",
+    "Bytes that passed the line's interface, link-layer header included, by direction (up, down)",
+    "direction",
+)
+TRAFFIC_PACKETS = _target(
+    "thongsuot_traffic_packets_total", "counter", "Packets that passed the line's interface", "direction"
+)
+TRAFFIC_ERRORS = _target(
+    "thongsuot_traffic_errors_total",
+    "counter",
+    "Packets that the line's interface could not send, or received broken",
+    "direction",
+)
+TRAFFIC_DROPS = _target(
+    "thongsuot_traffic_drops_total",
+    "counter",
+    "Packets without error that the line's interface discarded, as for lack of buffers",
+    "direction",
+)
+TRAFFIC_SPEED = _target(
+    "thongsuot_traffic_interface_speed_bytes_per_second",
+    "gauge",
+    "Nominal speed of the line's interface; absent where it tells none",
+)
+LINE_CARRYING = _target(
+    "thongsuot_line_carrying",
+    "gauge",
+    "Whether this machine's packets to the hub leave by this line now (1) or by another or none (0)",
 )
 
 # --- the agent about itself ----------------------------------------------------------------------
