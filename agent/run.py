@@ -171,7 +171,8 @@ class Agent:
         traits = traits_of(target)
         measured = Measured(self.site, target, self.book.shown_of, self.clock.unix, judges=traits.judges)
         runner = Runner(target, self._find(target), measured, self._tools, traits)
-        self.book.open(measured.key)
+        if traits.judges:
+            self.book.open(measured.key)
         self.runners[measured.key] = runner
         self.groups[measured.key] = measured
 

@@ -105,7 +105,8 @@ class Runner:
         for task in self._flying:
             task.cancel()
         await asyncio.gather(*self._flying, return_exceptions=True)
-        self._credit(confirm.lapse(self._tracker))
+        if self._traits.judges:
+            self._credit(confirm.lapse(self._tracker))
 
     def kick(self) -> None:
         """Probe now, unless an answer is under way: somebody depends on knowing."""

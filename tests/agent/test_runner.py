@@ -10,12 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.build import Traits
 from agent.config import AgentTarget
 from agent.expose import Histogram, Site
 from agent.measured import Measured
 from agent.runner import MAX_IN_FLIGHT, Runner, Tools
 from agent.state import StateBook
-from exporters.base import Outcome, Target
+from exporters.base import Outcome, Sample, Target
 from inventory.names import AGENT_SCHEDULE_DELAY, Reason, State
 from tests.agent import virtual
 
@@ -50,7 +51,16 @@ class Bench:
         )
 
     def add(
-        self, name: str, answer: Answer, *, interval: float = 5, timeout: float = 2, gate: str | None = None
+        self,
+        name: str,
+        answer: Answer,
+        *,
+        interval: float = 5,
+        timeout: float = 2,
+        gate: str | None = None,
+        traits: Traits = Traits(),  # noqa: B008 - frozen
+        samples: tuple[Sample, ...] = (),
+        urgent: bool = False,
     ) -> Runner:
         async def measure(_: Target) -> Outcome:
             self.sent.setdefault(name, []).append(virtual.now())
@@ -61,7 +71,8 @@ class Bench:
                 reason = await answer(began)
             finally:
                 self.flying -= 1
-            return Outcome(reason=reason, duration_seconds=virtual.now() - began)
+            seconds = virtual.now() - began
+            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent)
 
         target = AgentTarget(
             name=name,
@@ -72,8 +83,8 @@ class Bench:
             timeout_seconds=timeout,
             gate=gate,
         )
-        measured = Measured(self.site, target, self.book.shown_of, lambda at: at)
-        runner = Runner(target, measure, measured, self.tools)
+        measured = Measured(self.site, target, self.book.shown_of, lambda at: at, judges=traits.judges)
+        runner = Runner(target, measure, measured, self.tools, traits)
         runner.gate = self.runners[gate] if gate else None
         self.runners[name] = runner
         runner.start()
