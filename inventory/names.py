@@ -370,6 +370,41 @@ LINE_CARRYING = _target(
     "Whether this machine's packets to the hub leave by this line now (1) or by another or none (0)",
 )
 
+# --- throughput: what a line carries when asked for all it has ------------------------------------
+THROUGHPUT_GOODPUT = _target(
+    "thongsuot_throughput_goodput_bytes_per_second",
+    "gauge",
+    "Payload bytes that arrived per second in the last test, without slow start, by direction (up, down)",
+    "direction",
+)
+THROUGHPUT_BOUND = _target(
+    "thongsuot_throughput_goodput_bound_bytes_per_second",
+    "gauge",
+    "95 % confidence interval of the goodput by direction (up, down) and bound (low, high)",
+    "direction", "bound",
+)  # fmt: skip
+THROUGHPUT_RTT = _target(
+    "thongsuot_throughput_rtt_seconds",
+    "gauge",
+    "Median round trip over the line while idle, and while the test fills it up or down",
+    "direction",
+)
+THROUGHPUT_GRADE = _target(
+    "thongsuot_throughput_latency_grade",
+    "gauge",
+    "Latency added by load: 0 under 5 ms (A+), 1 under 30 (A), 2 under 60 (B), 3 under 200 (C), "
+    "4 under 400 (D), 5 from 400 ms (F)",
+)
+THROUGHPUT_BYTES = _target(
+    "thongsuot_throughput_bytes_total", "counter", "Bytes that tests have put on the line, as budgeted"
+)
+THROUGHPUT_BUDGET = _target(
+    "thongsuot_throughput_budget_remaining_bytes", "gauge", "Bytes left of this month's budget for tests"
+)
+THROUGHPUT_MEASURED = _target(
+    "thongsuot_throughput_measured_timestamp_seconds", "gauge", "Unix time of the last complete test"
+)
+
 # --- the agent about itself ----------------------------------------------------------------------
 HEARTBEAT = _agent(
     "thongsuot_agent_heartbeat_timestamp_seconds", "gauge", "Unix time of the agent's last heartbeat"
@@ -530,6 +565,25 @@ WALL_REFUSED = _hub(
     "thongsuot_wall_refused_total",
     "counter",
     "Requests that the wall page refused, by reason (full, login, rate, proxy)",
+    "reason",
+)
+# --- the hub end of throughput tests (reflect) ----------------------------------------------------
+REFLECTED_BYTES = _hub(
+    "thongsuot_reflector_throughput_bytes_total",
+    "counter",
+    "Payload bytes of throughput tests by direction (up, down, echo)",
+    "direction",
+)
+REFLECTED_TESTS = _hub(
+    "thongsuot_reflector_throughput_tests_total", "counter", "Throughput tests that were given a lease"
+)
+REFLECTED_LEASES = _hub(
+    "thongsuot_reflector_throughput_leases", "gauge", "Throughput tests under way: leases not yet given back"
+)
+REFLECTED_REFUSED = _hub(
+    "thongsuot_reflector_throughput_refused_total",
+    "counter",
+    "Requests for throughput tests that were refused, by reason (token, busy, full, lease, limit, request)",
     "reason",
 )
 
