@@ -8,10 +8,7 @@ once (``labels()`` of prometheus_client costs a microsecond for every sample, an
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
-from typing import Final, Protocol
-
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.samples import Sample
+from typing import Protocol
 
 from inventory.names import JOB_AGENT, Label, Metric
 
@@ -67,6 +64,17 @@ class Series:
         }
         return encode_labels(pushed)
 
+    @cached_property
+    def line_head(self) -> str:
+        """The series' line in ``/metrics`` up to the value."""
+        labels = ",".join(f'{key}="{escape(value)}"' for key, value in sorted(self.labels.items()))
+        return f"{self.name}{{{labels}}} " if labels else f"{self.name} "
+
+
+def escape(value: str) -> str:
+    """Return a label's value as it stands between quotes in ``/metrics``."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
 
 Point = tuple[Series, float]
 
@@ -121,33 +129,3 @@ class Histogram:
             yield series, running
         yield self._sum, self._total
         yield self._count, running
-
-
-class Collector:
-    """Hands all groups to a prometheus_client registry; runs in the thread that renders."""
-
-    def __init__(self, groups: Mapping[str, Group]) -> None:
-        self._groups = groups
-
-    def describe(self) -> list[Family]:
-        """Return nothing: families come and go with the targets."""
-        return []
-
-    def collect(self) -> Iterator[Family]:
-        """Yield one family per metric name, with all its samples."""
-        families: dict[str, Family] = {}
-        for group in list(self._groups.values()):
-            for tier in Tier:
-                for series, value in list(group.points(tier)):
-                    family = families.get(series.metric.name) or _family(series.metric, families)
-                    family.samples.append(Sample(series.name, series.labels, value))
-        yield from families.values()
-
-
-_SUFFIXES: Final = {"counter": "_total"}
-
-
-def _family(metric: Metric, families: dict[str, Family]) -> Family:
-    name = metric.name.removesuffix(_SUFFIXES.get(metric.type, ""))
-    families[metric.name] = Family(name, metric.help, metric.type)
-    return families[metric.name]

@@ -20,6 +20,7 @@ from inventory.names import Metric
 
 PIECE_BYTES: Final = 1 << 16
 _OPENMETRICS: Final = "application/openmetrics-text"
+_NO_NUMBERS: Final = {"nan": "NaN", "inf": "+Inf"}
 _END: Final = b"# EOF\n"
 
 
@@ -32,8 +33,8 @@ def number(value: float) -> str:
     text = repr(float(value))
     if value < 1e6:  # false for NaN
         return text if text != "-inf" else "-Inf"
-    if value != value or text == "inf":
-        return "NaN" if value != value else "+Inf"
+    if text in _NO_NUMBERS:
+        return _NO_NUMBERS[text]
     whole, dot, rest = text.partition(".")
     if not dot or len(whole) < 7:
         return text
@@ -46,7 +47,7 @@ def head(metric: Metric, *, openmetrics: bool) -> str:
     """Return the HELP and TYPE lines of a family."""
     counter = metric.type == "counter"
     name = metric.name.removesuffix("_total") if counter and openmetrics else metric.name
-    kind = "gauge" if metric.type == "info" and not openmetrics else metric.type
+    kind = "gauge" if metric.type == "info" else metric.type
     told = metric.help.replace("\\", r"\\").replace("\n", r"\n")
     told = told.replace('"', r"\"") if openmetrics else told
     return f"# HELP {name} {told}\n# TYPE {name} {kind}\n"

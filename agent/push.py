@@ -22,10 +22,13 @@ from agent.config import Push
 from agent.expose import Group, Tier
 from agent.itself import Itself
 from agent.remote_write import Encoder, compress, encode_series
+from agent.slices import Slices
 from agent.transport import Reply, Result
 
 MAX_WAITING_BYTES: Final = 3 << 20
 MAX_TRIES: Final = 3
+MAX_SERIES: Final = 5000
+"""Series in one request: about 1 MB before compression, which takes 2 ms."""
 _DRAIN_AT_ONCE: Final = 4
 _LEAST_GAP_SECONDS: Final = 0.2
 _LAST_WORD_SECONDS: Final = 1.2
@@ -47,6 +50,32 @@ class Batch(msgspec.Struct):
     samples: int
     keep: bool
     tries: int = 0
+
+
+class Batches:
+    """Encoded series on their way into requests of about :data:`MAX_SERIES`."""
+
+    def __init__(self) -> None:
+        self.keep = False
+        self._closed: list[Batch] = []
+        self._parts: list[bytes] = []
+
+    def add(self, parts: list[bytes]) -> None:
+        """Take in the series of a group."""
+        self._parts += parts
+        if len(self._parts) >= MAX_SERIES:
+            self._close()
+
+    def taken(self) -> list[Batch]:
+        """Return all requests, and begin anew."""
+        if self._parts:
+            self._close()
+        closed, self._closed = self._closed, []
+        return closed
+
+    def _close(self) -> None:
+        self._closed.append(Batch(compress(self._parts), len(self._parts), self.keep))
+        self._parts = []
 
 
 class Waiting:
@@ -184,13 +213,20 @@ class Pusher:
         return due | owed
 
     async def _send_live(self) -> bool:
-        batch = self._collect()
-        if batch is None:
-            return False
-        return await self._deliver(batch)
+        """Send what is due now; returns whether the hub took all of it."""
+        batches = deque(await self._collect())
+        sent = bool(batches)
+        try:
+            while batches and sent:
+                sent = await self._deliver(batches.popleft())
+        finally:
+            for batch in batches:  # what the hub refuses to hear now, it gets later
+                self._keep(batch)
+        return sent
 
     async def _deliver(self, batch: Batch) -> bool:
-        """Send a batch; returns whether the hub took it. One whose fate is unknown may be sent again."""
+        """Send a batch; returns whether the hub will hear more: it took this one, or will never take it.
+        A batch whose fate is unknown may be sent again."""
         try:
             reply = await self._sender.send(batch.body)
         except asyncio.CancelledError:
@@ -198,7 +234,7 @@ class Pusher:
             raise
         self._note(reply)
         self._settle(batch, reply)
-        return reply.result is Result.OK
+        return reply.result in {Result.OK, Result.REFUSED}
 
     async def _drain(self) -> None:
         """Send a few batches that waited, as long as nothing live is due."""
@@ -209,43 +245,55 @@ class Pusher:
             if batch is None or not await self._deliver(batch):
                 return
 
-    def _collect(self) -> Batch | None:
-        """Encode what is due now, None when nothing is."""
+    async def _collect(self) -> list[Batch]:
+        """Encode what is due now, in slices; a cancelled collection keeps what it has."""
         due = self._use_slots()
-        encoder, parts = Encoder(self._stamp()), list[bytes]()
         states, self._all_states = self._all_states, False
         whole, self._whole = self._whole, set()
         urgent, self._urgent = self._urgent | whole, set()
-        if states or urgent:
-            parts += self._encode(Tier.STATE, encoder, None if states else urgent)
+        work: list[tuple[Tier, set[str] | None]] = [(tier, None) for tier in sorted(due)]
         if whole and Tier.DETAIL not in due:
-            parts += self._encode(Tier.DETAIL, encoder, whole)
-        for tier in sorted(due):
-            parts += self._encode(tier, encoder, None)
-        keep = states or bool(urgent) or Tier.DETAIL in due
-        return Batch(compress(parts), len(parts), keep) if parts else None
+            work.insert(0, (Tier.DETAIL, whole))
+        if states or urgent:
+            work.insert(0, (Tier.STATE, None if states else urgent))
+        batches = Batches()
+        batches.keep = states or bool(urgent) or Tier.DETAIL in due
+        try:
+            await self._encode(work, batches)
+        except asyncio.CancelledError:
+            for batch in batches.taken():
+                self._keep(batch)
+            raise
+        return batches.taken()
 
-    def _encode(self, tier: Tier, encoder: Encoder, keys: set[str] | None) -> list[bytes]:
-        pushed = self._pushed[tier]
+    async def _encode(self, work: list[tuple[Tier, set[str] | None]], batches: Batches) -> None:
+        """Add the groups of each tier, all (None) or those with these keys."""
+        encoder = Encoder(self._stamp())
         born = Encoder(self._last_ms - 1000)
+        slices = Slices()
+        for tier, keys in work:
+            for key in list(self._pushed[tier].keys() | self._groups.keys() if keys is None else keys):
+                parts = self._encode_group(tier, key, encoder, born)
+                batches.add(parts)
+                await slices.used(len(parts) + 1)
+
+    def _encode_group(self, tier: Tier, key: str, encoder: Encoder, born: Encoder) -> list[bytes]:
+        """Return the series of a group, with an end for each that is there no more."""
+        pushed, group = self._pushed[tier], self._groups.get(key)
+        before = pushed.get(key)
+        after: dict[bytes, None] = {}
         parts = []
-        for key in pushed.keys() | self._groups.keys() if keys is None else keys:
-            before = pushed.get(key)
-            after: dict[bytes, None] = {}
-            group = self._groups.get(key)
-            for series, value in group.points(tier) if group else ():
-                prefix = series.prefix
-                after[prefix] = None
-                new = series.from_zero and before is not None and prefix not in before
-                first = (born.sample(0.0),) if new else ()
-                parts.append(encode_series(prefix, *first, encoder.sample(value)))
-            parts += [
-                encode_series(prefix, encoder.stale()) for prefix in before or () if prefix not in after
-            ]
-            if after:
-                pushed[key] = after
-            else:
-                pushed.pop(key, None)
+        for series, value in group.points(tier) if group else ():
+            prefix = series.prefix
+            after[prefix] = None
+            new = series.from_zero and before is not None and prefix not in before
+            first = (born.sample(0.0),) if new else ()
+            parts.append(encode_series(prefix, *first, encoder.sample(value)))
+        parts += [encode_series(prefix, encoder.stale()) for prefix in before or () if prefix not in after]
+        if after:
+            pushed[key] = after
+        else:
+            pushed.pop(key, None)
         return parts
 
     def _values(self, tier: Tier, key: str) -> dict[bytes, float]:

@@ -10,6 +10,7 @@ Source: https://prometheus.io/docs/specs/prw/remote_write_spec/. Labels must be 
 
 import struct
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import cramjam
@@ -45,11 +46,12 @@ def _field(tag: bytes, payload: bytes) -> bytes:
 
 def encode_labels(labels: Mapping[str, str]) -> bytes:
     """Encode the labels of a TimeSeries, sorted, ready to be followed by samples."""
-    parts = []
-    for name in sorted(labels):
-        label = _field(b"\x0a", name.encode()) + _field(b"\x12", labels[name].encode())
-        parts.append(_field(b"\x0a", label))
-    return b"".join(parts)
+    return b"".join([_label(name, labels[name]) for name in sorted(labels)])
+
+
+@lru_cache(4096)  # the series of a target differ in one label of eight
+def _label(name: str, value: str) -> bytes:
+    return _field(b"\x0a", _field(b"\x0a", name.encode()) + _field(b"\x12", value.encode()))
 
 
 class Encoder:

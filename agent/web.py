@@ -1,15 +1,16 @@
 """The agent's own pages: status, metrics, health, reload, and a probe on demand of a configured target."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from html import escape
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CollectorRegistry
 
-from agent.expose import Collector
+from agent.expose import escape as quoted
+from agent.exposition import Renderer, pieces
 from agent.run import Agent
 from agent.runner import Runner
 from common import i18n
@@ -37,12 +38,11 @@ _STYLE: Final = (
 def make_app(agent: Agent) -> web.Application:
     """Return the application with all pages of ``agent``."""
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_own_orders_only])
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector(agent.groups))
     pages = _Pages(agent)
     app.router.add_get("/", pages.status)
     app.router.add_get("/probe", pages.probe)
-    add_health(app, registry, ready=lambda: agent.ready, reload=agent.reload)
+    app.router.add_get("/metrics", pages.metrics)
+    add_health(app, None, ready=lambda: agent.ready, reload=agent.reload)
     return app
 
 
@@ -70,11 +70,18 @@ class _Pages:
         self._agent = agent
         self._free = asyncio.Semaphore(MAX_PROBES_AT_ONCE)
         self._probed_seconds: dict[str, float] = {}
+        self._renderer = Renderer(agent.groups)
 
     async def status(self, request: web.Request) -> web.Response:
         """The status page, in the language of ``?lang=`` or of the browser."""
         body = status_page(self._agent, _language(request))
         return web.Response(text=body, content_type="text/html", headers=_SECURITY)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """All series, in the format that the reader accepts; sent in pieces, each when there is room."""
+        parts, content_type = await self._renderer.render(request.headers.get("Accept", ""))
+        headers = {"Content-Type": content_type, "Content-Length": str(sum(map(len, parts)))}
+        return web.Response(body=_sent(parts), headers=headers)
 
     async def probe(self, request: web.Request) -> web.Response:
         """``/probe?target=NAME[&debug=1]``: measure a configured target now, without counting it."""
@@ -94,6 +101,11 @@ class _Pages:
         return web.Response(text=text, headers=_SECURITY)
 
 
+async def _sent(parts: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces(parts):
+        yield piece
+
+
 async def _measure(runner: Runner, *, debug: bool) -> str:
     try:
         outcome = await runner.probe()
@@ -110,7 +122,7 @@ def metrics_text(outcome: Outcome) -> str:
         f"{names.PROBE_DURATION.name} {outcome.duration_seconds:.6f}",
     ]
     for sample in outcome.samples:
-        labels = ",".join(f'{key}="{_quoted(value)}"' for key, value in sample.labels)
+        labels = ",".join(f'{key}="{quoted(value)}"' for key, value in sample.labels)
         lines.append(
             f"{sample.metric.name}{{{labels}}} {sample.value}"
             if labels
@@ -131,10 +143,6 @@ def debug_text(runner: Runner, outcome: Outcome) -> str:
         f"state    {runner.measured.state.value}\n\n"
     )
     return head + metrics_text(outcome)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _language(request: web.Request) -> str:

@@ -46,11 +46,11 @@ def is_loopback(host: str) -> bool:
 
 def add_health(
     app: web.Application,
-    registry: CollectorRegistry,
+    registry: CollectorRegistry | None,
     ready: Ready = lambda: True,
     reload: Reload | None = None,
 ) -> None:
-    """Add ``/-/healthy``, ``/-/ready``, ``/metrics`` and, where given, ``POST /-/reload``.
+    """Add ``/-/healthy``, ``/-/ready`` and, where given, ``/metrics`` and ``POST /-/reload``.
 
     ``reload`` returns None when it took the new configuration, else what is wrong with it (answer 422).
     """
@@ -62,6 +62,7 @@ def add_health(
         return web.Response(text="OK\n") if ready() else web.Response(status=503, text="not ready\n")
 
     async def metrics(request: web.Request) -> web.Response:
+        assert registry is not None  # noqa: S101 - the route exists only with it
         encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = await asyncio.to_thread(encoder, registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
@@ -73,7 +74,8 @@ def add_health(
 
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", is_ready)
-    app.router.add_get("/metrics", metrics)
+    if registry is not None:
+        app.router.add_get("/metrics", metrics)
     if reload is not None:
         app.router.add_post("/-/reload", do_reload)
 

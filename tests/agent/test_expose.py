@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
-
 from agent.clock import HubClock
 from agent.config import AgentTarget
-from agent.expose import Collector, Group, Site, Tier
+from agent.expose import Group, Site, Tier
+from agent.exposition import Renderer
 from agent.itself import Itself
 from agent.measured import Measured
 from agent.state import Seconds
 from exporters.base import Outcome, Sample
 from inventory.names import PROBE_ICMP_DURATION, PROBE_ICMP_HOP_LIMIT, Reason, State, all_metrics
+from tests.agent import virtual
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "agent-metrics.txt"
 
@@ -35,9 +35,8 @@ def exposition() -> tuple[str, dict[str, Group]]:
     unknown = Measured(site, target("hub/main", "hub:main", "main"), lambda _: None, clock.unix)
     unknown.take(Outcome(reason=Reason.TIMEOUT, duration_seconds=2.0))
     groups: dict[str, Group] = {"agent": itself, up.key: up, unknown.key: unknown}
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector(groups))
-    return generate_latest(registry).decode(), groups
+    parts, _ = virtual.run(lambda: Renderer(groups).render(""))
+    return b"".join(parts).decode(), groups
 
 
 def target(name: str, component: str, line: str) -> AgentTarget:

@@ -10,7 +10,7 @@ from agent.clock import HubClock
 from agent.config import Push
 from agent.expose import Group, Point, Series, Site, Tier
 from agent.itself import Itself
-from agent.push import Batch, Pusher, Waiting
+from agent.push import MAX_SERIES, Batch, Batches, Pusher, Waiting
 from agent.transport import Reply, Result
 from inventory.names import PROBE_DURATION, PROBE_RESULTS, PROBE_SUCCESS, TARGET_UP, Metric
 from tests.agent import virtual
@@ -360,3 +360,94 @@ def test_times_of_one_series_never_repeat_when_the_clock_is_slewed_back() -> Non
         await bench.stop()
 
     virtual.run(main)
+
+
+def fill(bench: Bench, groups: int, series: int) -> None:
+    """Give the agent of ``bench`` more targets, with details only."""
+    site = Site("21040", "21040")
+    for number in range(groups):
+        group = Fake(site, f"more-{number}")
+        for place in range(series):
+            group.set(Tier.DETAIL, PROBE_DURATION, place, phase=str(place))
+        bench.groups[group.key] = group
+
+
+def test_much_goes_in_several_requests() -> None:
+    async def main() -> None:
+        bench = Bench()
+        fill(bench, 300, 40)
+        await asyncio.sleep(65)
+        longest = max(len(decode(body)) for _, body in bench.hub.bodies)
+        assert MAX_SERIES <= longest < MAX_SERIES + 40
+        keys = [key for key in bench.hub.samples if "target=more-" in key]
+        assert len(keys) == 300 * 40
+        assert {len(bench.hub.samples[key]) for key in keys} <= {2, 3}
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_what_follows_a_request_that_failed_waits_untried() -> None:
+    async def main() -> None:
+        bench = Bench()
+        fill(bench, 300, 40)
+        await asyncio.sleep(65)
+        bench.hub.result = Result.UNREACHABLE
+        before, dropped = len(bench.hub.bodies), sum(bench.itself.dropped.values())
+        await asyncio.sleep(31)
+        tried = len(bench.hub.bodies) - before
+        assert tried <= 31 / 2 + 2, "one request a heartbeat, however much is due"
+        bench.hub.result = Result.OK
+        await asyncio.sleep(20)
+        keys = [key for key in bench.hub.samples if "target=more-" in key]
+        times = [bench.hub.times(key) for key in keys]
+        assert len(times) == 300 * 40
+        assert all(len(set(mine)) == len(mine) == len(times[0]) for mine in times), "none lost, none twice"
+        assert sum(bench.itself.dropped.values()) - dropped <= tried, "heartbeats only"
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_a_request_that_is_refused_does_not_hold_up_the_next() -> None:
+    async def main() -> None:
+        bench = Bench()
+        fill(bench, 300, 40)
+        await asyncio.sleep(40)
+        bench.hub.result = Result.REFUSED
+        before = len(bench.hub.bodies)
+        await asyncio.sleep(31)
+        sizes = [len(decode(body)) for _, body in bench.hub.bodies[before:]]
+        assert sum(sizes) >= 300 * 40
+        assert bench.itself.dropped["refused"] == sum(sizes)
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_a_collection_that_is_cancelled_keeps_what_it_has() -> None:
+    async def main() -> None:
+        bench = Bench()
+        await asyncio.sleep(5)
+        bench.task.cancel()
+        await asyncio.gather(bench.task, return_exceptions=True)
+        fill(bench, 20, 40)
+        bench.pusher.urge({f"more-{number}" for number in range(20)}, whole=True)
+        collecting = asyncio.create_task(bench.pusher._collect())
+        await asyncio.sleep(0)
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+        kept = bench.pusher._waiting.newest()
+        assert kept is not None
+        assert 0 < kept.samples < 20 * 40
+
+    virtual.run(main)
+
+
+def test_requests_are_closed_when_full() -> None:
+    batches = Batches()
+    assert batches.taken() == []
+    for _ in range(3):
+        batches.add([b"\x0a\x00"] * (MAX_SERIES - 1))
+    assert [batch.samples for batch in batches.taken()] == [2 * (MAX_SERIES - 1), MAX_SERIES - 1]
+    assert batches.taken() == []
