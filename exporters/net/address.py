@@ -6,7 +6,7 @@ from typing import Final
 
 from common.i18n import t
 from exporters.net.failure import Failure
-from exporters.net.resolve import IpVersion, literal
+from exporters.net.literal import IpVersion, literal
 from inventory.names import Reason
 
 _LABEL: Final = re.compile(r"(?!-)[\w-]{1,63}(?<!-)\Z")  # letters of any alphabet: IDNA (RFC 5890)

@@ -1,79 +1,53 @@
 """Names to addresses, without ever blocking the loop or waiting for a dead name server.
 
-The system's own resolver answers (``getaddrinfo``: hosts file, search domains, RFC 6724 order), in a
-daemon thread, since it cannot be cancelled. Lookups of one name are shared, an answer is good for
-:data:`FRESH_SECONDS`, and an old one still serves while name servers fail: whether names resolve is
-measured by itself, and must not hide whether the system answers.
+An answer is good for its time to live and then asked for again. While name servers fail, the last
+good answer serves for up to :data:`STALE_SECONDS` and says that it is stale (RFC 8767): whether names
+resolve is measured by itself, and must not hide whether the system answers. That a name does not exist
+is an answer, not a failure. Lookups of one name are shared.
 """
 
 import asyncio
-import ipaddress
-import socket
-import threading
 import time
-from functools import lru_cache
-from typing import Final, Literal
+import weakref
+from collections.abc import Iterable
+from typing import Final
 
-import msgspec
-
+from exporters.base import Sample
+from exporters.dnsio.failures import NoSuchName
+from exporters.dnsio.order import best_first
+from exporters.dnsio.stub import Resolved, Stub
 from exporters.net.failure import Failure
-from inventory.names import Reason
+from exporters.net.literal import Address, IpVersion, SocketAddress, literal
+from inventory.names import DNS_ANSWER_STALE, Reason
 
-IpVersion = Literal[4, 6]
-SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+__all__ = ["Address", "Found", "IpVersion", "Names", "SocketAddress", "literal", "resolve"]
 
-FRESH_SECONDS: Final = 30.0
-STALE_SECONDS: Final = 3600.0
-MAX_NAMES: Final = 1000
-MAX_LOOKUPS: Final = 32
-_FAMILIES: Final = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-
-
-class Address(msgspec.Struct, frozen=True):
-    """One numeric address; ``scope`` is the interface index of a link-local IPv6 address."""
-
-    family: socket.AddressFamily
-    host: str
-    scope: int = 0
-
-    @property
-    def version(self) -> IpVersion:
-        """4 or 6."""
-        return 6 if self.family == socket.AF_INET6 else 4
-
-    def at(self, port: int) -> SocketAddress:
-        """Return what ``connect`` and ``sendto`` take."""
-        return (self.host, port, 0, self.scope) if self.family == socket.AF_INET6 else (self.host, port)
+STALE_SECONDS: Final = 86400.0
+RETRY_SECONDS: Final = 5.0
+"""How long after a failure an old answer serves at once; the name servers are asked in between."""
+ABSENT_SECONDS: Final = 30.0
+"""The longest for which the absence of a name is remembered."""
+REORDER_SECONDS: Final = 10.0
+"""How long the order of IPv4 and IPv6 holds: routes come and go sooner than answers."""
+MAX_TTL_SECONDS: Final = 86400.0
+MAX_NAMES: Final = 4096
+MAX_LOOKUPS: Final = 256
 
 
-def literal(host: str) -> Address | None:
-    """Return the address that ``host`` spells out, or None when it is a name.
+class Found(list[Address]):
+    """The addresses of a host, best first. ``stale`` says why an old answer had to serve, and is empty
+    for a good one; ``named`` is False where the host is an address itself."""
 
-    >>> literal("192.0.2.1").host, literal("hub.example")
-    ('192.0.2.1', None)
-    """
-    if "%" in host:  # the index of an interface changes when it comes back: never cached
-        return _parse_literal(host)
-    return _cached_literal(host)
+    def __init__(self, addresses: Iterable[Address], named: bool = False, stale: str = "") -> None:
+        super().__init__(addresses)
+        self.named, self.stale = named, stale
 
-
-def _parse_literal(host: str) -> Address | None:
-    bare, _, interface = host.partition("%")
-    try:
-        parsed = ipaddress.ip_address(bare)
-        scope = socket.if_nametoindex(interface) if interface else 0
-    except (ValueError, OSError):
-        return None
-    family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
-    return Address(family, str(parsed), scope)
+    def samples(self) -> tuple[Sample, ...]:
+        """Return ``thongsuot_dns_answer_stale``, for a name."""
+        return (Sample(DNS_ANSWER_STALE, float(bool(self.stale))),) if self.named else ()
 
 
-_cached_literal = lru_cache(maxsize=4096)(_parse_literal)
-
-
-async def resolve(
-    host: str, version: IpVersion | None = None, patience_seconds: float = 2.0
-) -> list[Address]:
+async def resolve(host: str, version: IpVersion | None = None, patience_seconds: float = 2.0) -> Found:
     """Return the addresses of ``host``, best first, only those of ``version`` when given; never empty.
 
     Raises Failure: ``dns`` when the name does not resolve within ``patience_seconds``, ``local`` when
@@ -82,110 +56,131 @@ async def resolve(
     if (address := literal(host)) is not None:
         if version is not None and address.version != version:
             raise Failure(Reason.LOCAL, f"{host} is not an IPv{version} address, which ip_version asks for")
-        return [address]
-    return await _names.addresses(host, version, patience_seconds)
+        return Found((address,))
+    return await names().addresses(host, version, patience_seconds)
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    addresses: list[Address]
-    at: float
+class _Kept:
+    """What is known of one name. Times of the monotonic clock."""
+
+    __slots__ = ("absent", "addresses", "at", "fresh_until", "ordered_at", "retry_at", "why")
+
+    def __init__(self) -> None:
+        self.addresses: tuple[Address, ...] = ()
+        self.absent: NoSuchName | None = None
+        self.at = self.fresh_until = self.ordered_at = self.retry_at = 0.0
+        self.why = ""
+
+    def take(self, resolved: Resolved, now: float) -> None:
+        self.addresses, self.absent, self.why = resolved.addresses, None, ""
+        self.at, self.ordered_at, self.retry_at = now, now, 0.0
+        self.fresh_until = now + min(resolved.ttl_seconds, MAX_TTL_SECONDS)
+
+    def forget(self, absent: NoSuchName, now: float) -> None:
+        self.addresses, self.absent, self.why = (), absent, ""
+        self.fresh_until = now + min(absent.ttl_seconds, ABSENT_SECONDS)
+
+    def fail(self, failure: Failure, now: float) -> None:
+        self.why, self.retry_at = failure.evidence, now + RETRY_SECONDS
+
+    def usable(self, now: float) -> bool:
+        return bool(self.addresses) and now - self.at < STALE_SECONDS
+
+    def found(self, now: float, stale: str = "") -> Found:
+        if now - self.ordered_at > REORDER_SECONDS and len({one.family for one in self.addresses}) > 1:
+            self.addresses, self.ordered_at = best_first(self.addresses), now
+        return Found(self.addresses, True, stale and f"{stale}; used the answer of {now - self.at:.0f} s ago")
+
+
+_Key = tuple[str, IpVersion | None]
 
 
 class Names:
-    """Answers of the system's resolver, and the lookups under way."""
+    """Answers, and the lookups under way. Belongs to one event loop."""
 
-    def __init__(self) -> None:
-        self._answers: dict[tuple[str, IpVersion | None], _Answer] = {}
-        self._asking: dict[tuple[asyncio.AbstractEventLoop, str, IpVersion | None], _Lookup] = {}
+    def __init__(self, stub: Stub | None = None) -> None:
+        self._stub = stub or Stub()
+        self._kept: dict[_Key, _Kept] = {}
+        self._asking: dict[_Key, asyncio.Task[_Kept]] = {}
 
-    async def addresses(self, host: str, version: IpVersion | None, patience: float) -> list[Address]:
+    async def addresses(self, host: str, version: IpVersion | None, patience: float) -> Found:
         """See :func:`resolve`."""
-        now = time.monotonic()
-        old = self._answers.get((host, version))
-        if old is not None and now - old.at < FRESH_SECONDS:
-            return old.addresses
-        usable = old if old is not None and now - old.at < STALE_SECONDS else None
+        now, key = time.monotonic(), (host, version)
+        kept = self._kept.get(key)
+        if kept is not None and now < kept.fresh_until:
+            return self._answered(kept, now)
+        old = kept if kept is not None and kept.usable(now) else None
+        if old is not None and now < old.retry_at:
+            return old.found(now, old.why)
         try:
             # With an old answer at hand, keep most of the time for the measurement itself.
-            async with asyncio.timeout(patience / 4 if usable else patience):
-                addresses = await asyncio.shield(self._ask(host, version))
+            async with asyncio.timeout(patience / 4 if old else patience):
+                known = await asyncio.shield(self._ask(key))
         except TimeoutError:
             failure = Failure(Reason.DNS, f"{host}: the name servers did not answer within {patience:g} s")
         except Failure as error:
             failure = error
         else:
-            self._keep(host, version, addresses)
-            return addresses
-        if usable is None:
+            return self._answered(known, time.monotonic())
+        if old is None or not old.addresses:
             raise failure
-        return usable.addresses
+        old.fail(failure, time.monotonic())
+        return old.found(now, failure.evidence)
 
-    def _keep(self, host: str, version: IpVersion | None, addresses: list[Address]) -> None:
-        if len(self._answers) >= MAX_NAMES:
-            self._answers.pop(next(iter(self._answers)))
-        self._answers[host, version] = _Answer(addresses, time.monotonic())
+    def under_way(self) -> list[asyncio.Task[_Kept]]:
+        """Return the lookups that have not ended."""
+        return list(self._asking.values())
 
-    def _ask(self, host: str, version: IpVersion | None) -> asyncio.Future[list[Address]]:
-        loop = asyncio.get_running_loop()
-        key = (loop, host, version)
+    @staticmethod
+    def _answered(kept: _Kept, now: float) -> Found:
+        if kept.absent is not None:
+            raise Failure(kept.absent.reason, kept.absent.evidence)
+        return kept.found(now)
+
+    def _ask(self, key: _Key) -> asyncio.Task[_Kept]:
+        """Return the lookup of a name that is under way, or begin one."""
         running = self._asking.get(key)
         if running is None:
-            for other in [other for other in self._asking if other[0].is_closed()]:
-                del self._asking[other]
             if len(self._asking) >= MAX_LOOKUPS:
-                raise Failure(Reason.DNS, f"{host}: {MAX_LOOKUPS} lookups wait for the name servers already")
-            try:
-                running = self._asking[key] = _Lookup(loop, host, version)
-            except RuntimeError as error:  # no more threads: this machine's limit, not the name servers
-                raise Failure(Reason.LOCAL, f"{host}: {error}") from None
-            running.future.add_done_callback(lambda _: self._asking.pop(key, None))
-        return running.future
+                raise Failure(
+                    Reason.DNS, f"{key[0]}: {MAX_LOOKUPS} lookups wait for the name servers already"
+                )
+            running = self._asking[key] = asyncio.ensure_future(self._look_up(key))
+            running.add_done_callback(lambda task: self._done(key, task))
+        return running
 
-
-class _Lookup:
-    """One ``getaddrinfo`` in a daemon thread of its own."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, version: IpVersion | None) -> None:
-        self.future: asyncio.Future[list[Address]] = loop.create_future()
-        self._loop, self._host, self._version = loop, host, version
-        threading.Thread(target=self._run, name=f"resolve {host}", daemon=True).start()
-
-    def _run(self) -> None:
-        result: list[Address] | Failure
+    async def _look_up(self, key: _Key) -> _Kept:
         try:
-            result = look_up(self._host, self._version)
-        except Failure as failure:
-            result = failure
-        try:
-            self._loop.call_soon_threadsafe(self._finish, result)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
-
-    def _finish(self, result: list[Address] | Failure) -> None:
-        if self.future.done():
-            return
-        if isinstance(result, Failure):
-            self.future.set_exception(result)
-            self.future.exception()  # seen: that nobody waits any more is no error
+            resolved = await self._stub.look_up(*key)
+        except NoSuchName as absent:
+            kept = self._entry(key)
+            kept.forget(absent, time.monotonic())
         else:
-            self.future.set_result(result)
+            kept = self._entry(key)
+            kept.take(resolved, time.monotonic())
+        return kept
+
+    def _entry(self, key: _Key) -> _Kept:
+        kept = self._kept.get(key)
+        if kept is None:
+            if len(self._kept) >= MAX_NAMES:
+                self._kept.pop(next(iter(self._kept)))
+            kept = self._kept[key] = _Kept()
+        return kept
+
+    def _done(self, key: _Key, task: asyncio.Task[_Kept]) -> None:
+        self._asking.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen: that nobody waits any more is no error
 
 
-def look_up(host: str, version: IpVersion | None) -> list[Address]:
-    """Ask the system's resolver, blocking. Raises Failure(dns)."""
-    try:
-        found = socket.getaddrinfo(host, None, family=_FAMILIES[version], type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # gaierror is an OSError; a label over 63 letters is the other
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        raise Failure(Reason.DNS, f"{host}: {words}") from None
-    addresses = [
-        Address(family, str(to[0]), int(to[3]) if len(to) == 4 else 0)
-        for family, _, _, _, to in found
-        if family in (socket.AF_INET, socket.AF_INET6)
-    ]
-    if not addresses:
-        raise Failure(Reason.DNS, f"{host}: no address")
-    return addresses
+_names: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Names] = weakref.WeakKeyDictionary()
 
 
-_names = Names()
+def names() -> Names:
+    """Return the running loop's names."""
+    loop = asyncio.get_running_loop()
+    known = _names.get(loop)
+    if known is None:
+        known = _names[loop] = Names()
+    return known

@@ -16,7 +16,7 @@ from typing import Final, Self, TypeVar
 from exporters.net import failure
 from exporters.net.address import bind_source
 from exporters.net.failure import Failure
-from exporters.net.resolve import Address
+from exporters.net.literal import Address
 from inventory.names import Reason
 
 CHUNK_BYTES: Final = 32768

@@ -14,8 +14,10 @@ from aiohttp import web
 
 from agent.config import Push
 from agent.transport import Reply, Result, Transport, meaning
-from exporters.net import resolve as resolving
-from exporters.net.resolve import Address, IpVersion
+from exporters.dnsio import libc, stub
+from exporters.dnsio.stub import Resolved, Stub
+from exporters.dnsio.system import System
+from exporters.net.literal import Address, IpVersion
 
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
@@ -134,11 +136,11 @@ async def test_nobody_there_and_no_such_name() -> None:
 async def test_hub_is_found_by_name_as_targets_are(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def look_up(host: str, _: IpVersion | None) -> list[Address]:
+    async def look_up(_: Stub, host: str, __: IpVersion | None) -> Resolved:
         asked.append(host)
-        return [Address(socket.AF_INET, "127.0.0.1")]
+        return Resolved((Address(socket.AF_INET, "127.0.0.1"),), 30)
 
-    monkeypatch.setattr(resolving, "look_up", look_up)
+    monkeypatch.setattr(Stub, "look_up", look_up)
     async with hub(answers(204)) as url:
         assert (await send(url.replace("127.0.0.1", "hub-by-name.example"))).result is Result.OK
     assert asked == ["hub-by-name.example"]
@@ -147,12 +149,14 @@ async def test_hub_is_found_by_name_as_targets_are(monkeypatch: pytest.MonkeyPat
 async def test_dead_name_server_never_holds_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
-    def look_up(_: str, __: IpVersion | None) -> list[Address]:
+    def look_up(_: str, __: IpVersion | None) -> tuple[Address, ...]:
         assert threading.current_thread().daemon  # else the interpreter would wait for it
         answered.wait(20)
-        return []
+        return ()
 
-    monkeypatch.setattr(resolving, "look_up", look_up)
+    # The slowest way there is: a name that the system's own resolver has to be asked for.
+    monkeypatch.setattr(libc, "blocking", look_up)
+    monkeypatch.setattr(stub, "load", lambda: System(modules=("ldap",)))
     try:
         reply = await send("http://hub-unanswered.example/", timeout_seconds=0.1)
     finally:

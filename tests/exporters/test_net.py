@@ -1,20 +1,18 @@
 """Addresses, names and the reasons of errors."""
 
-import asyncio
 import contextlib
 import errno
 import socket
-import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.net import failure, resolve
+from exporters.net import failure
 from exporters.net.address import check_host, split_host_port, version_for
 from exporters.net.failure import Failure
 from exporters.net.phases import MAX_EVIDENCE, Phases, one_line
-from exporters.net.resolve import Address, Names, literal
+from exporters.net.resolve import Address, literal
 from inventory.names import PROBE_TCP_DURATION, Reason
 
 V4 = Address(socket.AF_INET, "127.0.0.1")
@@ -104,132 +102,6 @@ def test_an_error_says_more_when_one_knows_when_it_came(number: int, here: Reaso
     assert failure.local(error, "connect").reason is here
     assert failure.remote(error, "connect").reason is there
     assert failure.remote(error, "connect").evidence.startswith("connect: ")
-
-
-# --- names ---------------------------------------------------------------------------------------
-
-
-class Server:
-    """Stands in for the system's resolver; blocks its thread until ``answers`` is set."""
-
-    def __init__(self) -> None:
-        self.answer: list[Address] | Failure = [V4]
-        self.asked = 0
-        self.answers = threading.Event()
-        self.answers.set()
-
-    def __call__(self, _host: str, _version: object) -> list[Address]:
-        self.asked += 1
-        self.answers.wait(30)
-        if isinstance(self.answer, Failure):
-            raise self.answer
-        return self.answer
-
-
-class Clock:
-    """A monotonic clock that stands still."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    server = Server()
-    monkeypatch.setattr(resolve, "look_up", server)
-    return server
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(resolve, "time", clock)
-    return clock
-
-
-async def test_lookups_of_one_name_are_shared_and_kept(server: Server, clock: Clock) -> None:
-    names = Names()
-    answers = await asyncio.gather(*(names.addresses("h", None, 30) for _ in range(10)))
-    assert answers == [[V4]] * 10
-    assert server.asked == 1
-    clock.now += resolve.FRESH_SECONDS - 1
-    await names.addresses("h", None, 30)
-    assert server.asked == 1
-    clock.now += 2
-    await names.addresses("h", None, 30)
-    assert server.asked == 2
-
-
-async def test_an_old_answer_serves_while_name_servers_fail(server: Server, clock: Clock) -> None:
-    names = Names()
-    await names.addresses("h", None, 30)
-    server.answer = Failure(Reason.DNS, "h: no")
-    clock.now += resolve.FRESH_SECONDS + 1
-    assert await names.addresses("h", None, 30) == [V4]
-    clock.now += resolve.STALE_SECONDS
-    with pytest.raises(Failure, match="h: no"):
-        await names.addresses("h", None, 30)
-
-
-async def test_name_servers_that_are_silent_are_not_waited_for(server: Server, clock: Clock) -> None:
-    names = Names()
-    server.answers.clear()
-    with pytest.raises(Failure, match="did not answer within") as failed:
-        await names.addresses("h", None, 0.01)
-    assert failed.value.reason is Reason.DNS
-    with pytest.raises(Failure):
-        await names.addresses("h", None, 0.01)
-    assert server.asked == 1  # the lookup that hangs is not joined by a second
-    server.answers.set()
-    assert await names.addresses("h", None, 30) == [V4]
-
-
-async def test_lookups_that_hang_are_bounded(server: Server, clock: Clock) -> None:
-    names = Names()
-    server.answers.clear()
-    outcomes = await asyncio.gather(
-        *(names.addresses(f"h{n}", None, 0.01) for n in range(resolve.MAX_LOOKUPS + 5)),
-        return_exceptions=True,
-    )
-    assert server.asked == resolve.MAX_LOOKUPS
-    assert all(isinstance(outcome, Failure) and outcome.reason is Reason.DNS for outcome in outcomes)
-    server.answers.set()
-
-
-async def test_no_more_threads_is_this_machines_fault(
-    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    names = Names()
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(Failure) as failed:
-        await names.addresses("h", None, 30)
-    assert failed.value.reason is Reason.LOCAL
-    monkeypatch.undo()
-    assert server.asked == 0
-
-
-async def test_cancelling_one_that_waits_leaves_the_others(server: Server, clock: Clock) -> None:
-    names = Names()
-    server.answers.clear()
-    first, second = (asyncio.create_task(names.addresses("h", None, 30)) for _ in range(2))
-    await asyncio.sleep(0)
-    first.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await first
-    server.answers.set()
-    assert await second == [V4]
-
-
-async def test_the_systems_resolver_is_asked() -> None:
-    assert V4 in await resolve.resolve("localhost", 4, 30)
-    with pytest.raises(Failure) as failed:
-        await resolve.resolve("a" * 64 + ".invalid", None, 30)
-    assert failed.value.reason is Reason.DNS
 
 
 # --- phases --------------------------------------------------------------------------------------
