@@ -1,0 +1,169 @@
+"""The hub's pages for throughput tests. Everything wants a bearer token; bytes also want a lease.
+
+    POST   /lease        {"line": "line:21040/main", "segments": ["pop:binh-son"], "bytes": 100000000}
+                         200 {"lease": ..., "bytes": ..., "ttl_seconds": ...}; 409 busy; 503 full
+    POST   /lease/ID     renew: 204; 404 when it is gone
+    DELETE /lease/ID     give back: 204; 404
+    GET    /down?bytes=N with Thongsuot-Lease: that many bytes
+    POST   /up           with Thongsuot-Lease: takes the body; HTTP/1.0, for the answer runs beside it
+    POST   /echo         likewise: the body comes back as it comes in
+
+Authorization and lease stand in header fields, so nothing of them is in a URL that somebody logs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Final, NoReturn
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from prometheus_client import CollectorRegistry
+
+from exporters.throughputhub.leases import TTL_SECONDS, Grant, Lease, Leases, Limits, Order
+from exporters.throughputhub.listen import Watched
+from exporters.throughputhub.meters import Meters
+from exporters.throughputhub.pace import Pace
+from exporters.throughputhub.tokens import Tokens
+from exporters.throughputhub.transfers import Exceeded, Transfers
+
+LEASE_FIELD: Final = "Thongsuot-Lease"
+MAX_ORDER_BYTES: Final = 8192
+SWEEP_SECONDS: Final = 1.0
+_BROKEN: Final = (Exceeded, TimeoutError, ConnectionError, web.RequestPayloadError)
+
+
+def make_app(tokens: Tokens, limits: Limits, registry: CollectorRegistry) -> web.Application:
+    """Return the application; its counters go to ``registry``, which is served elsewhere."""
+    pages = _Pages(tokens, limits, Meters(registry))
+    app = web.Application(client_max_size=MAX_ORDER_BYTES, middlewares=[pages.admit])
+    app.router.add_post("/lease", pages.grant)
+    app.router.add_post("/lease/{id}", pages.renew)
+    app.router.add_delete("/lease/{id}", pages.release)
+    app.router.add_get("/down", pages.down, allow_head=False)
+    app.router.add_post("/up", pages.up)
+    app.router.add_post("/echo", pages.echo)
+    app.cleanup_ctx.append(pages.sweeping)
+    return app
+
+
+class _Pages:
+    def __init__(self, tokens: Tokens, limits: Limits, meters: Meters) -> None:
+        self._tokens, self._limits, self._meters = tokens, limits, meters
+        self._leases = Leases(limits)
+        self._transfers = Transfers(limits.request_seconds)
+        self._paces: dict[str, Pace] = {}
+
+    async def sweeping(self, _: web.Application) -> AsyncIterator[None]:
+        """Free expired leases, and take in changed tokens, while the application runs."""
+        task = asyncio.create_task(self._sweep())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._leases.sweep(_now())
+            self._meters.leases.set(len(self._leases))
+            self._tokens.reload()
+
+    @web.middleware
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in who has a token; hang up on everybody else without reading on."""
+        holder = self._tokens.holder(request.headers.get("Authorization", ""))
+        if holder is None:
+            self._refuse("token", web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}))
+        request["holder"] = holder
+        if isinstance(request.protocol, Watched):
+            request.protocol.heard()
+        return await handler(request)
+
+    async def grant(self, request: web.Request) -> web.Response:
+        """A lease for a test."""
+        try:
+            order = msgspec.json.decode(await request.read(), type=Order)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            self._refuse("request", web.HTTPBadRequest(text="not an order\n"))
+        given = self._leases.grant(order, request["holder"], _now())
+        if isinstance(given, str):
+            full = given == "full"
+            error = web.HTTPServiceUnavailable if full else web.HTTPConflict
+            self._refuse("full" if full else "busy", error(text=f"{given}\n"))
+        self._meters.tests.inc()
+        self._meters.leases.set(len(self._leases))
+        grant = Grant(lease=given.id, bytes=given.bytes_left, ttl_seconds=TTL_SECONDS)
+        return web.Response(body=msgspec.json.encode(grant), content_type="application/json")
+
+    async def renew(self, request: web.Request) -> web.Response:
+        """A lease's life prolonged."""
+        return self._done(self._leases.renew(request.match_info["id"], request["holder"], _now()))
+
+    async def release(self, request: web.Request) -> web.Response:
+        """A lease given back."""
+        done = self._leases.release(request.match_info["id"], request["holder"], _now())
+        self._meters.leases.set(len(self._leases))
+        return self._done(done)
+
+    def _done(self, done: bool) -> web.Response:
+        if not done:
+            self._refuse("lease", web.HTTPNotFound(text="no such lease\n"))
+        return web.Response(status=204)
+
+    async def down(self, request: web.Request) -> web.StreamResponse:
+        """Bytes from the hub."""
+        size = request.query.get("bytes", "")
+        lease, pace = self._admitted(request)
+        if not (size.isascii() and size.isdigit() and len(size) <= 15 and int(size) > 0):
+            self._refuse("request", web.HTTPBadRequest(text="bytes=N is missing\n"))
+        allowed = min(int(size), self._limits.request_bytes)
+        count = self._meters.moved["down"].inc
+        return await self._move(request, self._transfers.down(request, lease, allowed, pace, count))
+
+    async def up(self, request: web.Request) -> web.StreamResponse:
+        """Bytes to the hub."""
+        lease, pace = self._admitted(request)
+        if (request.content_length or 0) > self._limits.request_bytes:
+            self._refuse(
+                "limit", web.HTTPRequestEntityTooLarge(self._limits.request_bytes, text="too large\n")
+            )
+        count = self._meters.moved["up"].inc
+        return await self._move(request, self._transfers.up(request, lease, pace, count))
+
+    async def echo(self, request: web.Request) -> web.StreamResponse:
+        """Bytes there and back."""
+        lease, _ = self._admitted(request)
+        return await self._move(request, self._transfers.echo(request, lease, self._meters.moved["echo"].inc))
+
+    def _admitted(self, request: web.Request) -> tuple[Lease, Pace | None]:
+        lease = self._leases.find(request.headers.get(LEASE_FIELD, ""), request["holder"], _now())
+        if lease is None:
+            self._refuse("lease", web.HTTPForbidden(text="no such lease\n"))
+        if len(lease.cuts) > self._limits.streams:  # the echo besides
+            self._refuse("limit", web.HTTPTooManyRequests(text="too many streams\n"))
+        return lease, self._pace(request["holder"])
+
+    def _pace(self, holder: str) -> Pace | None:
+        """The pace of a token; there are no more of them than valid tokens."""
+        rate = self._limits.bytes_per_second
+        return None if rate is None else self._paces.setdefault(holder, Pace(rate))
+
+    async def _move(
+        self, request: web.Request, transfer: Awaitable[web.StreamResponse]
+    ) -> web.StreamResponse:
+        """Run a transfer; what ends early ends its connection, which is also how a client stops."""
+        try:
+            return await transfer
+        except _BROKEN:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError from None  # aiohttp takes it as the end of the connection
+
+    def _refuse(self, reason: str, error: web.HTTPException) -> NoReturn:
+        self._meters.refused(reason)
+        error.force_close()
+        raise error
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

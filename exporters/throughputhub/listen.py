@@ -1,0 +1,109 @@
+"""Listening on an open port: connections are few, and must say soon who they are."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from common.web import ListenError, parse_listen
+
+MAX_CONNECTIONS: Final = 128
+SILENT_SECONDS: Final = 5.0
+"""How long a connection may be open without a request that was let in; also for the TLS handshake."""
+
+
+class Watched(RequestHandler):
+    """A connection that is closed unless :meth:`heard` is called soon."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        # No lingering: what comes after a refusal is not read.
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # what AppRunner passes for none
+            lingering_time=0,
+            keepalive_timeout=SILENT_SECONDS,
+        )
+        self._watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for a request."""
+        super().connection_made(transport)
+        self._watch = asyncio.get_running_loop().call_later(SILENT_SECONDS, transport.close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop waiting."""
+        self.heard()
+        super().connection_lost(exc)
+
+    def heard(self) -> None:
+        """Somebody who may be here has spoken."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+
+class _Full(asyncio.Protocol):
+    """Hangs up at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+@asynccontextmanager
+async def serve(
+    app: web.Application, listen: str, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve ``app`` while the context is open; yields the address bound (port 0 picks a free one).
+
+    Raises ListenError when the address is malformed or taken.
+    """
+    host, port = parse_listen(listen)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        server = await _listen(runner, host, port, tls)
+        try:
+            bound = server.sockets[0].getsockname()
+            yield str(bound[0]), int(bound[1])
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(
+    runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None
+) -> asyncio.base_events.Server:
+    loop = asyncio.get_running_loop()
+    server = runner.server
+    assert server is not None  # noqa: S101 - setup() has made it
+
+    def protocol() -> asyncio.Protocol:
+        return Watched(server, loop) if len(server.connections) < MAX_CONNECTIONS else _Full()
+
+    options: dict[str, Any] = {}
+    if tls is not None:
+        options = {"ssl": tls, "ssl_handshake_timeout": SILENT_SECONDS, "ssl_shutdown_timeout": 1.0}
+    try:
+        return await loop.create_server(protocol, host, port, **options)
+    except OSError as error:
+        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+
+
+def server_context(certificate: str, key: str | None = None) -> ssl.SSLContext:
+    """Return the TLS context of the hub, 1.2 or newer (RFC 9325). Raises OSError or ValueError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key, password=_no_pass_phrase)
+    return context
+
+
+def _no_pass_phrase() -> str:
+    raise ValueError("the key is encrypted; a key without a pass phrase, readable by us only, is expected")
