@@ -26,6 +26,8 @@ PACKAGES: Final[Mapping[str, str]] = {
     "openssl": "openssl",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "fping": "fping",
+    "upsc": "nut-client",
+    "dummy-ups": "nut-server",
 }
 """Debian package by program."""
 
@@ -36,12 +38,12 @@ ALIASES: Final[Mapping[str, str]] = {
 """Debian's name by the name that upstream uses."""
 
 HUB: Final = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
-LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl")
+LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl", "upsc", "dummy-ups")
 BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping")
 
-_BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin")
-_SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # not in the $PATH of a plain user
-_VERSION_FLAG: Final = {"nginx": "-v", "openssl": "version"}
+_BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
+_SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user
+_VERSION_FLAG: Final = {"nginx": "-v", "openssl": "version", "upsc": "-V", "dummy-ups": "-V"}
 _VERSION_SECONDS: Final = 30
 _APT_SECONDS: Final = 900
 Say = Callable[[str], None]
