@@ -1,0 +1,1 @@
+"""Counters of network interfaces: what two readings say, and those of this machine."""
