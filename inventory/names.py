@@ -165,7 +165,7 @@ PROBE_TCP_DURATION = _target(
 PROBE_HTTP_DURATION = _target(
     "probe_http_duration_seconds",
     "gauge",
-    "Duration of the last HTTP probe by phase (resolve, connect, tls, processing, transfer)",
+    "Duration of the last HTTP probe by phase (resolve, connect, proxy, tls, processing, transfer)",
     "phase",
 )
 PROBE_HTTP_STATUS = _target(
@@ -175,6 +175,31 @@ PROBE_HTTP_REDIRECTS = _target("probe_http_redirects", "gauge", "Redirects follo
 PROBE_HTTP_LENGTH = _target("probe_http_uncompressed_body_length", "gauge", "Bytes of the last answer's body")
 PROBE_SSL_EXPIRY = _target(
     "probe_ssl_earliest_cert_expiry", "gauge", "Unix time at which the first certificate of the chain expires"
+)
+
+# --- http: what an answer, its certificates and its connection say --------------------------------
+PROBE_HTTP_CONTENT_LENGTH = _target(
+    "probe_http_content_length", "gauge", "Length that the last answer declares; -1 when it declares none"
+)
+PROBE_HTTP_VERSION = _target("probe_http_version", "gauge", "HTTP version of the last answer, such as 1.1")
+PROBE_HTTP_SSL = _target("probe_http_ssl", "gauge", "Whether the last answer came under TLS (1) or not (0)")
+PROBE_FAILED_REGEX = _target(
+    "probe_failed_due_to_regex",
+    "gauge",
+    "Whether the last probe failed (1) because of what stands in page or header",
+)
+PROBE_HTTP_LAST_MODIFIED = _target(
+    "probe_http_last_modified_timestamp_seconds", "gauge", "Unix time of the last answer's Last-Modified"
+)
+TCP_RTT = _target(
+    "thongsuot_tcp_rtt_seconds",
+    "gauge",
+    "Smoothed round-trip time of the last probe's connection, as the kernel measured it",
+)
+TCP_RETRANSMITS = _target(
+    "thongsuot_tcp_retransmits_total",
+    "counter",
+    "TCP segments sent again by the connections of probes, as the kernel counted them",
 )
 
 # --- names, certificates, clocks and mail (dns, tls, ntp, smtp, tcp) --------------------------------
@@ -475,6 +500,49 @@ CELLULAR_REGISTERED = _target(
 )
 CELLULAR_INFO = _target(
     "thongsuot_cellular_info", "gauge", "What the modem is connected to; always 1", "operator", "technology"
+)
+
+# --- the site: power, the machine, the signal of a mobile line -------------------------------------
+POWER_ON_MAINS = _target("thongsuot_power_on_mains", "gauge", "1 on mains, 0 on battery")
+POWER_CHARGE = _target("thongsuot_power_charge_ratio", "gauge", "How full the battery is, 0 to 1")
+POWER_RUNTIME = _target(
+    "thongsuot_power_runtime_seconds", "gauge", "How long the battery lasts at the present load, as it says"
+)
+HOST_CPU = _target(
+    "thongsuot_host_cpu_ratio", "gauge", "Share of processor time used since the reading before, 0 to 1"
+)
+HOST_MEMORY_AVAILABLE = _target(
+    "thongsuot_host_memory_available_bytes", "gauge", "Memory that programs can have without swapping"
+)
+HOST_MEMORY_TOTAL = _target("thongsuot_host_memory_total_bytes", "gauge", "Memory of the machine")
+HOST_DISK_FREE = _target(
+    "thongsuot_host_disk_free_bytes", "gauge", "Room left for programs on the watched disk"
+)
+HOST_DISK_TOTAL = _target("thongsuot_host_disk_total_bytes", "gauge", "Size of the watched disk")
+HOST_TEMPERATURE = _target(
+    "thongsuot_host_temperature_celsius", "gauge", "Highest temperature of any sensor; absent without one"
+)
+HOST_UPTIME = _target("thongsuot_host_uptime_seconds", "gauge", "Seconds since the machine booted")
+HOST_BOOT_INFO = _target(
+    "thongsuot_host_boot_info", "gauge", "The id that the kernel drew at boot; always 1", "boot_id"
+)
+CELLULAR_REGISTERED = _target(
+    "thongsuot_cellular_registered", "gauge", "Whether the modem is registered, at home or roaming"
+)
+CELLULAR_INFO = _target(
+    "thongsuot_cellular_info",
+    "gauge",
+    "Operator and newest technology of a registered modem; always 1",
+    "operator", "technology",
+)  # fmt: skip
+CELLULAR_RSRP = _target(
+    "thongsuot_cellular_rsrp_dbm", "gauge", "Reference signal received power (LTE, 5G), in dBm"
+)
+CELLULAR_RSRQ = _target(
+    "thongsuot_cellular_rsrq_db", "gauge", "Reference signal received quality (LTE, 5G), in dB"
+)
+CELLULAR_SINR = _target(
+    "thongsuot_cellular_sinr_db", "gauge", "Signal to interference and noise (LTE, 5G), in dB"
 )
 
 # --- the agent about itself ----------------------------------------------------------------------
