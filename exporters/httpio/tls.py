@@ -14,12 +14,14 @@ MAX_CONTEXTS: Final = 64
 
 
 class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What a context is made from. Paths of PEM files; ``key_file`` defaults to ``cert_file``."""
+    """What a context is made from. Paths of PEM files; ``key_file`` defaults to ``cert_file``; ``alpn``
+    the protocols that are offered (RFC 7301)."""
 
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
     verify: bool = True
+    alpn: tuple[str, ...] = ("http/1.1",)
 
 
 _Stamp = tuple[int, ...]
@@ -55,7 +57,8 @@ def _stamp(files: TlsFiles) -> _Stamp:
 
 def _make(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=files.ca_file)
-    context.set_alpn_protocols(["http/1.1"])
+    if files.alpn:
+        context.set_alpn_protocols(list(files.alpn))
     if not files.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -4,7 +4,9 @@ from time import perf_counter
 from typing import Final
 
 from exporters.base import Outcome, Sample
-from inventory.names import Label, Metric, Reason
+from exporters.net.literal import Address
+from exporters.net.resolve import Found
+from inventory.names import PROBE_IP_PROTOCOL, Label, Metric, Reason
 
 MAX_EVIDENCE: Final = 300
 _PHASE: Final = str(Label.PHASE)
@@ -13,12 +15,13 @@ _PHASE: Final = str(Label.PHASE)
 class Phases:
     """The clock of one measurement. Phases are entered in turn; one entered again adds up."""
 
-    __slots__ = ("_durations", "_entered", "_metric", "_notes", "_started", "current")
+    __slots__ = ("_durations", "_entered", "_metric", "_notes", "_remark", "_started", "current")
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._durations: dict[str, float] = {}
-        self._notes: dict[str, Sample] = {}
+        self._notes: dict[tuple[str, tuple[tuple[str, str], ...]], Sample] = {}
+        self._remark = ""
         self._started = self._entered = perf_counter()
         self.current = ""
 
@@ -36,7 +39,23 @@ class Phases:
 
     def note(self, metric: Metric, value: float) -> None:
         """Remember the last value of a metric without labels of its own."""
-        self._notes[metric.name] = Sample(metric, float(value))
+        self.add(Sample(metric, float(value)))
+
+    def add(self, sample: Sample) -> None:
+        """Remember the last value of a series."""
+        self._notes[sample.metric.name, sample.labels] = sample
+
+    def resolved(self, found: Found) -> Address:
+        """Return the first of the addresses found, and remember its version and what is wrong with them.
+
+        Of several names in one measurement (redirects) a single stale one makes it stale.
+        """
+        self.note(PROBE_IP_PROTOCOL, found[0].version)
+        if not self._remark:
+            self._remark = found.stale
+            for sample in found.samples():
+                self.add(sample)
+        return found[0]
 
     def outcome(self, reason: Reason, evidence: str = "") -> Outcome:
         """Return the result: the phases that were completed, and what was noted."""
@@ -48,7 +67,7 @@ class Phases:
             reason=reason,
             duration_seconds=perf_counter() - self._started,
             samples=tuple(samples),
-            evidence=one_line(evidence),
+            evidence=one_line("; ".join(filter(None, (evidence, self._remark)))),
         )
 
 

@@ -24,6 +24,10 @@ _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError)
 T = TypeVar("T")
 
 
+class NotTrusted(Failure):
+    """A certificate that was presented and not accepted."""
+
+
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
@@ -126,7 +130,7 @@ class Wire:
             self._sock = secured
             await self._read_until_done(secured.do_handshake)
         except ssl.SSLCertVerificationError as error:
-            raise Failure(Reason.TLS, f"certificate: {error.verify_message}") from None
+            raise NotTrusted(Reason.TLS, f"certificate: {error.verify_message}") from None
         except ssl.SSLEOFError:
             raise Failure(Reason.TLS, "handshake: the connection was closed") from None
         except ssl.SSLError as error:

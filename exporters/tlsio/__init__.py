@@ -1,0 +1,1 @@
+"""TLS beyond HTTP: options, what a handshake showed, how old a protocol a server still accepts."""
