@@ -6,6 +6,8 @@ One function a kind turns the inventory into the kind's options; their meaning i
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from inventory.model import Commune, Inventory, Line, Power, Reflector, Traffic
 from inventory.names import HUB_SITE
 from inventory.plan import Leg, Path, Plan
@@ -80,7 +82,7 @@ def _line_itself(inventory: Inventory, commune: Commune, line: Line) -> Iterator
             commune, line, kind="traffic", target=target, path=path,
             address=_host_port(snmp.address, snmp.port) if snmp else line.traffic.interface,
             interval_seconds=TRAFFIC_INTERVAL_SECONDS, timeout_seconds=TRAFFIC_INTERVAL_SECONDS / 2,
-            options=_traffic_options(line.traffic),
+            options=_traffic_options(line.traffic), source=None,
         )  # fmt: skip
     if len(commune.lines) > 1:
         yield _of_line(
@@ -95,13 +97,21 @@ def _line_itself(inventory: Inventory, commune: Commune, line: Line) -> Iterator
 
 
 def _traffic_options(traffic: Traffic) -> dict[str, Any]:
-    return {}
+    """A router stands in the LAN, whichever line it serves: it is asked without the line's source."""
+    options: dict[str, Any] = {"facing": traffic.facing} if traffic.facing != "out" else {}
+    if traffic.snmp is None:
+        return options
+    asked: dict[str, Any] = msgspec.to_builtins(traffic.snmp)
+    del asked["address"]
+    asked.pop("port", None)
+    return options | {"interface": traffic.interface, "snmp": asked}
 
 
 def _of_line(commune: Commune, line: Line, *, kind: str, **values: Any) -> Plan:
+    own = {"source": line.source, **values}
     return Plan(
         name=f"{kind}/{line.id}", site=commune.code, commune=commune.code, line=line.id, role="measure",
-        kind=kind, source=line.source, **values,
+        kind=kind, **own,
     )  # fmt: skip
 
 
