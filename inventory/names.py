@@ -85,6 +85,8 @@ class Label(StrEnum):
     REASON = "reason"
     COMPONENT = "component"
     KIND = "kind"
+    POSITION = "position"
+    RESOLVER = "resolver"
 
 
 TARGET_LABELS: Final = (Label.LINE, Label.TARGET, Label.PROBE)
@@ -707,6 +709,20 @@ WALL_REFUSED = _hub(
     "Requests that the wall page refused, by reason (full, login, rate, proxy)",
     "reason",
 )
+# --- the reflector of test packets (reflect) -------------------------------------------------------
+REFLECTOR_PACKETS = _hub(
+    "thongsuot_reflector_packets_total",
+    "counter",
+    "Test packets by result: reflected, or why they were dropped",
+    "result",
+)
+REFLECTOR_SESSIONS = _hub("thongsuot_reflector_sessions", "gauge", "Senders whose packets are counted now")
+REFLECTOR_EVICTED = _hub(
+    "thongsuot_reflector_sessions_evicted_total",
+    "counter",
+    "Sessions given up for newer ones, whose count begins again; those that fell silent are not among them",
+)
+
 # --- the hub end of throughput tests (reflect) ----------------------------------------------------
 REFLECTED_BYTES = _hub(
     "thongsuot_reflector_throughput_bytes_total",

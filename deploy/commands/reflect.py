@@ -1,0 +1,52 @@
+"""``thongsuot reflect``: the far end of measurements, at the hub or wherever a line ends."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from common.i18n import t
+
+NAME = "reflect"
+AREA = "reflect"
+DEFAULT_LISTEN = "127.0.0.1:9498"
+DEFAULT_STAMP_PORT = 9462
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    option = parser.add_argument
+    option(
+        "--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT",
+        help=t("reflect.option_listen", default=DEFAULT_LISTEN),
+    )  # fmt: skip
+    option(
+        "--stamp-listen", action="append", default=[], metavar="ADDRESS:PORT",
+        help=t("reflect.option_stamp", default=DEFAULT_STAMP_PORT),
+    )  # fmt: skip
+    option("--key-file", type=Path, metavar="FILE", help=t("reflect.option_key_file"))
+    option("--allow", action="append", default=[], metavar="NETWORK", help=t("reflect.option_allow"))
+    option("--symmetric", action="store_true", help=t("reflect.option_symmetric"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C. Exit status: 0 stopped, 1 cannot serve, 2 wrong use."""
+    import asyncio
+
+    from common.web import ListenError
+    from deploy import reflect
+    from exporters.stampio.listen import Unusable
+
+    try:
+        options = reflect.options(arguments)
+    except Unusable as error:
+        return _refuse(error, 2)
+    try:
+        asyncio.run(reflect.run(options))
+    except (Unusable, ListenError, OSError) as error:
+        return _refuse(error, 1)
+    return 0
+
+
+def _refuse(problem: object, status: int) -> int:
+    print(problem, file=sys.stderr)
+    return status
