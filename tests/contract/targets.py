@@ -3,23 +3,31 @@
 A new kind adds an entry here; everything else in this directory is the same for all kinds.
 """
 
+import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import msgspec
 
+from exporters.siteio import machine
 from inventory.names import Reason
 from tests.exporters.servers import answering, full_backlog, page, serve, then_silent
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where to measure; ``reason`` is what comes of it."""
+    """Where to measure, with which options; ``reason`` is what comes of it."""
 
     address: str
     reason: Reason
     source: str | None = None
+    options: dict[str, Any] = {}
 
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 Place = Callable[[], AbstractAsyncContextManager[Address]]
 
 
@@ -76,13 +84,69 @@ async def _http_half() -> AsyncIterator[Address]:
         yield Address(f"http://127.0.0.1:{port}/", Reason.STALLED)
 
 
-WELL: dict[str, Place] = {"icmp": _icmp_well, "tcp": _tcp_well, "http": _http_well}
+@asynccontextmanager
+async def _program(name: str, script: str, at: Address) -> AsyncIterator[Address]:
+    """A program of that name comes first in the path."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / name
+        program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        program.chmod(0o755)
+        with mock.patch.dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}"):
+            yield at
+
+
+_NUT = {"source": "nut"}
+
+
+def _power_well() -> AbstractAsyncContextManager[Address]:
+    said = (RECORDINGS / "power/apc-es550.txt").as_posix()
+    return _program("upsc", f"cat {said}", Address("ups@localhost", Reason.OK, options=_NUT))
+
+
+def _power_silent() -> AbstractAsyncContextManager[Address]:
+    at = Address("ups@localhost", Reason.TIMEOUT, options=_NUT)
+    return _program("upsc", "exec sleep 60", at)
+
+
+def _cellular_well() -> AbstractAsyncContextManager[Address]:
+    folder = (RECORDINGS / "cellular").as_posix()
+    signal, modem = f"{folder}/telit-le910c4-lte-signal.json", f"{folder}/telit-le910c4-lte.json"
+    script = f'case "$*" in *--signal-get*) cat {signal} ;; *) cat {modem} ;; esac'
+    return _program("mmcli", script, Address("any", Reason.OK))
+
+
+def _cellular_silent() -> AbstractAsyncContextManager[Address]:
+    return _program("mmcli", "exec sleep 60", Address("any", Reason.TIMEOUT))
+
+
+@asynccontextmanager
+async def _host_well() -> AsyncIterator[Address]:
+    with mock.patch.object(machine, "boot_id", return_value="6f2ab2a9-3d6d-4c8e-9a53-6a2f6a1f5c11"):
+        yield Address("localhost", Reason.OK)
+
+
+WELL: dict[str, Place] = {
+    "icmp": _icmp_well,
+    "tcp": _tcp_well,
+    "http": _http_well,
+    "power": _power_well,
+    "cellular": _cellular_well,
+    "host": _host_well,
+}
 SILENT: dict[str, list[Place]] = {
     "icmp": [_icmp_silent],
     "tcp": [_tcp_silent],
     "http": [_http_silent, _http_mute, _https_mute, _http_half],
+    "power": [_power_silent],
+    "cellular": [_cellular_silent],
+    "host": [],  # a kernel that does not answer cannot be had; see tests/exporters/test_site_asking.py
 }
+MACHINE = {"power", "cellular", "host"}
+"""Kinds that read the machine they run on: their addresses are names of things, not of hosts."""
 OPTIONAL_SAMPLES: dict[str, set[str]] = {
+    "icmp": {"thongsuot_icmp_path_mtu_bytes", "thongsuot_dns_answer_stale"},
     "http": {"probe_ssl_earliest_cert_expiry", 'probe_http_duration_seconds{phase="tls"}'},
+    "cellular": {"thongsuot_cellular_rsrq_db"},
+    "host": {"thongsuot_host_cpu_ratio", "thongsuot_host_temperature_celsius"},
 }
 """Series of a kind's documented exposition that a plain healthy target does not have."""

@@ -14,11 +14,14 @@ from common.yaml.problems import Refused
 from exporters.base import Outcome, ProbeConfig, Target
 from exporters.registry import convert_options, kinds
 from inventory.names import TARGET_LABELS, Reason, all_metrics
-from tests.contract.targets import OPTIONAL_SAMPLES, SILENT, WELL, Address, Place
+from tests.contract.targets import MACHINE, OPTIONAL_SAMPLES, SILENT, WELL, Address, Place
 
 KINDS = sorted(kinds())
+OUTSIDE = sorted(set(KINDS) - MACHINE)
 SILENT_PLACES = [
-    pytest.param(kind, place, id=f"{kind}-{place.__name__}") for kind in KINDS for place in SILENT[kind]
+    pytest.param(kind, place, id=f"{kind}-{place.__name__}")
+    for kind in KINDS
+    for place in SILENT.get(kind, [])
 ]
 TIMEOUT_SECONDS = 0.15
 
@@ -28,7 +31,7 @@ def target(at: Address, timeout_seconds: float = 5.0) -> Target:
 
 
 async def measure(kind: str, at: Address, timeout_seconds: float = 5.0) -> Outcome:
-    return await kinds()[kind].probe(target(at, timeout_seconds), convert_options(kind, {}))
+    return await kinds()[kind].probe(target(at, timeout_seconds), convert_options(kind, at.options))
 
 
 def open_descriptors() -> set[str]:
@@ -49,13 +52,14 @@ def check_outcome(kind: str, outcome: Outcome) -> None:
         own = [label for label in metric.labels if label not in TARGET_LABELS]
         assert [name for name, _ in sample.labels] == own
         assert isinstance(sample.value, float)
-        assert (metric.name, sample.labels) not in seen
+        assert metric.type == "histogram" or (metric.name, sample.labels) not in seen
+        assert metric.type == "gauge" or sample.value >= 0
         seen.add((metric.name, sample.labels))
 
 
 def test_every_kind_has_targets_here() -> None:
     assert set(WELL) == set(SILENT) == set(KINDS)
-    assert all(SILENT.values())
+    assert all(SILENT[kind] for kind in OUTSIDE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,7 +85,7 @@ def test_the_configuration_is_frozen_and_all_of_it_optional(kind: str) -> None:
         config.ip_version = 4  # type: ignore[attr-defined]  # that it cannot be set is the point
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUTSIDE)
 @pytest.mark.parametrize("address", ["", " ", "a b", "-x", "http://", "[::1", "x:99999", "a\nb", "256.1.1.1"])
 def test_a_wrong_address_is_refused_before_it_is_measured(
     kind: str, address: str, monkeypatch: pytest.MonkeyPatch
@@ -91,12 +95,20 @@ def test_a_wrong_address_is_refused_before_it_is_measured(
         kinds()[kind].check_address(address)
 
 
+@pytest.mark.parametrize("kind", sorted(MACHINE))
+@pytest.mark.parametrize("address", ["", " ", "a b", "-x", "a\nb"])
+def test_a_wrong_name_is_refused_before_it_is_read(kind: str, address: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        kinds()[kind].check_address(address)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_healthy_target(kind: str) -> None:
     async with WELL[kind]() as at:
         kinds()[kind].check_address(at.address)
         outcome = await measure(kind, at)
-    assert (outcome.reason, outcome.evidence) == (Reason.OK, "")
+    assert outcome.reason is Reason.OK
+    assert outcome.evidence == "" or not kinds()[kind].judges
     assert outcome.ok
     check_outcome(kind, outcome)
 
@@ -111,7 +123,7 @@ async def test_the_documented_exposition_is_what_comes_out(kind: str) -> None:
     for sample in outcome.samples:
         labels = ",".join(f'{name}="{value}"' for name, value in sample.labels)
         measured.add(f"{sample.metric.name}{{{labels}}}" if labels else sample.metric.name)
-    assert set(documented) - OPTIONAL_SAMPLES.get(kind, set()) == measured
+    assert set(documented) - OPTIONAL_SAMPLES.get(kind, set()) <= measured <= set(documented)
 
 
 @pytest.mark.parametrize(("kind", "place"), SILENT_PLACES)
@@ -127,14 +139,14 @@ async def test_the_deadline_is_kept(kind: str, place: Place) -> None:
     assert took < 10  # far over any scheduling delay, far under "for ever"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUTSIDE)
 async def test_an_address_that_is_none_is_local(kind: str) -> None:
     outcome = await measure(kind, Address("not an address", Reason.LOCAL))
     assert outcome.reason in {Reason.LOCAL, Reason.DNS}
     check_outcome(kind, outcome)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUTSIDE)
 async def test_a_source_that_is_not_ours_is_local(kind: str) -> None:
     async with WELL[kind]() as at:
         for source in ("192.0.2.77", "nosuch0"):
@@ -162,7 +174,7 @@ async def test_cancelling_leaves_nothing_behind(kind: str, place: Place) -> None
     assert open_descriptors() == descriptors
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUTSIDE)
 async def test_many_at_once_do_not_disturb_each_other(kind: str) -> None:
     async with WELL[kind]() as well, SILENT[kind][0]() as silent:
         outcomes = await asyncio.gather(
