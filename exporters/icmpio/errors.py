@@ -1,5 +1,6 @@
 """ICMP errors as the kernel queues them (``IP_RECVERR``, ip(7)), and what they mean. Pure."""
 
+import errno
 import ipaddress
 import struct
 import sys
@@ -8,6 +9,7 @@ from typing import Final
 import msgspec
 
 _EXTENDED: Final = struct.Struct("=IBBBxII")
+_ORIGIN_LOCAL: Final = 1
 _ORIGIN_ICMP: Final = 2
 _ORIGIN_ICMP6: Final = 3
 _AF_INET: Final = 2
@@ -29,12 +31,26 @@ _UNREACHABLE6: Final = (
 
 
 class IcmpError(msgspec.Struct, frozen=True):
-    """An ICMP error for one of our packets; ``router`` is who sent it, None when unknown."""
+    """An ICMP error for one of our packets; ``router`` is who sent it, None when unknown.
+
+    ``mtu_bytes`` is the next hop's, of an error that says that the packet was too big; 0 when untold.
+    """
 
     version: int
     type: int
     code: int
     router: str | None
+    mtu_bytes: int = 0
+
+    @property
+    def is_too_big(self) -> bool:
+        """Whether the packet did not fit through a link (RFC 1191, 3; RFC 4443, 3.2)."""
+        return (self.type, self.code) == (3, 4) if self.version == 4 else self.type == 2
+
+    @property
+    def is_time_exceeded(self) -> bool:
+        """Whether the packet's time to live ran out on the way (RFC 792; RFC 4443, 3.3)."""
+        return self.code == 0 and self.type == (11 if self.version == 4 else 3)
 
     def __str__(self) -> str:
         return f"{describe(self.version, self.type, self.code)}, says {self.router or 'an unknown router'}"
@@ -47,10 +63,20 @@ def parse_extended_error(data: bytes) -> IcmpError | None:
     """
     if len(data) < _EXTENDED.size:
         return None
-    _, origin, type_, code, _, _ = _EXTENDED.unpack_from(data)
+    _, origin, type_, code, info, _ = _EXTENDED.unpack_from(data)
     if origin not in (_ORIGIN_ICMP, _ORIGIN_ICMP6):
         return None
-    return IcmpError(4 if origin == _ORIGIN_ICMP else 6, type_, code, _offender(data[_EXTENDED.size :]))
+    version = 4 if origin == _ORIGIN_ICMP else 6
+    error = IcmpError(version, type_, code, _offender(data[_EXTENDED.size :]))
+    return msgspec.structs.replace(error, mtu_bytes=info) if error.is_too_big else error
+
+
+def parse_local_mtu(data: bytes) -> int:
+    """Return what our own machine says of a packet too large for its interface; 0 for anything else."""
+    if len(data) < _EXTENDED.size:
+        return 0
+    error, origin, _, _, info, _ = _EXTENDED.unpack_from(data)
+    return int(info) if (error, origin) == (errno.EMSGSIZE, _ORIGIN_LOCAL) else 0
 
 
 def _offender(sockaddr: bytes) -> str | None:

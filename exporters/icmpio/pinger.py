@@ -1,9 +1,7 @@
-"""One ICMP socket for all targets of a loop, per family and source.
+"""Echo requests for all targets of a loop through one socket per family, source and class of service.
 
-A datagram ICMP socket where ``net.ipv4.ping_group_range`` admits us, else a raw one. A reply counts
-when its source address, identifier, sequence and random cookie are those of a ping still waited for:
-what is late, repeated or forged finds no such ping. Round-trip time runs to the kernel's own receive
-time stamp, so it does not contain our event loop's delays.
+A burst costs one future and one timer that moves on from packet to packet. Round-trip time runs to the
+kernel's own receive time stamp, so it does not contain our event loop's delays.
 """
 
 import asyncio
@@ -13,55 +11,29 @@ import socket
 import struct
 import time
 import weakref
+from collections import deque
 from typing import Final
 
-import msgspec
-
-from exporters.icmpio.errors import IcmpError, parse_extended_error
-from exporters.icmpio.packet import (
-    ECHO_REPLY,
-    ECHO_REQUEST,
-    Echo,
-    encode_request,
-    parse_echo,
-    strip_ipv4_header,
-)
-from exporters.net import failure
-from exporters.net.address import bind_source
+from exporters.icmpio.burst import Afterwards, Answers, Burst, Shape
+from exporters.icmpio.errors import IcmpError, parse_extended_error, parse_local_mtu
+from exporters.icmpio.packet import ECHO_REPLY, ECHO_REQUEST, encode_request, parse_echo, strip_ipv4_header
+from exporters.icmpio.sockets import HOP_LIMIT_MESSAGES, TIMESTAMP_OPTION, Manner, error_option, open_icmp
 from exporters.net.failure import Failure
 from exporters.net.resolve import Address
 from inventory.names import Reason
 
 COOKIE_BYTES: Final = 8
-MAX_WAITING: Final = 20_000
+MAX_BURSTS: Final = 20_000
+LINGER_SECONDS: Final = 5.0
+MAX_STRAGGLING: Final = 20_000
+"""How long late and repeated replies to a burst that has ended are still recognised, and to how many."""
 STEP_TOLERANCE_NS: Final = 500_000
-_RECEIVE_BUFFER_BYTES: Final = 1 << 20
-_SO_TIMESTAMPNS: Final = 35
-_IP_RECVERR, _IPV6_RECVERR = 11, 25
-_IP_RECVTTL, _IP_TTL = 12, 2
-_SOL_RAW, _ICMP_FILTER = 255, 1
-_ICMPV6_FILTER: Final = 1
 _TIMESPEC: Final = struct.Struct("@qq")
 _INT: Final = struct.Struct("@i")
 _SOURCE_GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.EINVAL})
-_ADMITTED: Final = (socket.SOCK_DGRAM, socket.SOCK_RAW)
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An echo reply; ``hop_limit`` is None where the kernel does not tell."""
-
-    rtt_seconds: float
-    hop_limit: int | None
-
-
-class _Waiting:
-    """A ping on its way. Times in nanoseconds."""
-
-    __slots__ = ("cookie", "future", "host", "sent_monotonic", "sent_wall")
-
-    def __init__(self, host: str, cookie: bytes, future: "asyncio.Future[Reply | IcmpError | None]") -> None:
-        self.host, self.cookie, self.future = host, cookie, future
-        self.sent_wall = self.sent_monotonic = 0
+_SEND_TRIES: Final = 3
+_PACKETS_A_TURN: Final = 64
+_PACKETS_TO_DRAIN: Final = 4096
 
 
 def round_trip_ns(sent: tuple[int, int], stamp_wall: int | None, now: tuple[int, int]) -> int:
@@ -78,72 +50,112 @@ def round_trip_ns(sent: tuple[int, int], stamp_wall: int | None, now: tuple[int,
 
 
 class Pinger:
-    """Sends echo requests and matches what comes back. Belongs to one event loop.
+    """Sends bursts and matches what comes back. Belongs to one event loop.
 
-    It keeps no reference to the loop, so that the socket goes when the loop does.
+    It keeps no reference to the loop, so that the socket goes when the loop does. ``local_mtu_bytes``
+    is what the kernel last said of a packet that did not fit our own interface, 0 before.
     """
 
-    def __init__(self, family: socket.AddressFamily, source: str | None) -> None:
-        self.family = family
-        self.socket, self.is_raw = _open(family, source)
-        self._request_type, self._reply_type = ECHO_REQUEST[family], ECHO_REPLY[family]
-        self._checksums = self._has_header = self.is_raw and family == socket.AF_INET
-        self._error_option = _IP_RECVERR if family == socket.AF_INET else _IPV6_RECVERR
+    def __init__(self, manner: Manner) -> None:
+        self.socket, self.is_raw = open_icmp(manner)
+        self._request_type, self._reply_type = ECHO_REQUEST[manner.family], ECHO_REPLY[manner.family]
+        self._checksums = self._has_header = self.is_raw and manner.family == socket.AF_INET
+        self._error_option = error_option(manner.family)
         self._ident = int.from_bytes(os.urandom(2), "big")
-        self.sequence = 0
-        self._waiting: dict[int, _Waiting] = {}
+        self.sequence = int.from_bytes(os.urandom(2), "big")
+        self._by_cookie: dict[bytes, Burst] = {}
+        self._by_host: dict[str, list[Burst]] = {}  # those on their way
+        self._ended: deque[tuple[float, bytes]] = deque()
         self._random = b""
+        self.local_mtu_bytes = 0
         self.broken = False
         loop = asyncio.get_running_loop()
         loop.add_reader(self.socket.fileno(), self._receive)
         weakref.finalize(loop, self.socket.close)
 
     def close(self) -> None:
-        """Stop receiving; pings still waiting run into their deadlines."""
+        """Stop receiving; bursts on their way run into their deadlines."""
         asyncio.get_running_loop().remove_reader(self.socket.fileno())
         self.socket.close()
 
-    async def ping(self, to: Address, payload_bytes: int, timeout_seconds: float) -> Reply | IcmpError | None:
-        """Send one echo request and return what came of it; None when nothing did in time.
+    async def burst(
+        self, to: Address, shape: Shape, timeout_seconds: float, afterwards: Afterwards
+    ) -> Answers:
+        """Send a burst and return what came of it, at the latest after ``timeout_seconds``.
 
-        Raises Failure(local) when it could not be sent.
+        Never raises for what the network does; :attr:`Answers.unsent` tells what this machine refused.
+        Raises Failure(local) when too many bursts are on their way.
         """
         loop = asyncio.get_running_loop()
-        cookie = self._cookie()
-        waiting = _Waiting(to.host, cookie, loop.create_future())
-        sequence = self._free_sequence()
-        data = encode_request(
-            self._request_type,
-            self._ident,
-            sequence,
-            cookie.ljust(payload_bytes, b"\xa5"),
-            self._checksums,
-        )
-        self._waiting[sequence] = waiting
-        deadline = loop.call_later(timeout_seconds, _give_up, waiting.future)
+        burst = Burst(to.host, to.at(0), shape, self._cookie(), afterwards)
+        self._begin(burst, loop.time(), timeout_seconds)
+        burst.future = loop.create_future()
         try:
-            self._send(data, to, waiting)
-            result = await waiting.future
+            self._move_on(burst, loop)
+            return await burst.future
         finally:
-            deadline.cancel()
-            del self._waiting[sequence]
-        late = isinstance(result, Reply) and result.rtt_seconds > timeout_seconds
-        return None if late else result
+            self._finish(burst, loop.time())
 
-    def _send(self, data: bytes, to: Address, waiting: _Waiting) -> None:
-        for last in (False, True):
-            waiting.sent_monotonic = time.monotonic_ns()
-            waiting.sent_wall = time.time_ns()
+    def _begin(self, burst: Burst, now: float, timeout_seconds: float) -> None:
+        while self._ended and self._ended[0][0] <= now:
+            del self._by_cookie[self._ended.popleft()[1]]
+        if len(self._by_cookie) - len(self._ended) >= MAX_BURSTS:
+            raise Failure(Reason.LOCAL, f"{MAX_BURSTS} bursts of pings are on their way already")
+        burst.start((self.sequence + 1) & 0xFFFF, now, timeout_seconds)
+        self.sequence = (self.sequence + burst.shape.packets) & 0xFFFF
+        self._by_cookie[burst.cookie] = burst
+        self._by_host.setdefault(burst.host, []).append(burst)
+
+    def _finish(self, burst: Burst, now: float) -> None:
+        """Give up what waits, keep what recognises stragglers."""
+        if burst.timer is not None:
+            burst.timer.cancel()
+            burst.timer = None
+        burst.future = None
+        bursts = self._by_host[burst.host]
+        bursts.remove(burst)
+        if not bursts:
+            del self._by_host[burst.host]
+        if burst.closed:
+            while len(self._ended) >= MAX_STRAGGLING:
+                del self._by_cookie[self._ended.popleft()[1]]
+            self._ended.append((now + LINGER_SECONDS, burst.cookie))
+        else:
+            del self._by_cookie[burst.cookie]
+
+    def _move_on(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what is due, and set the timer to what is due next."""
+        now = loop.time()
+        if now < burst.end and not burst.all_sent:
+            burst.last_sent = now
+            self._send(burst)
+        elif now >= burst.end:
+            self._receive(_PACKETS_TO_DRAIN)  # what came in time is not lost because we are late
+            _end(burst)
+            return
+        if burst.settled:
+            _end(burst)
+        else:
+            due = burst.end if burst.all_sent else min(burst.next_send(now), burst.deadline)
+            burst.timer = loop.call_at(due, self._move_on, burst, loop)
+
+    def _send(self, burst: Burst) -> None:
+        sequence = (burst.first + len(burst.sent)) & 0xFFFF
+        data = encode_request(self._request_type, self._ident, sequence, burst.payload, self._checksums)
+        problem: OSError | None = None
+        for _ in range(_SEND_TRIES):
+            monotonic, wall = time.monotonic_ns(), time.time_ns()
             try:
-                self.socket.sendto(data, to.at(0))
+                self.socket.sendto(data, burst.to)
             except OSError as error:
                 # An error that came back for another target is reported by whatever call is next.
+                problem = error
                 self._receive_errors()
-                if last:
-                    self.broken = error.errno in _SOURCE_GONE
-                    raise failure.local(error, f"ping {to.host}") from None
             else:
+                burst.left(wall, monotonic)
                 return
+        burst.unsent = problem
+        self.broken = problem is not None and problem.errno in _SOURCE_GONE
 
     def _cookie(self) -> bytes:
         if len(self._random) < COOKIE_BYTES:
@@ -151,21 +163,11 @@ class Pinger:
         cookie, self._random = self._random[:COOKIE_BYTES], self._random[COOKIE_BYTES:]
         return cookie
 
-    def _free_sequence(self) -> int:
-        if len(self._waiting) >= MAX_WAITING:
-            raise Failure(Reason.LOCAL, f"{MAX_WAITING} pings are on their way already")
-        while True:
-            self.sequence = (self.sequence + 1) & 0xFFFF
-            if self.sequence not in self._waiting:
-                return self.sequence
-
-    def _receive(self) -> None:
-        """Take what the socket has, at most one packet per ping waited for before others have a turn."""
-        for _ in range(max(1, min(len(self._waiting), 64))):
+    def _receive(self, most: int = _PACKETS_A_TURN) -> None:
+        """Take what the socket has, so many packets at most before others have a turn."""
+        for _ in range(most):
             try:
                 data, ancillary, _, sender = self.socket.recvmsg(2048, 256)
-            except BlockingIOError:
-                return self._receive_errors()
             except OSError:
                 return self._receive_errors()
             self.take(data, ancillary, sender[0])
@@ -173,115 +175,95 @@ class Pinger:
 
     def take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], sender: str) -> None:
         """Take one packet as ``recvmsg`` gives it."""
-        now = (time.time_ns(), time.monotonic_ns())
         hop_limit = None
         if self._has_header:
             stripped = strip_ipv4_header(data)
             if stripped is None:
                 return
             hop_limit, data = stripped
-        waiting = self._match(parse_echo(data), sender)
-        if waiting is None:
-            return
-        stamp = None
-        for _, kind, value in ancillary:
-            if kind == _SO_TIMESTAMPNS and len(value) == _TIMESPEC.size:
-                seconds, nanoseconds = _TIMESPEC.unpack(value)
-                stamp = seconds * 1_000_000_000 + nanoseconds
-            elif kind in (_IP_TTL, socket.IPV6_HOPLIMIT) and len(value) == _INT.size:
-                hop_limit = _INT.unpack(value)[0]
-        rtt = round_trip_ns((waiting.sent_wall, waiting.sent_monotonic), stamp, now)
-        waiting.future.set_result(Reply(rtt / 1e9, hop_limit))
-
-    def _match(self, echo: Echo | None, sender: str) -> _Waiting | None:
+        echo = parse_echo(data)
         if echo is None or echo.type != self._reply_type or (self.is_raw and echo.ident != self._ident):
-            return None
-        waiting = self._waiting.get(echo.sequence)
-        if waiting is None or waiting.future.done() or sender.partition("%")[0] != waiting.host:
-            return None
-        return waiting if echo.payload.startswith(waiting.cookie) else None
+            return
+        burst = self._by_cookie.get(echo.payload[:COOKIE_BYTES])
+        position = burst.position(echo.sequence) if burst else None
+        if burst is None or position is None or sender.partition("%")[0] != burst.host:
+            return
+        now = (time.time_ns(), time.monotonic_ns())
+        stamp, told = _ancillary(ancillary)
+        sent = now if burst.closed else burst.sent[position]
+        burst.take_reply(position, round_trip_ns(sent, stamp, now), hop_limit if told is None else told)
+        if burst.settled:
+            _end(burst)
 
     def _receive_errors(self) -> None:
-        for _ in range(64):
+        for _ in range(_PACKETS_A_TURN):
             try:
                 data, ancillary, _, to = self.socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 return
             for _, kind, value in ancillary:
-                error = parse_extended_error(value) if kind == self._error_option else None
-                if error is not None:
+                if kind != self._error_option:
+                    continue
+                if (error := parse_extended_error(value)) is not None:
                     self.take_error(data, str(to[0]), error)
+                elif mtu_bytes := parse_local_mtu(value):
+                    self.local_mtu_bytes = mtu_bytes
 
     def take_error(self, quoted: bytes, to: str, error: IcmpError) -> None:
         """Take one ICMP error: what it quotes of our packet, and where that packet went."""
         echo = parse_echo(quoted)
-        waiting = self._waiting.get(echo.sequence) if echo else None
-        if echo is None or waiting is None or waiting.future.done() or to.partition("%")[0] != waiting.host:
+        if echo is None or (self.is_raw and echo.ident != self._ident):
             return
-        if self.is_raw and echo.ident != self._ident:
-            return
-        if echo.payload[:COOKIE_BYTES] == waiting.cookie[: len(echo.payload)]:
-            waiting.future.set_result(error)
+        seen = echo.payload[:COOKIE_BYTES]  # routers may quote as little as the header (RFC 792)
+        for burst in self._by_host.get(to.partition("%")[0], ()):
+            position = burst.position(echo.sequence)
+            if position is not None and burst.cookie.startswith(seen):
+                burst.take_error(position, error)
+                self._reconsider(burst)
+                return
+
+    def _reconsider(self, burst: Burst) -> None:
+        """A refusal may end a burst at once, or earlier than its deadline."""
+        if burst.settled:
+            _end(burst)
+        elif burst.all_sent and burst.timer is not None and burst.timer.when() > burst.end:
+            burst.timer.cancel()
+            loop = asyncio.get_running_loop()
+            burst.timer = loop.call_at(burst.end, self._move_on, burst, loop)
 
 
-def _give_up(future: "asyncio.Future[Reply | IcmpError | None]") -> None:
-    if not future.done():
-        future.set_result(None)
+def _end(burst: Burst) -> None:
+    if burst.future is not None and not burst.future.done():
+        burst.future.set_result(burst.close())
 
 
-def _open(family: socket.AddressFamily, source: str | None) -> tuple[socket.socket, bool]:
-    """Open a datagram ICMP socket, else a raw one. Raises Failure(local)."""
-    protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
-    problem = OSError()
-    for type_ in _ADMITTED:
-        try:
-            opened = socket.socket(family, type_ | socket.SOCK_NONBLOCK, protocol)
-        except OSError as error:
-            problem = error
-            continue
-        try:
-            _set_up(opened, source, raw=type_ == socket.SOCK_RAW)
-        except OSError as error:
-            opened.close()
-            raise failure.local(error, f"ping from {source}") from None
-        return opened, type_ == socket.SOCK_RAW
-    raise failure.local(problem, "ICMP socket (needs net.ipv4.ping_group_range or CAP_NET_RAW)")
+def _ancillary(messages: list[tuple[int, int, bytes]]) -> tuple[int | None, int | None]:
+    """Return the kernel's receive time stamp in nanoseconds of the wall clock, and the hop limit."""
+    stamp = hop_limit = None
+    for _, kind, value in messages:
+        if kind == TIMESTAMP_OPTION and len(value) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(value)
+            stamp = seconds * 1_000_000_000 + nanoseconds
+        elif kind in HOP_LIMIT_MESSAGES and len(value) == _INT.size:
+            hop_limit = _INT.unpack(value)[0]
+    return stamp, hop_limit
 
 
-def _set_up(opened: socket.socket, source: str | None, raw: bool) -> None:
-    bind_source(opened, source)
-    opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-    if opened.family == socket.AF_INET:
-        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
-        if raw:  # let nothing through but echo replies: a bit set blocks that type (raw(7))
-            opened.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", 0xFFFFFFFF & ~(1 << 0)))
-        return
-    opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-    opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
-    if raw:  # the same, 256 types in eight words (RFC 3542, 3.2)
-        words = [0xFFFFFFFF] * 8
-        words[129 // 32] &= ~(1 << (129 % 32))
-        opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *words))
-
-
-_Key = tuple[socket.AddressFamily, str | None]
-_pingers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, Pinger]]" = (
+_pingers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Manner, Pinger]]" = (
     weakref.WeakKeyDictionary()
 )
 
 
-def pinger_for(family: socket.AddressFamily, source: str | None) -> Pinger:
-    """Return the running loop's pinger for a family and source, opened on first use or after a fault.
+def pinger_for(manner: Manner) -> Pinger:
+    """Return the running loop's pinger for a manner of sending, opened on first use or after a fault.
 
     Raises Failure(local).
     """
     pingers = _pingers.setdefault(asyncio.get_running_loop(), {})
-    pinger = pingers.get((family, source))
+    pinger = pingers.get(manner)
     if pinger is not None and pinger.broken:
         pinger.close()
         pinger = None
     if pinger is None:
-        pinger = pingers[family, source] = Pinger(family, source)
+        pinger = pingers[manner] = Pinger(manner)
     return pinger

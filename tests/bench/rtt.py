@@ -30,7 +30,7 @@ def theirs(address: str) -> list[float]:
 
 async def ours(address: str) -> list[float]:
     """Return round-trip times in microseconds as our probe reports them."""
-    target, config = Target(name="bench", address=address, timeout_seconds=2), icmp.Config()
+    target, config = Target(name="bench", address=address, timeout_seconds=2), icmp.Config(packets=1)
     times = []
     for _ in range(PINGS):
         outcome = await icmp.probe(target, config)

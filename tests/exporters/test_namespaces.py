@@ -14,6 +14,7 @@ import pytest
 
 from exporters.base import Target
 from exporters.icmpio.pinger import pinger_for
+from exporters.icmpio.sockets import Manner
 from exporters.net.resolve import literal
 from exporters.registry import convert_options, kinds
 
@@ -112,7 +113,7 @@ async def _all(targets: list[tuple[str, str]]) -> dict[str, object]:
     for host in ("127.0.0.1", "::1"):
         address = literal(host)
         assert address is not None
-        raw.append(pinger_for(address.family, None).is_raw)
+        raw.append(pinger_for(Manner(address.family)).is_raw)
     return {address: outcome for (_, address), outcome in zip(targets, outcomes, strict=True)} | {"raw": raw}
 
 
