@@ -28,10 +28,28 @@ def split_host_port(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def host_port_of(address: str) -> tuple[str, int]:
+def split_host_maybe_port(text: str, default: int) -> tuple[str, int]:
+    """Split ``host`` or ``host:port``, IPv6 addresses with a port in brackets. Raises ValueError.
+
+    >>> split_host_maybe_port("time.example", 123)
+    ('time.example', 123)
+    """
+    try:
+        if text.startswith("[") and text.endswith("]") and ":" in text:
+            check_host(text[1:-1])
+            return text[1:-1], default
+        if literal(text.partition("%")[0]) is None and ":" in text:
+            return split_host_port(text)
+        check_host(text)
+    except ValueError:
+        raise ValueError(t("probes.expected_host_maybe_port", port=default)) from None
+    return text, default
+
+
+def host_port_of(address: str, default: int | None = None) -> tuple[str, int]:
     """Return host and port of a target. Raises Failure(local): the configuration, not the network."""
     try:
-        return split_host_port(address)
+        return split_host_port(address) if default is None else split_host_maybe_port(address, default)
     except ValueError:
         raise Failure(Reason.LOCAL, f"{address[:200]!r} is not host:port") from None
 

@@ -23,6 +23,11 @@ class Address(msgspec.Struct, frozen=True):
         """4 or 6."""
         return 6 if self.family == socket.AF_INET6 else 4
 
+    @property
+    def reverse_name(self) -> str:
+        """The name below which DNS keeps what belongs to the address (RFC 1035, 3.5; RFC 3596, 2.5)."""
+        return ipaddress.ip_address(self.host).reverse_pointer
+
     def at(self, port: int) -> SocketAddress:
         """Return what ``connect`` and ``sendto`` take."""
         return (self.host, port, 0, self.scope) if self.family == socket.AF_INET6 else (self.host, port)

@@ -13,11 +13,12 @@ _PHASE: Final = str(Label.PHASE)
 
 
 class Phases:
-    """The clock of one measurement. Phases are entered in turn; one entered again adds up."""
+    """The clock of one measurement. Phases are entered in turn; one entered again adds up. Without a
+    metric their durations are told to nobody."""
 
     __slots__ = ("_durations", "_entered", "_metric", "_notes", "_remark", "_started", "current")
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Metric | None) -> None:
         self._metric = metric
         self._durations: dict[str, float] = {}
         self._notes: dict[tuple[str, tuple[tuple[str, str], ...]], Sample] = {}
@@ -60,9 +61,9 @@ class Phases:
     def outcome(self, reason: Reason, evidence: str = "") -> Outcome:
         """Return the result: the phases that were completed, and what was noted."""
         samples = list(self._notes.values())
-        samples += [
-            Sample(self._metric, seconds, ((_PHASE, phase),)) for phase, seconds in self._durations.items()
-        ]
+        if self._metric is not None:
+            durations = self._durations.items()
+            samples += [Sample(self._metric, seconds, ((_PHASE, phase),)) for phase, seconds in durations]
         return Outcome(
             reason=reason,
             duration_seconds=perf_counter() - self._started,

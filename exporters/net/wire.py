@@ -113,13 +113,40 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; doing so again does nothing."""
         self._unwatch()
         self._sock.close()
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket, for what the kernel knows of it."""
+        return self._sock
+
+    def quiet(self) -> bool:
+        """Whether the peer has neither said anything nor closed since it was last read from."""
+        try:
+            self._receive_now()
+        except _NOT_YET:
+            return True
+        except (OSError, ValueError):
+            return False
+        return False
 
     @property
     def tls(self) -> ssl.SSLSocket | None:
         """The socket under TLS, None before :meth:`handshake`."""
         return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+
+    @property
+    def own_host(self) -> str:
+        """The address of our end."""
+        try:
+            return str(self._sock.getsockname()[0])
+        except OSError as error:
+            raise failure.remote(error, "own address") from None
 
     async def handshake(self, context: ssl.SSLContext, server_name: str) -> None:
         """Put TLS on. Raises Failure: tls, with the verifier's own words, or reset."""

@@ -1,0 +1,1 @@
+"""Time servers: packets and clock arithmetic."""
