@@ -5,8 +5,8 @@ from typing import Final
 import msgspec
 
 from alerts.outage import Outage
-from inventory.graph import Component, components
-from inventory.model import Commune, Contact, Inventory, Language, System, Text
+from inventory.graph import Component, components, line_id
+from inventory.model import Commune, Contact, Inventory, Language, Line, System, Text
 from inventory.naming import english
 
 _COMMUNE_KINDS: Final = frozenset({"power", "lan", "line", "agent"})
@@ -74,6 +74,18 @@ class Book(msgspec.Struct, frozen=True):
             if component.kind not in kinds:
                 kinds.append(str(component.kind))
         return found
+
+    def lines(self, identity: str) -> tuple[Line, ...]:
+        """Return the lines that a component of a commune, or a class, speaks of."""
+        commune = self.communes.get(commune_of(identity))
+        if commune is None:
+            return ()
+        members = self.members(identity)
+        return tuple(line for line in commune.lines if line_id(commune, line) in members)
+
+    def shared_lines(self, identity: str) -> tuple[str, ...]:
+        """Return the ids of those of :meth:`lines` over which office work and dossiers run together."""
+        return tuple(line.id for line in self.lines(identity) if line.shared)
 
     def dossiers_per_day(self, codes: tuple[str, ...]) -> float:
         """Return the dossiers that these communes handle in a day."""

@@ -15,7 +15,15 @@ from typing import Final
 
 import msgspec
 
-from alerts import rules_alerts, rules_boards, rules_evidence, rules_since
+from alerts import (
+    rules_alerts,
+    rules_boards,
+    rules_evidence,
+    rules_lines,
+    rules_quality,
+    rules_since,
+    rules_site,
+)
 from alerts.rules_fresh import fresh
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
 from common.yaml.write import dump
@@ -34,7 +42,7 @@ def tuning(inventory: Inventory) -> Tuning:
 
 
 def groups(inventory: Inventory) -> tuple[Group, ...]:
-    """Return all groups: fast evidence with its alerts, then what boards and tickets need."""
+    """Return all groups: fast evidence with its alerts, what boards and tickets need, how lines carry."""
     tuned = tuning(inventory)
     hub = f"hub:{inventory.hub.id}"
     fast: tuple[Rule | AlertRule, ...] = (
@@ -45,11 +53,22 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
     slow: tuple[Rule | AlertRule, ...] = (
         *rules_evidence.slow_rules(),
         *rules_boards.rules(),
+        *rules_site.rules(),
         *rules_alerts.slow(hub),
+        *rules_site.alerts(),
     )
-    return (
-        Group("thongsuot", tuned.evaluation_seconds, tuple(fresh(rule, tuned) for rule in fast)),
-        Group("thongsuot-slow", tuned.slow_evaluation_seconds, tuple(fresh(rule, tuned) for rule in slow)),
+    lines: tuple[Rule | AlertRule, ...] = (
+        *rules_lines.rules(inventory.quality),
+        *rules_quality.alerts(inventory.quality),
+    )
+    timed: tuple[tuple[str, float, tuple[Rule | AlertRule, ...]], ...] = (
+        ("thongsuot", tuned.evaluation_seconds, fast),
+        ("thongsuot-slow", tuned.slow_evaluation_seconds, slow),
+        ("thongsuot-hourly", tuned.hourly_evaluation_seconds, rules_lines.hourly(inventory.quality)),
+        ("thongsuot-lines", tuned.line_evaluation_seconds, lines),
+    )
+    return tuple(
+        Group(name, every, tuple(fresh(rule, tuned) for rule in found)) for name, every, found in timed
     )
 
 

@@ -10,6 +10,16 @@ from typing import Final
 
 from alerts import rules_notes as notes
 from alerts.rules_evidence import CLASS_AGENT, CLASS_ROUTER, FIELD, HUB, hub_agent_fresh, speaking
+from alerts.rules_labels import (
+    PLANNED,
+    PLANNED_COMMUNE,
+    SOURCE,
+    TICKET,
+    labelled,
+    of_commune,
+    paging,
+    with_upstream,
+)
 from alerts.rules_model import AlertRule, Tuning, selector
 from alerts.rules_since import first_failure
 from alerts.topology import SYSTEM_KINDS
@@ -34,9 +44,6 @@ WIDE: Final = {
 """Name of the alert by kind of shared component on the side of the communes."""
 SHARED_SEGMENT_DOWN: Final = "SharedSegmentDown"
 
-_SOURCE: Final = {"source": "rules"}
-_PLANNED: Final = f"{names.MAINTENANCE.name} == 1"
-
 
 def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
     """Return the alerts that page; ``hub`` is the hub's component id."""
@@ -44,7 +51,7 @@ def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
         AlertRule(
             name=WATCHDOG,
             expr="vector(1)",
-            labels={**_SOURCE, "severity": "none", "component": hub, "kind": "hub"},
+            labels={**SOURCE, "severity": "none", "component": hub, "kind": "hub"},
             annotations=notes.evidence("evidence.watchdog"),
         ),
         _hub_blind(tuned, hub),
@@ -69,26 +76,13 @@ def slow(hub: str) -> tuple[AlertRule, ...]:
     )
 
 
-# --- pieces --------------------------------------------------------------------------------------
-def _with(expression: str, label: str, value: str, source: str = "", pattern: str = "") -> str:
-    return f'label_replace({expression}, "{label}", "{value}", "{source}", "{pattern}")'
-
-
-def _paging(expression: str, match: str = "component", planned: str = "") -> str:
-    """Severity page, or none in maintenance: the alert stays, so that it still explains the smaller."""
-    planned = planned or _PLANNED
-    page = _with(f"({expression} unless on ({match}) {planned})", "severity", "page")
-    none = _with(f"({expression} and on ({match}) {planned})", "severity", "none")
-    return f"{page} or {none}"
-
-
 # --- wide ----------------------------------------------------------------------------------------
 def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
     return AlertRule(
         name=HUB_BLIND,
         expr=f"time() - {Recorded.HEARD} > {tuned.silent_seconds:g}",
         for_seconds=10,
-        labels={**_SOURCE, "severity": "page", "component": hub, "kind": "hub"},
+        labels={**SOURCE, "severity": "page", "component": hub, "kind": "hub"},
         annotations={**notes.evidence("evidence.hub_blind"), **notes.since(Recorded.HEARD)},
     )
 
@@ -96,8 +90,8 @@ def _hub_blind(tuned: Tuning, hub: str) -> AlertRule:
 def _wide(kind: str, name: str) -> AlertRule:
     return AlertRule(
         name=name,
-        expr=_paging(selector(Recorded.DOWN, f'kind="{kind}"')),
-        labels=_SOURCE,
+        expr=paging(selector(Recorded.DOWN, f'kind="{kind}"')),
+        labels=SOURCE,
         annotations={
             "communes": notes.failed_members("commune"),
             **_wide_evidence(kind),
@@ -115,8 +109,8 @@ def _shared_segment() -> AlertRule:
     down = selector(Recorded.DOWN, f'kind=~"{"|".join(SYSTEM_KINDS)}"')
     return AlertRule(
         name=SHARED_SEGMENT_DOWN,
-        expr=_paging(down),
-        labels=_SOURCE,
+        expr=paging(down),
+        labels=SOURCE,
         annotations={
             "systems": notes.failed_members("target"),
             **notes.evidence("evidence.shared_segment", **notes.counts()),
@@ -126,13 +120,8 @@ def _shared_segment() -> AlertRule:
 
 
 # --- one commune ---------------------------------------------------------------------------------
-def _commune(expression: str, component: str, kind: str) -> str:
-    named = _with(expression, "component", f"{component}:$1", "commune", "(.+)")
-    return _with(named, "kind", kind)
-
-
 def _commune_paging(expression: str) -> str:
-    return _paging(expression, "commune", f"{Recorded.MAINTENANCE} == 1")
+    return paging(expression, "commune", PLANNED_COMMUNE)
 
 
 def _silent_since() -> dict[str, str]:
@@ -145,14 +134,20 @@ def _commune_cut_off(tuned: Tuning) -> AlertRule:
         name=COMMUNE_CUT_OFF,
         expr=_commune_paging(selector(Recorded.OUTAGE, f'kind!="{CLASS_AGENT}"')),
         for_seconds=tuned.commune_hold_seconds,
-        labels=_SOURCE,
+        labels=SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
-            **notes.either(
-                f'eq $labels.kind "{CLASS_ROUTER}"',
-                notes.evidence("evidence.cut_off_router"),
-                notes.evidence("evidence.cut_off_no_router"),
+            **notes.added(
+                notes.either(
+                    f'eq $labels.kind "{CLASS_ROUTER}"',
+                    notes.evidence("evidence.cut_off_router"),
+                    notes.evidence("evidence.cut_off_no_router"),
+                ),
+                "evidence.was_on_battery",
+                f"{selector(Recorded.ON_MAINS, 'commune=%q')} == 0",
+                "commune",
             ),
+            **notes.shared_lines(),
             **_silent_since(),
         },
     )
@@ -164,7 +159,7 @@ def _agent_silent(tuned: Tuning) -> AlertRule:
         name=AGENT_SILENT,
         expr=_commune_paging(selector(Recorded.OUTAGE, f'kind="{CLASS_AGENT}"')),
         for_seconds=tuned.commune_hold_seconds + 4,
-        labels=_SOURCE,
+        labels=SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.agent_silent"),
@@ -179,18 +174,17 @@ def _member_since() -> dict[str, str]:
 
 def _line_down(tuned: Tuning) -> AlertRule:
     lost = speaking(selector(Recorded.UNEXPLAINED, 'line!=""'))
-    named = _with(_with(lost, "component", "$1", "member", "(.+)"), "kind", "line")
-    upstream = f"max by (component, pop, ring, isp) ({names.COMPONENT_UPSTREAM.name})"
-    joined = f"{named} * on (component) group_left (pop, ring, isp) {upstream}"
-    ticket = f"sum without (member) ({joined}) unless on (component) {_PLANNED}"
+    named = labelled(labelled(lost, "component", "$1", "member", "(.+)"), "kind", "line")
+    ticket = f"sum without (member) ({with_upstream(named)}) unless on (component) {PLANNED}"
     return AlertRule(
         name=LINE_DOWN,
         expr=ticket,
         for_seconds=tuned.commune_hold_seconds,
-        labels={**_SOURCE, "severity": "ticket"},
+        labels=TICKET,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.line_down"),
+            **notes.shared_lines("line"),
             **_member_since(),
         },
     )
@@ -208,16 +202,16 @@ def _of_systems(recorded: Recorded) -> str:
 
 
 def _system(expression: str) -> str:
-    return _with(_with(expression, "component", "$1", "target", "(.+)"), "kind", "system")
+    return labelled(labelled(expression, "component", "$1", "target", "(.+)"), "kind", "system")
 
 
 def _system_down(tuned: Tuning) -> AlertRule:
     down = _of_systems(Recorded.UNEXPLAINED)
     return AlertRule(
         name=SYSTEM_DOWN,
-        expr=f"sum without (target) ({_paging(_system(down))})",
+        expr=f"sum without (target) ({paging(_system(down))})",
         for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
-        labels=_SOURCE,
+        labels=SOURCE,
         annotations={
             "systems": "{{ $labels.component }}",
             "communes": _lost_from(),
@@ -232,9 +226,9 @@ def _system_unreachable() -> AlertRule:
     condition = f"(count by (target) ({Recorded.SYSTEM_LOST}) and {_of_systems(Recorded.FAILED)} == 0)"
     return AlertRule(
         name=SYSTEM_UNREACHABLE,
-        expr=f"sum without (target) ({_system(condition)} unless on (component) {_PLANNED})",
+        expr=f"sum without (target) ({_system(condition)} unless on (component) {PLANNED})",
         for_seconds=30,
-        labels={**_SOURCE, "severity": "ticket"},
+        labels=TICKET,
         annotations={
             "systems": "{{ $labels.component }}",
             "communes": _lost_from(),
@@ -248,9 +242,9 @@ def _system_unreachable_from_hub() -> AlertRule:
     lost = f"({Recorded.SYSTEM_HUB_UP} == 0 and on (target) {Recorded.FAILED} == 0)"
     return AlertRule(
         name="SystemUnreachableFromHub",
-        expr=f"sum without (target) ({_system(lost)} unless on (component) {_PLANNED})",
+        expr=f"sum without (target) ({_system(lost)} unless on (component) {PLANNED})",
         for_seconds=30,
-        labels={**_SOURCE, "severity": "ticket"},
+        labels=TICKET,
         annotations={
             "systems": "{{ $labels.component }}",
             **notes.evidence("evidence.system_unreachable_from_hub"),
@@ -262,12 +256,12 @@ def _system_unreachable_from_hub() -> AlertRule:
 # --- tickets about ourselves ---------------------------------------------------------------------
 def _never_reported() -> AlertRule:
     never = f"(max by (commune) ({names.COMMUNE_INFO.name}) unless on (commune) {Recorded.LAST_HEARD})"
-    named = _commune(never, "agent", "agent")
+    named = of_commune(never, "agent", "agent")
     return AlertRule(
         name="NeverReported",
-        expr=f"{named} unless on (commune) {Recorded.MAINTENANCE} == 1",
+        expr=f"{named} unless on (commune) {PLANNED_COMMUNE}",
         for_seconds=1800,
-        labels={**_SOURCE, "severity": "ticket"},
+        labels=TICKET,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.never_reported"),
@@ -280,9 +274,9 @@ def _clock_off() -> AlertRule:
     off = speaking(f"(max by (commune) (abs({offset})) > 10)")
     return AlertRule(
         name="AgentClockOff",
-        expr=_commune(off, "agent", "agent"),
+        expr=of_commune(off, "agent", "agent"),
         for_seconds=60,
-        labels={**_SOURCE, "severity": "ticket"},
+        labels=TICKET,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.clock_off", seconds='{{ $value | printf "%.0f" }}'),
@@ -296,7 +290,7 @@ def _hub_agent_silent(hub: str) -> AlertRule:
         name="HubAgentSilent",
         expr=f"count({silent})",
         for_seconds=30,
-        labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
+        labels={**TICKET, "component": hub, "kind": "hub"},
         annotations={**notes.evidence("evidence.hub_agent_silent"), **notes.since(Recorded.HUB_HEARD)},
     )
 
@@ -306,6 +300,6 @@ def _process_down(hub: str) -> AlertRule:
         name="HubProcessDown",
         expr=f"max by (process) ({names.CHILD_UP.name}) == 0",
         for_seconds=30,
-        labels={**_SOURCE, "severity": "ticket", "component": hub, "kind": "hub"},
+        labels={**TICKET, "component": hub, "kind": "hub"},
         annotations=notes.evidence("evidence.process_down", process="{{ $labels.process }}"),
     )

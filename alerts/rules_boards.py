@@ -13,12 +13,13 @@ def rules() -> tuple[Rule, ...]:
     every = selector(names.PROBE_RESULTS, bound)
     good = selector(names.PROBE_RESULTS, f'{bound}, result="ok"')
     by = "sum by (commune, line)"
+    lost, sent = (selector(m, bound) for m in (names.ICMP_LOST, names.ICMP_SENT))
+    # A burst counts by its packets; where none are counted, whole probes do.
+    packets = f"({by} (rate({lost}[5m])) / ({by} (rate({sent}[5m])) > 0))"
+    probes = f"1 - (({by} (rate({good}[5m])) or {by} (rate({every}[5m])) * 0) / {by} (rate({every}[5m])))"
     return (
         Rule(Recorded.LINE_RTT, speaking(f"max by (commune, line) ({rtt})")),
-        Rule(
-            Recorded.LINE_LOSS,
-            f"1 - (({by} (rate({good}[5m])) or {by} (rate({every}[5m])) * 0) / {by} (rate({every}[5m])))",
-        ),
+        Rule(Recorded.LINE_LOSS, f"{packets} or on (commune, line) {probes}"),
         Rule(Recorded.LINE_AVAILABILITY, _availability(bound, by)),
     )
 

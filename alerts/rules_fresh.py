@@ -28,6 +28,8 @@ ONLY_WHILE_WRONG: Final = (
     Recorded.DOWN_SINCE,
     Recorded.DOWN_UNTIL,
     Recorded.SYSTEM_LOST,
+    Recorded.LINE_NOT_JUDGED,
+    Recorded.LINE_VERDICT,
 )
 # A name with its matchers, where it is not the start of a longer name and no range follows: a range says
 # itself how far back it looks.

@@ -46,6 +46,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     scrape_seconds: float = 5
     evaluation_seconds: float = 2
     slow_evaluation_seconds: float = 15
+    line_evaluation_seconds: float = 60
+    hourly_evaluation_seconds: float = 3600
     share: float = 0.6  # of a shared component's members must fail
     wide_evaluations: int = 3  # in a row, before a wide cause counts
     area_evaluations: int = 7  # the same for a power area, which has no checkpoint to wait for

@@ -10,7 +10,7 @@ Templates: https://prometheus.io/docs/prometheus/2.42/configuration/template_ref
 from typing import Final
 
 from alerts.rules_model import selector
-from common.annotations import EVIDENCE, SINCE, UNTIL
+from common.annotations import EVIDENCE, SHARED, SINCE, UNTIL
 from common.i18n import LANGUAGES, t
 from inventory import names
 from inventory.names import Recorded
@@ -46,17 +46,39 @@ def down_between() -> dict[str, str]:
     return {**since(since_, "component"), UNTIL: number(until, "component", form=_MOMENT)}
 
 
-def number(query: str, *labels: str, form: str = "%.0f") -> str:
-    """Return a template: the first value that ``query`` finds, or nothing."""
+def number(query: str, *labels: str, form: str = "%.0f", otherwise: str = "") -> str:
+    """Return a template: the first value that ``query`` finds, or ``otherwise``."""
+    without = f"{{{{ else }}}}{otherwise}" if otherwise else ""
     return (
-        f'{{{{ with {_query(query, *labels)} }}}}{{{{ . | first | value | printf "{form}" }}}}{{{{ end }}}}'
+        f"{{{{ with {_query(query, *labels)} }}}}"
+        f'{{{{ . | first | value | printf "{form}" }}}}{without}{{{{ end }}}}'
     )
 
 
-def listed(label: str, query: str) -> str:
-    """Return a template: the values of ``label`` in the result of ``query``, sorted, space between them."""
+def added(base: dict[str, str], key: str, query: str, *labels: str) -> dict[str, str]:
+    """Return annotations ``base``, with the sentence ``key`` behind them where ``query`` finds anything."""
+    more = evidence(key)
+    return {
+        name: f"{base[name]}{{{{ with {_query(query, *labels)} }}}}{more[name]}{{{{ end }}}}" for name in base
+    }
+
+
+def shared_lines(*labels: str) -> dict[str, str]:
+    """Return the annotation that lists the shared lines of the alert's commune, or its own if it is one
+    (``labels``: line)."""
+    matchers = ", ".join(f"{label}=%q" for label in ("commune", *labels))
+    query = selector(names.LINE_INFO, f'{matchers}, shared="yes"')
+    return {SHARED: listed("line", query, "commune", *labels)}
+
+
+def listed(label: str, query: str, *labels: str) -> str:
+    """Return a template: the values of ``label`` in the result of ``query``, sorted, space between them.
+
+    ``query`` is asked about the alert's component, or its ``labels``.
+    """
+    asked = _query(query, *(labels or ("component",)))
     return (
-        f'{{{{ range $i, $found := {_query(query, "component")} | sortByLabel "{label}" }}}}'
+        f'{{{{ range $i, $found := {asked} | sortByLabel "{label}" }}}}'
         f"{{{{ if lt $i {MAX_LISTED} }}}}{{{{ if $i }}}} {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
         "{{ end }}{{ end }}"
     )

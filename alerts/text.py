@@ -109,6 +109,7 @@ def _lines(telling: Telling, book: Book, language: Language, room: _Room) -> lis
         _communes(outage, book, language, room),
         _systems(outage, book, language, room),
         _dossiers(outage, book, language),
+        _shared(outage, book, language),
     ]
     if telling.status == "resolved":
         return hit
@@ -158,6 +159,16 @@ def _dossiers(outage: Outage, book: Book, language: Language) -> str:
     """Only for pages: a ticket is about something that people still work around."""
     per_day = 0.0 if _urgency(outage) == "ticket" else book.dossiers_per_day(outage.communes)
     return t("message.dossiers", language, count=words.number(per_day, language)) if per_day >= 1 else ""
+
+
+def _shared(outage: Outage, book: Book, language: Language) -> str:
+    """Whoever judges an outage of a line must know whether office work runs over it too."""
+    lines = book.shared_lines(outage.component)
+    if not lines:
+        return ""
+    if len(book.lines(outage.component)) == 1:
+        return t("message.shared", language)
+    return t("message.shared_named", language, names=", ".join(lines))
 
 
 def _evidence(outage: Outage, language: Language, room: _Room) -> str:

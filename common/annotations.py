@@ -1,7 +1,7 @@
 """What alerts say beside their labels, as receiver and wall read it. Pure.
 
-Our rules write ``evidence_vi``, ``evidence_en``, ``since`` and ``until``; alerts of others may have a
-plain ``evidence`` in whatever language, or none of them. All of it is text from outside.
+Our rules write ``evidence_vi``, ``evidence_en``, ``since``, ``until`` and ``shared``; alerts of others may
+have a plain ``evidence`` in whatever language, or none of them. All of it is text from outside.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Final
 EVIDENCE: Final = "evidence"
 SINCE: Final = "since"
 UNTIL: Final = "until"
+SHARED: Final = "shared"
+"""Ids of the shared lines that the alert is about."""
 LATEST_SECONDS: Final = 5.0
 """How far clocks may differ: an outage that began so much after its alert began with it."""
 EARLIEST_SECONDS: Final = 40 * 86400.0

@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any, Final
 
-from alerts import rules
+from alerts import rules, rules_quality
 from alerts.rules_alerts import (
     AGENT_SILENT,
     COMMUNE_CUT_OFF,
@@ -19,6 +19,7 @@ from alerts.rules_alerts import (
     WATCHDOG,
     WIDE,
 )
+from alerts.rules_site import BATTERY_LOW, ON_BATTERY
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, reachable, url
 from inventory.model import Inventory
@@ -140,8 +141,9 @@ def alertmanager(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    """The larger inhibits the smaller: hub, carrier, ring, POP, commune."""
-    small = [COMMUNE_CUT_OFF, AGENT_SILENT, LINE_DOWN]
+    """The larger inhibits the smaller: hub, carrier, ring, POP, commune; and what is lost what is bad."""
+    badly = list(rules_quality.NAMES.values())
+    small = [COMMUNE_CUT_OFF, AGENT_SILENT, LINE_DOWN, *badly]
     wide = [name for kind, name in WIDE.items() if kind != "hub"]
     inside = {
         "isp": [WIDE["ring"], WIDE["pop"], *small],
@@ -153,7 +155,9 @@ def inhibitions() -> list[dict[str, Any]]:
         _inhibit(HUB_BLIND, everything),
         _inhibit(HUB_CUT_OFF, [name for name in everything if name != HUB_CUT_OFF]),
         *(_inhibit(WIDE[label], names, label) for label, names in inside.items()),
-        _inhibit(COMMUNE_CUT_OFF, [AGENT_SILENT, LINE_DOWN], "commune"),
+        _inhibit(COMMUNE_CUT_OFF, [AGENT_SILENT, LINE_DOWN, *badly], "commune"),
+        _inhibit(LINE_DOWN, badly, "component"),
+        _inhibit(BATTERY_LOW, [ON_BATTERY], "commune"),
     ]
 
 

@@ -10,7 +10,8 @@ import msgspec
 
 from alerts.rules import FAST_FILE, RENDERED
 from common.yaml.write import dump
-from deploy.rule_scenes import Expected, Scene, Series, input_series, scenes, thinned
+from deploy.rule_scenes import scenes, thinned
+from deploy.scene import Expected, Scene, Series, input_series
 from inventory.model import Inventory
 from inventory.naming import slug
 
@@ -30,7 +31,7 @@ def _file(inventory: Inventory, scene: Scene) -> bytes:
     return dump(
         {
             "rule_files": [f"../{FAST_FILE}"],
-            "evaluation_interval": f"{scene.step_seconds}s",
+            "evaluation_interval": f"{scene.evaluation_seconds or scene.step_seconds}s",
             "tests": [_test(scene, input_series(inventory, scene))],
         },
         RENDERED,

@@ -1,135 +1,24 @@
-"""Scenes for the unit tests of the rules: what the hub would see of a fault, as input series. Pure.
-
-A scene is the inventory's own info metrics, everybody healthy, and changes at given seconds. Delays are
-the worst that the design allows: the hub notices a dead router 7 s after the cut and is sure after 11 s.
-"""
+"""The scenes of outages: every kind of fault, and what looks like one. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from alerts.topology import topology
-from deploy.info import rows
-from inventory import graph, names
+from deploy import line_scenes
+from deploy.scene import CONFIRMED_SECONDS, STEP_SECONDS, Expected, Scene, Series, Span, escaped, runs
+from inventory import graph
 from inventory.model import Commune, Inventory
-from inventory.names import HUB_SITE, JOB_AGENT, Metric, Recorded
+from inventory.names import HUB_SITE, Recorded
 
-STEP_SECONDS: Final = 2
 FAULT_SECONDS: Final = 40  # after the 30 s in which silence proves nothing yet
 HEAL_SECONDS: Final = 96
 ALIKE: Final = 2
 """Communes with the same carriers, segments and kind of evidence; and systems."""
-NOTICED_SECONDS: Final = 6  # a first probe fails this long after the fault at worst
-CONFIRMED_SECONDS: Final = 12  # and is confirmed
-
-Span = tuple[int, int]
-"""From this second, to before that one."""
 
 
-class Expected(msgspec.Struct, frozen=True, order=True):
-    """An alert that fires at a moment."""
-
-    alertname: str
-    component: str
-    severity: str = "page"
-
-
-class Series(msgspec.Struct, frozen=True):
-    """One input series in promtool's notation."""
-
-    series: str
-    values: str
-
-
-class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """``down`` are spans by component id: lines and systems as the hub sees them, checkpoints.
-    ``unseen`` are spans by (commune, name of the plan) in which a commune's own probe fails.
-    ``left`` are recorded series that a killed Prometheus left without a mark that they ended."""
-
-    name: str
-    seconds: int = 124
-    step_seconds: int = STEP_SECONDS
-    silent: dict[str, Span] = {}
-    down: dict[str, Span] = {}
-    unseen: dict[tuple[str, str], Span] = {}
-    never: tuple[str, ...] = ()
-    maintained: tuple[str, ...] = ()
-    left: tuple[Series, ...] = ()
-    expected: tuple[tuple[int, tuple[Expected, ...]], ...] = ()
-
-
-def input_series(inventory: Inventory, scene: Scene) -> list[Series]:
-    """Return everything that the hub would hold in ``scene``."""
-    steps = scene.seconds // scene.step_seconds + 1
-    found = [_constant(row.metric, dict(zip(row.metric.labels, row.values, strict=True)), steps, row.value)
-             for row in rows(inventory)]  # fmt: skip
-    found += (_constant(names.MAINTENANCE, {"component": item}, steps, 1) for item in scene.maintained)
-    for site in (HUB_SITE, *(commune.code for commune in inventory.communes)):
-        if site not in scene.never:
-            found += _site(inventory, scene, site, steps)
-    return [*found, *scene.left]
-
-
-def _site(inventory: Inventory, scene: Scene, site: str, steps: int) -> Iterator[Series]:
-    """The heartbeat of an agent, and its confirmed states; both stop while it is silent."""
-    silent = scene.silent.get(site)
-    labels = {"site": site, "commune": "" if site == HUB_SITE else site}
-    yield _series(names.HEARTBEAT, labels, [None if _in(i, silent) else 1.0 for i in range(steps)])
-    for plan in graph.plans(inventory, site):
-        if site != HUB_SITE and plan.role not in ("hub", "system"):
-            continue
-        down = scene.down.get(plan.target) if site == HUB_SITE else scene.unseen.get((site, plan.name))
-        about = {"site": site, "commune": plan.commune, "line": plan.line}
-        about |= {"target": plan.target, "probe": plan.kind}
-        yield _series(names.TARGET_UP, about, _states(down, silent, steps, CONFIRMED_SECONDS))
-        yield _series(names.PROBE_SUCCESS, about, _states(down, silent, steps, NOTICED_SECONDS))
-        if down:
-            yield _series(names.TARGET_STATE_CHANGED, about, _changed(down, silent, steps))
-
-
-def _states(down: Span | None, silent: Span | None, steps: int, late_seconds: int) -> list[float | None]:
-    late = (down[0] + late_seconds, down[1] + late_seconds) if down else None
-    return [None if _in(i, silent) else float(not _in(i, late)) for i in range(steps)]
-
-
-def _changed(down: Span, silent: Span | None, steps: int) -> list[float | None]:
-    """What an agent confirmed late it dates back to the first probe that said so."""
-    confirmed = [state == 0 for state in _states(down, None, steps, CONFIRMED_SECONDS)]
-    return [None if _in(i, silent) else float(down[0] if confirmed[i] else 0) for i in range(steps)]
-
-
-def _in(step: int, span: Span | None) -> bool:
-    return span is not None and span[0] <= step * STEP_SECONDS < span[1]
-
-
-def _constant(metric: Metric, labels: dict[str, str], steps: int, value: float) -> Series:
-    return _series(metric, labels, [value] * steps)
-
-
-def _series(metric: Metric, labels: dict[str, str], values: list[float | None]) -> Series:
-    if metric.source == "agent":
-        labels = {"job": JOB_AGENT, "instance": labels["site"], **labels}
-    shown = ", ".join(f'{name}="{_escaped(value)}"' for name, value in labels.items() if value)
-    return Series(f"{metric.name}{{{shown}}}", " ".join(_runs(values)))
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _runs(values: Iterable[float | None]) -> Iterator[str]:
-    """Run lengths: ``1x3`` is four samples of 1, ``_x3`` three missing ones."""
-    run: list[float | None] = []
-    for value in [*values, float("nan")]:
-        if run and value != run[0]:
-            yield f"_x{len(run)}" if run[0] is None else f"{run[0]:g}x{len(run) - 1}"
-            run = []
-        run.append(value)
-
-
-# --- scenes --------------------------------------------------------------------------------------
 def thinned(inventory: Inventory) -> Inventory:
     """Return the inventory with a few communes of each POP and a few systems: enough to prove the rules."""
     kept: list[Commune] = []
@@ -156,6 +45,7 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield from _system_scenes(inventory)
     yield _never(inventory.communes[-1])
     yield _left_by_a_kill(inventory)
+    yield from line_scenes.scenes(inventory)
 
 
 def _never(commune: Commune) -> Scene:
@@ -190,8 +80,8 @@ def _left_by_a_kill(inventory: Inventory) -> Scene:
 
 
 def _left(name: str, labels: dict[str, str]) -> Series:
-    shown = ", ".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-    return Series(f"{name}{{{shown}}}", " ".join(_runs([1.0] * (FAULT_SECONDS // STEP_SECONDS - 1))))
+    shown = ", ".join(f'{label}="{escaped(text)}"' for label, text in labels.items())
+    return Series(f"{name}{{{shown}}}", " ".join(runs([1.0] * (FAULT_SECONDS // STEP_SECONDS - 1))))
 
 
 def _one_of_each(inventory: Inventory) -> Iterator[Commune]:

@@ -59,6 +59,21 @@ CASES: dict[str, Outage] = {
     "never-reported": outage(
         component="agent:21496", alertname="NeverReported", severity="ticket", communes=("21496",)
     ),
+    "line-slow": outage(
+        component="line:21040/main", alertname="LineSlow", severity="ticket",
+        **said("line_slow", found="83", most="50"),
+    ),
+    "line-under-contract": outage(
+        component="line:21484/main", alertname="LineUnderContract", communes=("21484",), severity="ticket",
+        **said("line_under_contract", down="112", down_of="200", up="190", up_of="200", least="80"),
+    ),
+    "battery-low": outage(
+        component="power:21040", alertname="BatteryLow", **said("battery_low", charge="12", minutes="6"),
+    ),
+    "agent-hot": outage(
+        component="agent:21040", alertname="AgentHot", severity="ticket",
+        **said("hot", found="91", most="85"),
+    ),
     "hub-blind": outage(component="hub:main", alertname="HubBlind", communes=()),
     "monitoring-down": monitoring_down(T0, "monitoring@1", "main"),
     "foreign": outage(alertname="Novelty", evidence="written by another program, in its own language"),
@@ -112,6 +127,32 @@ def test_every_kind_of_component_has_its_words() -> None:
         needed = {f"message.{what}_{kind}" for kind in ComponentKind for what in ("failed", "kind")}
         needed |= {f"message.cause_{kind}" for kind in CLASS_KINDS}
         assert needed - strings.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("component", "named"),
+    [
+        ("line:21040/main", ()),
+        ("power|line:21040", ()),
+        ("line:21484/backup", ()),
+        ("power|line:21484", ("backup",)),
+    ],
+)
+def test_every_alert_about_a_shared_line_says_that_it_is_one(component: str, named: tuple[str, ...]) -> None:
+    for language in LANGUAGES:
+        text = render(
+            Telling(outage=outage(component=component), status="firing", now=T0), BOOK, language
+        ).body
+        if named:
+            assert t("message.shared_named", language, names=", ".join(named)) in text
+        else:
+            assert t("message.shared", language) in text
+
+
+@pytest.mark.parametrize("component", ["line:21484/main", "lan|agent:21040", "pop:ba-to", "system:lgsp", ""])
+def test_other_alerts_do_not(component: str) -> None:
+    text = render(Telling(outage=outage(component=component), status="firing", now=T0), BOOK, "en").body
+    assert "Shared line" not in text
 
 
 # --- limits --------------------------------------------------------------------------------------

@@ -21,6 +21,15 @@ pytestmark = pytest.mark.promtool
 BEHIND = {"pop": "pop:ba-to", "ring": "ring:east", "isp": "isp:viettel"}
 COMMUNE = {"alertname": "CommuneCutOff", "component": "power|line:21484", "commune": "21484", **BEHIND}
 LINE = {"alertname": "LineDown", "component": "line:21484/main", "commune": "21484", **BEHIND}
+SLOW = {**LINE, "alertname": "LineSlow", "component": "line:21484/backup"}
+AWAY = {"commune": "21499", "pop": "pop:x", "ring": "ring:y", "isp": "isp:z"}
+LOST = {"alertname": "LineDown", "component": "line:21499/main", **AWAY}
+BOTH_SLOW = [
+    {**LOST, "alertname": "LineSlow"},
+    {**LOST, "alertname": "LineSlow", "component": "line:21499/b"},
+]
+LOW = {"alertname": "BatteryLow", "component": "power:21484", "commune": "21484"}
+BATTERY = {"alertname": "OnBattery", "component": "power:21484/on", "commune": "21484"}
 POP = {"alertname": "PopDown", "component": "pop:ba-to", **BEHIND}
 RING = {"alertname": "RingDown", "component": "ring:east", "ring": "ring:east", "isp": "isp:viettel"}
 CARRIER = {"alertname": "CarrierDown", "component": "isp:viettel", "isp": "isp:viettel"}
@@ -86,13 +95,14 @@ def components(*alerts: dict[str, str]) -> set[str]:
 @pytest.mark.parametrize(
     ("larger", "smaller", "others"),
     [
-        (POP, [COMMUNE, LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
+        (POP, [COMMUNE, SLOW], [ELSEWHERE, HOMELESS, SYSTEM]),
         (RING, [POP, COMMUNE, LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
         (CARRIER, [RING, POP, COMMUNE, LINE, ELSEWHERE], [HOMELESS, SYSTEM]),
         (HUB, [CARRIER, RING, POP, COMMUNE, LINE, ELSEWHERE, HOMELESS], [SYSTEM]),
-        (COMMUNE, [LINE], [ELSEWHERE, HOMELESS, SYSTEM]),
+        (COMMUNE, [LINE, SLOW], [ELSEWHERE, HOMELESS, SYSTEM, LOW]),
+        (LOW, [BATTERY], [COMMUNE, HOMELESS, SYSTEM]),
     ],
-    ids=["pop", "ring", "carrier", "hub", "commune"],
+    ids=["pop", "ring", "carrier", "hub", "commune", "battery"],
 )
 def test_the_larger_inhibits_the_smaller_and_nothing_else(
     alertmanager: Process,
@@ -117,3 +127,20 @@ def test_the_watchdog_goes_its_own_way(alertmanager: Process) -> None:
     post(alertmanager, {"alertname": "Watchdog", "component": "hub:main", "severity": "none"})
     found = standing(alertmanager)
     assert [receiver["name"] for receiver in found["hub:main"]["receivers"]] == ["watchdog"]
+
+
+def test_a_lost_line_is_not_called_slow_as_well(alertmanager: Process) -> None:
+    post(alertmanager, LOST, *BOTH_SLOW)
+    end = time.monotonic() + 20
+    muted: set[tuple[str, str]] = set()
+    expected = {("LineSlow", "line:21499/main")}
+    while muted != expected and time.monotonic() < end:
+        found = json.loads(call(f"{alertmanager.url}/api/v2/alerts")[1])
+        muted = {
+            (alert["labels"]["alertname"], alert["labels"]["component"])
+            for alert in found
+            if alert["status"]["inhibitedBy"] and alert["labels"].get("commune") == AWAY["commune"]
+        }
+        time.sleep(0.05)
+    post(alertmanager, LOST, *BOTH_SLOW, over=True)
+    assert muted == expected

@@ -13,7 +13,8 @@ import pytest
 from alerts.rules import FAST_FILE
 from common.yaml.write import dump
 from deploy import debian, render
-from deploy.rule_scenes import FAULT_SECONDS, HEAL_SECONDS, Scene, input_series, scenes, thinned
+from deploy.rule_scenes import FAULT_SECONDS, HEAL_SECONDS, scenes, thinned
+from deploy.scene import Scene, input_series
 from inventory.load import load
 from inventory.model import Inventory
 
@@ -47,7 +48,8 @@ def annotations(
         "input_series": msgspec.to_builtins(input_series(inventory, played)),
         "alert_rule_test": [asked],
     }
-    content = {"rule_files": [FAST_FILE], "evaluation_interval": "2s", "tests": [test]}
+    every = f"{played.evaluation_seconds or played.step_seconds}s"
+    content = {"rule_files": [FAST_FILE], "evaluation_interval": every, "tests": [test]}
     (directory / "test.yml").write_bytes(dump(content, ""))
     done = subprocess.run(
         [str(debian.find("promtool")), "test", "rules", str(directory / "test.yml")],
@@ -65,6 +67,7 @@ def test_a_commune_is_cut_off_since_its_last_heartbeat(tmp_path: Path) -> None:
         "communes": "21040",
         "evidence_vi": "máy đo im lặng; không bộ định tuyến nào ở đây trả lời ping từ trung tâm",
         "evidence_en": "the agent is silent; no router here answers the hub's pings",
+        "shared": "main",
         "since": f"{FAULT_SECONDS - 2}.0",
     }
 
@@ -121,3 +124,44 @@ def test_nothing_arrives_since_the_last_heartbeat_of_anybody(tmp_path: Path) -> 
     found = annotations(tmp_path, small, scene(small, "nothing arrives at the hub"), "HubBlind", 70)
     assert found["since"] == f"{FAULT_SECONDS - 2}.0"
     assert found["evidence_vi"].startswith("không nhận được số liệu của nơi nào")
+
+
+def test_a_commune_that_ran_on_battery_says_so_once_it_is_dark(tmp_path: Path) -> None:
+    small = province(SMALL)
+    played = scene(small, "mains fail at commune 21040")
+    (dark, _) = played.silent["21040"]
+    found = annotations(tmp_path, small, played, "CommuneCutOff", dark + 40)
+    assert found["evidence_en"].endswith("; before it fell silent it reported that it ran on battery")
+    low = annotations(tmp_path, small, played, "BatteryLow", dark - 10)
+    assert "about 6 minutes left" in low["evidence_en"]
+    assert low["since"] != ""
+
+
+@pytest.mark.parametrize(
+    ("beginning", "alertname", "said"),
+    [
+        ("line:21040/main is slow", "LineSlow", "over 10 minutes is 80 ms; at most 50 ms"),
+        ("line:21040/main is lossy", "LineLossy", "2.5 % of the packets to the hub are lost; at most 1 %"),
+        (
+            "line:21040/main is congested",
+            "LineCongested",
+            "carried 95 % of its contracted rate down and 10 % up",
+        ),
+        ("line:21040/main is jittery", "LineJittery", "over 10 minutes is 48 ms; at most 30 ms"),
+        ("line:21040/main is weak signal", "LineWeakSignal", "is -118 dBm; at least -110 dBm"),
+        (
+            "the last test of line:21040/main lies far",
+            "LineUnderContract",
+            "reached 96 of 200 Mbit/s down and ? of",
+        ),
+    ],
+)
+def test_a_bad_line_says_what_was_measured_and_that_it_is_shared(
+    tmp_path: Path, beginning: str, alertname: str, said: str
+) -> None:
+    small = province(SMALL)
+    played = scene(small, beginning)
+    found = annotations(tmp_path, small, played, alertname, played.seconds)
+    assert said in found["evidence_en"]
+    assert found["shared"] == "main"
+    assert float(found["since"]) < played.seconds

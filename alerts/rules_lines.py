@@ -1,0 +1,162 @@
+"""Recording rules: how well each line carries, and what that amounts to. Pure.
+
+A verdict is 1 or 0 for each line (``line:thongsuot_verdict:bool{verdict=...}``), and absent where nothing
+is measured; alerts, boards and wall read it there. Medians and rates over minutes stand behind them, so
+that neither a lost ping nor a throughput test makes a line slow or congested. A line that is down is not
+judged at all: that it is down is another page.
+
+The regulation's percentile (Circular 06/2026/TT-BKHCN, Art. 5.6) is taken hourly over raw counters, since
+what agents send late counts too; its readers look back over some hours for it.
+"""
+
+from typing import Final
+
+from alerts.rules_evidence import FIELD
+from alerts.rules_model import Rule, selector
+from inventory import names
+from inventory.model import Quality
+from inventory.names import Metric, Recorded
+
+CONGESTED: Final = "congested"
+CHRONIC: Final = "chronic"
+SLOW: Final = "slow"
+LOSSY: Final = "lossy"
+JITTERY: Final = "jittery"
+UNDER_CONTRACT: Final = "under_contract"
+WEAK_SIGNAL: Final = "weak_signal"
+VERDICTS: Final = (CONGESTED, CHRONIC, SLOW, LOSSY, JITTERY, UNDER_CONTRACT, WEAK_SIGNAL)
+
+LINE: Final = "commune, line"
+EACH_WAY: Final = "commune, line, direction"
+SAMPLE_SECONDS: Final = 300
+"""The regulation's sampling: a mean over 5 minutes."""
+HOURLY_KEPT: Final = "3h"
+"""What is recorded hourly holds so long: one evaluation may be missed, by a restart of Prometheus."""
+MIN_KNOWN_RATIO: Final = 0.5
+"""Of the samples of the regulation's days: a percentile of fewer says nothing about the days."""
+GOODPUT_DAYS: Final = 35
+"""Tests have a monthly budget of bytes: the last one before it was spent holds until the next month."""
+CARRYING_RATIO: Final = 0.2
+"""A line carries traffic that has at least this share of its commune's bytes; probes alone have less."""
+_TO_HUB: Final = f'{FIELD}, target=~"hub:.+", line!=""'
+_OWN: Final = f'{FIELD}, line!=""'
+
+
+def rules(quality: Quality) -> tuple[Rule, ...]:
+    """Return what is recorded every minute, in order of evaluation."""
+    return (
+        Rule(Recorded.LINE_NOT_JUDGED, _not_judged()),
+        *_traffic(),
+        _median(Recorded.LINE_RTT_MEDIAN, names.PROBE_ICMP_DURATION, f'{_TO_HUB}, phase="rtt"'),
+        _median(Recorded.LINE_JITTER_MEDIAN, names.ICMP_JITTER, f'{_TO_HUB}, method="rfc3550"'),
+        _median(Recorded.LINE_SIGNAL_MEDIAN, names.CELLULAR_RSRP, _OWN),
+        *_goodput(),
+        *_verdicts(quality),
+    )
+
+
+def hourly(quality: Quality) -> tuple[Rule, ...]:
+    """Return what is recorded once an hour: subqueries over days of raw counters."""
+    samples = f"{_rate()}[{quality.congestion_days}d:{SAMPLE_SECONDS}s]"
+    used = f"max by ({EACH_WAY}) (quantile_over_time({quality.congestion_percentile:g}, {samples}))"
+    return (
+        Rule(Recorded.LINE_BUSY, f"{used} / {_contracted()}"),
+        Rule(Recorded.LINE_BUSY_SAMPLES, f"max by ({EACH_WAY}) (count_over_time({samples}))"),
+    )
+
+
+def kept(recorded: Recorded, matchers: str = "") -> str:
+    """Return the last value of what is recorded once an hour."""
+    return f"last_over_time({selector(recorded, matchers)}[{HOURLY_KEPT}])"
+
+
+def verdict(name: str) -> str:
+    """Return the lines of which verdict ``name`` holds."""
+    chosen = selector(Recorded.LINE_VERDICT, f'verdict="{name}"')
+    return f"({chosen} == 1)"
+
+
+# --- measurements ----------------------------------------------------------------------------------
+def _not_judged() -> str:
+    """Down, as the causes have it or as its own probe says, or nothing is heard from its commune."""
+    lines = selector(Recorded.FAILED, 'line!=""')
+    failed = f"({lines} == 1)"
+    own = f"({selector(names.TARGET_UP, _TO_HUB)} == 0)"
+    silent = f"({names.LINE_INFO.name} and on (commune) {Recorded.SILENT} == 1)"
+    return f"max by ({LINE}) ({failed} or {own} or {silent}) * 0 + 1"
+
+
+def _rate() -> str:
+    return f"rate({selector(names.TRAFFIC_BYTES, _OWN)}[{SAMPLE_SECONDS}s])"
+
+
+def _contracted() -> str:
+    return f"on ({EACH_WAY}) max by ({EACH_WAY}) ({names.LINE_CONTRACTED.name})"
+
+
+def _traffic() -> tuple[Rule, ...]:
+    return (
+        Rule(Recorded.LINE_TRAFFIC, f"max by ({EACH_WAY}) ({_rate()})"),
+        Rule(Recorded.LINE_UTILISATION, f"{Recorded.LINE_TRAFFIC} / {_contracted()}"),
+        Rule(Recorded.LINE_CARRYING, _carrying()),
+    )
+
+
+def _carrying() -> str:
+    """By the bytes of all lines of a commune where each is counted, else as the agent's routes say."""
+    every = f"count by (commune) (max by ({LINE}) ({names.LINE_INFO.name}))"
+    own = f"sum by ({LINE}) ({Recorded.LINE_TRAFFIC})"
+    whole = f"(sum by (commune) ({Recorded.LINE_TRAFFIC}) > 0)"
+    counted = f"(count by (commune) ({own}) == on (commune) {every})"
+    by_bytes = f"({own} / on (commune) group_left () {whole} >= bool {CARRYING_RATIO:g})"
+    routed = f"max by ({LINE}) ({names.LINE_CARRYING.name})"
+    several = f"({every} > 1)"
+    return f"(({by_bytes} and on (commune) {counted}) or on (commune) {routed}) and on (commune) {several}"
+
+
+def _median(recorded: Recorded, metric: Metric, matchers: str) -> Rule:
+    return Rule(recorded, f"max by ({LINE}) (quantile_over_time(0.5, {selector(metric, matchers)}[10m]))")
+
+
+def _goodput() -> tuple[Rule, ...]:
+    """The last test of each line: it is days old, and outlives a restart of the agent."""
+    high = selector(names.THROUGHPUT_BOUND, f'{_TO_HUB}, bound="high"')
+    return (
+        _last(Recorded.LINE_GOODPUT, EACH_WAY, selector(names.THROUGHPUT_GOODPUT, _TO_HUB)),
+        _last(Recorded.LINE_GOODPUT_HIGH, EACH_WAY, high),
+        _last(Recorded.LINE_GOODPUT_AT, LINE, selector(names.THROUGHPUT_MEASURED, _TO_HUB)),
+    )
+
+
+def _last(recorded: Recorded, by: str, measured: str) -> Rule:
+    known = f"max by ({LINE}) ({names.LINE_INFO.name})"
+    return Rule(recorded, f"(max by ({by}) ({measured}) or {recorded}) and on ({LINE}) {known}")
+
+
+# --- verdicts --------------------------------------------------------------------------------------
+def _verdicts(quality: Quality) -> tuple[Rule, ...]:
+    """Doubt speaks for the carrier: the upper bound of what was measured is held against the contract."""
+    busy, usual = Recorded.LINE_UTILISATION, kept(Recorded.LINE_BUSY)
+    loss = f"min_over_time({Recorded.LINE_LOSS}[5m])"  # every 5 minutes that end in the last 5: no single gap
+    share = f"({Recorded.LINE_GOODPUT_HIGH} or {Recorded.LINE_GOODPUT}) / {_contracted()}"
+    recent = f"(time() - {Recorded.LINE_GOODPUT_AT} < {GOODPUT_DAYS * 86400})"
+    known = f"({kept(Recorded.LINE_BUSY_SAMPLES)} >= {_enough(quality)})"
+    found = {
+        CONGESTED: f"{busy} > bool {quality.congested_now_ratio:g}",
+        CHRONIC: f"({usual} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
+        SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
+        LOSSY: f"{loss} > bool {quality.loss_ratio_max:g}",
+        JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
+        UNDER_CONTRACT: f"({share} < bool {quality.contracted_ratio_min:g}) and on ({LINE}) {recent}",
+        WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
+    }
+    return tuple(_verdict(name, found[name]) for name in VERDICTS)
+
+
+def _enough(quality: Quality) -> int:
+    return round(quality.congestion_days * 86400 / SAMPLE_SECONDS * MIN_KNOWN_RATIO)
+
+
+def _verdict(name: str, found: str) -> Rule:
+    judged = f"max by ({LINE}) ({found}) unless on ({LINE}) {Recorded.LINE_NOT_JUDGED}"
+    return Rule(Recorded.LINE_VERDICT, judged, {"verdict": name})

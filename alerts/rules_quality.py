@@ -1,0 +1,126 @@
+"""Alerting rules about lines that carry, but badly: tickets, one a verdict of ``rules_lines``. Pure.
+
+They are held for some minutes beyond what the verdicts smooth already, say what was measured against what
+threshold, and whether the line is a shared one. Thresholds come from the inventory. A line that goes down
+is not judged any more; a ticket that was open stays open meanwhile: nothing has been repaired.
+"""
+
+from typing import Final
+
+from alerts import rules_lines as lines
+from alerts import rules_notes as notes
+from alerts.rules_labels import PLANNED, PLANNED_COMMUNE, TICKET, labelled, with_upstream
+from alerts.rules_lines import EACH_WAY, LINE, kept, verdict
+from alerts.rules_model import AlertRule, selector
+from inventory import names
+from inventory.model import Quality
+from inventory.names import Recorded
+
+NAMES: Final = {
+    lines.CONGESTED: "LineCongested",
+    lines.CHRONIC: "LineChronicallyCongested",
+    lines.SLOW: "LineSlow",
+    lines.LOSSY: "LineLossy",
+    lines.JITTERY: "LineJittery",
+    lines.UNDER_CONTRACT: "LineUnderContract",
+    lines.WEAK_SIGNAL: "LineWeakSignal",
+}
+"""Alert by verdict."""
+HELD_SECONDS: Final = {lines.CONGESTED: 600, lines.SLOW: 300, lines.LOSSY: 300, lines.JITTERY: 600,
+                       lines.WEAK_SIGNAL: 600}  # fmt: skip
+"""Others speak of days, and wait for nothing."""
+_LINE: Final = ("commune", "line")
+_OF_LINE: Final = "commune=%q, line=%q"
+_MBIT: Final = 8e-6
+"""Bytes a second to Mbit/s."""
+
+
+def alerts(quality: Quality) -> tuple[AlertRule, ...]:
+    """Return one alert a verdict."""
+    said = _evidence(quality)
+    return tuple(_alert(name, said[name]) for name in lines.VERDICTS)
+
+
+def _alert(name: str, evidence: dict[str, str]) -> AlertRule:
+    joined = f'label_join({_found(name)}, "component", "/", "commune", "line")'
+    named = labelled(joined, "component", "line:$1", "component", "(.+)")
+    found = with_upstream(f"({labelled(named, 'kind', 'line')})")
+    return AlertRule(
+        name=NAMES[name],
+        expr=f"{found} unless on (component) {PLANNED} unless on (commune) {PLANNED_COMMUNE}",
+        for_seconds=HELD_SECONDS.get(name, 0),
+        labels=TICKET,
+        annotations={
+            "communes": "{{ $labels.commune }}",
+            **evidence,
+            **notes.shared_lines("line"),
+            **notes.since(
+                selector("ALERTS_FOR_STATE", f'alertname="{NAMES[name]}", component=%q'), "component"
+            ),
+        },
+    )
+
+
+def _found(name: str) -> str:
+    """The lines of which the verdict holds, and those of an open ticket that are down now."""
+    firing = selector("ALERTS", f'alertname="{NAMES[name]}", alertstate="firing"')
+    down = f"(max by ({LINE}) ({firing}) and on ({LINE}) {Recorded.LINE_NOT_JUDGED})"
+    return f"(max by ({LINE}) {verdict(name)} or {down})"
+
+
+def _evidence(quality: Quality) -> dict[str, dict[str, str]]:
+    return {
+        lines.CONGESTED: notes.evidence(
+            "evidence.line_congested",
+            **_both(selector(Recorded.LINE_UTILISATION, _OF_LINE), "* 100"),
+            most=f"{quality.congested_now_ratio * 100:g}",
+        ),
+        lines.CHRONIC: notes.evidence(
+            "evidence.line_chronic",
+            **_both(kept(Recorded.LINE_BUSY, _OF_LINE), "* 100"),
+            most=f"{quality.congestion_ratio_max * 100:g}",
+            days=f"{quality.congestion_days}",
+            percentile=f"{quality.congestion_percentile * 100:g}",
+        ),
+        lines.SLOW: notes.evidence(
+            "evidence.line_slow",
+            found=_one(Recorded.LINE_RTT_MEDIAN, "* 1000"), most=f"{quality.rtt_ms_max:g}",
+        ),
+        lines.LOSSY: notes.evidence(
+            "evidence.line_lossy",
+            found=_one(Recorded.LINE_LOSS, "* 100", "%.1f"), most=f"{quality.loss_ratio_max * 100:g}",
+        ),
+        lines.JITTERY: notes.evidence(
+            "evidence.line_jittery",
+            found=_one(Recorded.LINE_JITTER_MEDIAN, "* 1000"), most=f"{quality.jitter_ms_max:g}",
+        ),
+        lines.UNDER_CONTRACT: _under_contract(quality),
+        lines.WEAK_SIGNAL: notes.evidence(
+            "evidence.line_weak_signal",
+            found=_one(Recorded.LINE_SIGNAL_MEDIAN, ""), least=f"{quality.weak_rsrp_dbm:g}",
+        ),
+    }  # fmt: skip
+
+
+def _under_contract(quality: Quality) -> dict[str, str]:
+    contracted = f"max by ({EACH_WAY}) ({selector(names.LINE_CONTRACTED, _OF_LINE)})"
+    of = {f"{way}_of": value for way, value in _both(contracted, f"* {_MBIT:f}").items()}
+    measured = _both(selector(Recorded.LINE_GOODPUT, _OF_LINE), f"* {_MBIT:f}")
+    least = f"{quality.contracted_ratio_min * 100:g}"
+    return notes.evidence("evidence.line_under_contract", **measured, **of, least=least)
+
+
+def _one(recorded: Recorded, scale: str, form: str = "%.0f") -> str:
+    query = f"{selector(recorded, _OF_LINE)} {scale}".rstrip()
+    return notes.number(query, *_LINE, form=form, otherwise="?")
+
+
+def _both(query: str, scale: str) -> dict[str, str]:
+    """Return templates ``down`` and ``up``: the value of each direction, or a question mark."""
+    return {
+        way: notes.number(f"{_directed(query, way)} {scale}", *_LINE, otherwise="?") for way in ("down", "up")
+    }
+
+
+def _directed(query: str, way: str) -> str:
+    return query.replace("line=%q", f'line=%q, direction="{way}"')
