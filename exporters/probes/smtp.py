@@ -16,7 +16,7 @@ the certificate was refused, ``body`` that the banner is not the expected one. S
     thongsuot_smtp_duration_seconds{phase="quit"} 0.0138
     probe_ssl_earliest_cert_expiry 1798761599
     probe_ssl_last_chain_expiry_timestamp_seconds 1798761599
-    probe_ssl_last_chain_info{fingerprint_sha256="9f..",subject="CN=..",...} 1
+    probe_ssl_last_chain_info{...} 1
     probe_tls_version_info{version="TLSv1.3"} 1
     probe_tls_cipher_info{cipher="TLS_AES_256_GCM_SHA384"} 1
     thongsuot_tls_certificate_expiry_timestamp_seconds{position="0"} 1798761599

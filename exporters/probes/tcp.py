@@ -11,6 +11,8 @@ Sample exposition::
     probe_tcp_duration_seconds{phase="connect"} 0.0137
     probe_tcp_duration_seconds{phase="tls"} 0.0281
     probe_tcp_duration_seconds{phase="exchange"} 0.0031
+
+and under TLS what the ``tls`` kind has.
 """
 
 import asyncio

@@ -3,12 +3,13 @@
 ``address`` is ``host:port`` of any such service (HTTPS, LDAPS, IMAPS, a broker). ``tls`` means that the
 handshake failed, the certificate is not trusted, not for this name, expired or about to, or the version
 is below the floor; the network path works then. Expiry is told for every certificate that was
-presented, trusted or not. Sample exposition::
+presented, trusted or not; ``probe_ssl_last_chain_info`` has fingerprint, subject, issuer, names and serial
+number of the server's own. Sample exposition::
 
     probe_ip_protocol 4
     probe_ssl_earliest_cert_expiry 1798761599
     probe_ssl_last_chain_expiry_timestamp_seconds 1798761599
-    probe_ssl_last_chain_info{fingerprint_sha256="9f..",subject="CN=..",...} 1
+    probe_ssl_last_chain_info{...} 1
     probe_tls_version_info{version="TLSv1.3"} 1
     probe_tls_cipher_info{cipher="TLS_AES_256_GCM_SHA384"} 1
     thongsuot_tls_certificate_expiry_timestamp_seconds{position="0"} 1798761599

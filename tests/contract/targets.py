@@ -5,30 +5,18 @@ A new kind adds an entry here; everything else in this directory is the same for
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 from unittest import mock
-
-import msgspec
 
 from exporters.siteio import machine
 from inventory.names import Reason
+from tests.contract import interconnect as ic
+from tests.contract.place import Address, Place
 from tests.exporters.servers import answering, full_backlog, page, serve, then_silent
 
-
-class Address(msgspec.Struct, frozen=True):
-    """Where to measure, with which options; ``reason`` is what comes of it."""
-
-    address: str
-    reason: Reason
-    source: str | None = None
-    options: dict[str, Any] = {}
-
-
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-Place = Callable[[], AbstractAsyncContextManager[Address]]
 
 
 @asynccontextmanager
@@ -129,13 +117,21 @@ WELL: dict[str, Place] = {
     "icmp": _icmp_well,
     "tcp": _tcp_well,
     "http": _http_well,
+    "dns": ic.dns_well,
+    "tls": ic.tls_well,
+    "ntp": ic.ntp_well,
+    "smtp": ic.smtp_well,
     "power": _power_well,
     "cellular": _cellular_well,
     "host": _host_well,
 }
 SILENT: dict[str, list[Place]] = {
     "icmp": [_icmp_silent],
-    "tcp": [_tcp_silent],
+    "tcp": [_tcp_silent, ic.tcp_mute],
+    "dns": [ic.dns_silent, ic.dns_mute],
+    "tls": [ic.tls_silent, ic.tls_mute],
+    "ntp": [ic.ntp_silent],
+    "smtp": [ic.smtp_silent, ic.smtp_mute],
     "http": [_http_silent, _http_mute, _https_mute, _http_half],
     "power": [_power_silent],
     "cellular": [_cellular_silent],
@@ -145,6 +141,8 @@ MACHINE = {"power", "cellular", "host"}
 """Kinds that read the machine they run on: their addresses are names of things, not of hosts."""
 OPTIONAL_SAMPLES: dict[str, set[str]] = {
     "icmp": {"thongsuot_icmp_path_mtu_bytes", "thongsuot_dns_answer_stale"},
+    "tcp": {'probe_tcp_duration_seconds{phase="tls"}', 'probe_tcp_duration_seconds{phase="exchange"}'},
+    "dns": {"probe_dns_serial"},
     "http": {"probe_ssl_earliest_cert_expiry", 'probe_http_duration_seconds{phase="tls"}'},
     "cellular": {"thongsuot_cellular_rsrq_db"},
     "host": {"thongsuot_host_cpu_ratio", "thongsuot_host_temperature_celsius"},
