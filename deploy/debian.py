@@ -24,6 +24,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "dnsmasq": "dnsmasq-base",
     "nft": "nftables",
     "openssl": "openssl",
+    "snmpd": "snmpd",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "fping": "fping",
     "upsc": "nut-client",
@@ -38,7 +39,7 @@ ALIASES: Final[Mapping[str, str]] = {
 """Debian's name by the name that upstream uses."""
 
 HUB: Final = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
-LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl", "upsc", "dummy-ups")
+LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl", "snmpd", "upsc", "dummy-ups")
 BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")

@@ -11,6 +11,7 @@ seen here: where both lines hang on one router, its interface counters (``traffi
 """
 
 import socket
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 
@@ -62,11 +63,13 @@ def _check_source(source: str | None) -> None:
         return
     address = literal(source)
     interfaces = psutil.net_if_addrs()
-    known = (
-        source in interfaces if address is None else any(address.host in addresses_of(i) for i in interfaces)
-    )
+    known = source in interfaces if address is None else _is_own(address, interfaces)
     if not known:
         raise Failure(Reason.LOCAL, f"source {source}: no address or interface of this machine")
+
+
+def _is_own(address: Address, interfaces: Iterable[str]) -> bool:
+    return any(address.host in addresses_of(interface) for interface in interfaces)
 
 
 def _carries(source: str | None, to: Address) -> bool:

@@ -37,8 +37,10 @@ class Poller:
     async def read(self, router: Router, interface: str, timeout_seconds: float) -> Reading:
         """Return the counters of ``interface``, by ifName, ifDescr or ifAlias. Raises Failure."""
         session: Session | None = None
+        waiting = True
         try:
             async with asyncio.timeout(timeout_seconds), self._turn:
+                waiting = False
                 codec = await self._ready(router.snmp)
                 address = (await resolve(router.host, None, timeout_seconds))[0]
                 async with connected(address, router.port, router.source) as sock:
@@ -47,7 +49,7 @@ class Poller:
                     self._spoke = False
                     return reading
         except TimeoutError:
-            failure = session.silence(timeout_seconds) if session else self._busy(timeout_seconds)
+            failure = session.silence(timeout_seconds) if session else _not_asked(waiting, timeout_seconds)
             self._doubt(session, failure)
             raise failure from None
         except Failure as failure:
@@ -64,10 +66,6 @@ class Poller:
         self._place, self._spoke = None, True
         if session.torn or failure.reason is Reason.PROTOCOL:
             self._codec = None
-
-    @staticmethod
-    def _busy(timeout_seconds: float) -> Failure:
-        return Failure(Reason.LOCAL, f"this machine was not ready to ask within {timeout_seconds:g} s")
 
     async def _ready(self, snmp: Snmp) -> Codec:
         """Return the codec, made anew when a secret changed. Raises Failure(local)."""
@@ -87,6 +85,13 @@ class Poller:
                 return reading
             self._place = None  # the indexes were dealt anew: look again, once
         raise Failure(Reason.BODY, f"the router keeps no octet counters of {interface!r}")
+
+
+def _not_asked(waiting: bool, seconds: float) -> Failure:
+    """Return what it is called that the deadline passed before anything was sent."""
+    if waiting:
+        return Failure(Reason.TIMEOUT, f"another poll of the router has waited for over {seconds:g} s")
+    return Failure(Reason.LOCAL, f"this machine was not ready to ask within {seconds:g} s")
 
 
 def make_codec(snmp: Snmp, secrets: Secrets) -> Codec:
