@@ -15,16 +15,7 @@ from alerts.rules_evidence import FIELD
 from alerts.rules_model import Rule, selector
 from inventory import names
 from inventory.model import Quality
-from inventory.names import Metric, Recorded
-
-CONGESTED: Final = "congested"
-CHRONIC: Final = "chronic"
-SLOW: Final = "slow"
-LOSSY: Final = "lossy"
-JITTERY: Final = "jittery"
-UNDER_CONTRACT: Final = "under_contract"
-WEAK_SIGNAL: Final = "weak_signal"
-VERDICTS: Final = (CONGESTED, CHRONIC, SLOW, LOSSY, JITTERY, UNDER_CONTRACT, WEAK_SIGNAL)
+from inventory.names import LineVerdict, Metric, Recorded
 
 LINE: Final = "commune, line"
 EACH_WAY: Final = "commune, line, direction"
@@ -70,7 +61,7 @@ def kept(recorded: Recorded, matchers: str = "") -> str:
     return f"last_over_time({selector(recorded, matchers)}[{HOURLY_KEPT}])"
 
 
-def verdict(name: str) -> str:
+def verdict(name: LineVerdict) -> str:
     """Return the lines of which verdict ``name`` holds."""
     chosen = selector(Recorded.LINE_VERDICT, f'verdict="{name}"')
     return f"({chosen} == 1)"
@@ -142,21 +133,21 @@ def _verdicts(quality: Quality) -> tuple[Rule, ...]:
     recent = f"(time() - {Recorded.LINE_GOODPUT_AT} < {GOODPUT_DAYS * 86400})"
     known = f"({kept(Recorded.LINE_BUSY_SAMPLES)} >= {_enough(quality)})"
     found = {
-        CONGESTED: f"{busy} > bool {quality.congested_now_ratio:g}",
-        CHRONIC: f"({usual} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
-        SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
-        LOSSY: f"{loss} > bool {quality.loss_ratio_max:g}",
-        JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
-        UNDER_CONTRACT: f"({share} < bool {quality.contracted_ratio_min:g}) and on ({LINE}) {recent}",
-        WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
+        LineVerdict.CONGESTED: f"{busy} > bool {quality.congested_now_ratio:g}",
+        LineVerdict.CHRONIC: f"({usual} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
+        LineVerdict.SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
+        LineVerdict.LOSSY: f"{loss} > bool {quality.loss_ratio_max:g}",
+        LineVerdict.JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
+        LineVerdict.UNDER_CONTRACT: f"({share} < bool {quality.contracted_ratio_min:g}) and on ({LINE}) {recent}",
+        LineVerdict.WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
     }
-    return tuple(_verdict(name, found[name]) for name in VERDICTS)
+    return tuple(_verdict(name, found[name]) for name in LineVerdict)
 
 
 def _enough(quality: Quality) -> int:
     return round(quality.congestion_days * 86400 / SAMPLE_SECONDS * MIN_KNOWN_RATIO)
 
 
-def _verdict(name: str, found: str) -> Rule:
+def _verdict(name: LineVerdict, found: str) -> Rule:
     judged = f"max by ({LINE}) ({found}) unless on ({LINE}) {Recorded.LINE_NOT_JUDGED}"
-    return Rule(Recorded.LINE_VERDICT, judged, {"verdict": name})
+    return Rule(Recorded.LINE_VERDICT, judged, {"verdict": str(name)})

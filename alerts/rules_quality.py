@@ -7,27 +7,26 @@ is not judged any more; a ticket that was open stays open meanwhile: nothing has
 
 from typing import Final
 
-from alerts import rules_lines as lines
 from alerts import rules_notes as notes
 from alerts.rules_labels import PLANNED, PLANNED_COMMUNE, TICKET, labelled, with_upstream
 from alerts.rules_lines import EACH_WAY, LINE, kept, verdict
 from alerts.rules_model import AlertRule, selector
 from inventory import names
 from inventory.model import Quality
-from inventory.names import Recorded
+from inventory.names import LineVerdict, Recorded
 
 NAMES: Final = {
-    lines.CONGESTED: "LineCongested",
-    lines.CHRONIC: "LineChronicallyCongested",
-    lines.SLOW: "LineSlow",
-    lines.LOSSY: "LineLossy",
-    lines.JITTERY: "LineJittery",
-    lines.UNDER_CONTRACT: "LineUnderContract",
-    lines.WEAK_SIGNAL: "LineWeakSignal",
+    LineVerdict.CONGESTED: "LineCongested",
+    LineVerdict.CHRONIC: "LineChronicallyCongested",
+    LineVerdict.SLOW: "LineSlow",
+    LineVerdict.LOSSY: "LineLossy",
+    LineVerdict.JITTERY: "LineJittery",
+    LineVerdict.UNDER_CONTRACT: "LineUnderContract",
+    LineVerdict.WEAK_SIGNAL: "LineWeakSignal",
 }
 """Alert by verdict."""
-HELD_SECONDS: Final = {lines.CONGESTED: 600, lines.SLOW: 300, lines.LOSSY: 300, lines.JITTERY: 600,
-                       lines.WEAK_SIGNAL: 600}  # fmt: skip
+HELD_SECONDS: Final = {LineVerdict.CONGESTED: 600, LineVerdict.SLOW: 300, LineVerdict.LOSSY: 300, LineVerdict.JITTERY: 600,
+                       LineVerdict.WEAK_SIGNAL: 600}  # fmt: skip
 """Others speak of days, and wait for nothing."""
 _LINE: Final = ("commune", "line")
 _OF_LINE: Final = "commune=%q, line=%q"
@@ -38,10 +37,10 @@ _MBIT: Final = 8e-6
 def alerts(quality: Quality) -> tuple[AlertRule, ...]:
     """Return one alert a verdict."""
     said = _evidence(quality)
-    return tuple(_alert(name, said[name]) for name in lines.VERDICTS)
+    return tuple(_alert(name, said[name]) for name in LineVerdict)
 
 
-def _alert(name: str, evidence: dict[str, str]) -> AlertRule:
+def _alert(name: LineVerdict, evidence: dict[str, str]) -> AlertRule:
     joined = f'label_join({_found(name)}, "component", "/", "commune", "line")'
     named = labelled(joined, "component", "line:$1", "component", "(.+)")
     found = with_upstream(f"({labelled(named, 'kind', 'line')})")
@@ -61,41 +60,41 @@ def _alert(name: str, evidence: dict[str, str]) -> AlertRule:
     )
 
 
-def _found(name: str) -> str:
+def _found(name: LineVerdict) -> str:
     """The lines of which the verdict holds, and those of an open ticket that are down now."""
     firing = selector("ALERTS", f'alertname="{NAMES[name]}", alertstate="firing"')
     down = f"(max by ({LINE}) ({firing}) and on ({LINE}) {Recorded.LINE_NOT_JUDGED})"
     return f"(max by ({LINE}) {verdict(name)} or {down})"
 
 
-def _evidence(quality: Quality) -> dict[str, dict[str, str]]:
+def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
     return {
-        lines.CONGESTED: notes.evidence(
+        LineVerdict.CONGESTED: notes.evidence(
             "evidence.line_congested",
             **_both(selector(Recorded.LINE_UTILISATION, _OF_LINE), "* 100"),
             most=f"{quality.congested_now_ratio * 100:g}",
         ),
-        lines.CHRONIC: notes.evidence(
+        LineVerdict.CHRONIC: notes.evidence(
             "evidence.line_chronic",
             **_both(kept(Recorded.LINE_BUSY, _OF_LINE), "* 100"),
             most=f"{quality.congestion_ratio_max * 100:g}",
             days=f"{quality.congestion_days}",
             percentile=f"{quality.congestion_percentile * 100:g}",
         ),
-        lines.SLOW: notes.evidence(
+        LineVerdict.SLOW: notes.evidence(
             "evidence.line_slow",
             found=_one(Recorded.LINE_RTT_MEDIAN, "* 1000"), most=f"{quality.rtt_ms_max:g}",
         ),
-        lines.LOSSY: notes.evidence(
+        LineVerdict.LOSSY: notes.evidence(
             "evidence.line_lossy",
             found=_one(Recorded.LINE_LOSS, "* 100", "%.1f"), most=f"{quality.loss_ratio_max * 100:g}",
         ),
-        lines.JITTERY: notes.evidence(
+        LineVerdict.JITTERY: notes.evidence(
             "evidence.line_jittery",
             found=_one(Recorded.LINE_JITTER_MEDIAN, "* 1000"), most=f"{quality.jitter_ms_max:g}",
         ),
-        lines.UNDER_CONTRACT: _under_contract(quality),
-        lines.WEAK_SIGNAL: notes.evidence(
+        LineVerdict.UNDER_CONTRACT: _under_contract(quality),
+        LineVerdict.WEAK_SIGNAL: notes.evidence(
             "evidence.line_weak_signal",
             found=_one(Recorded.LINE_SIGNAL_MEDIAN, ""), least=f"{quality.weak_rsrp_dbm:g}",
         ),

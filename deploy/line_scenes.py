@@ -10,7 +10,7 @@ from deploy.info import BYTES_PER_MEGABIT
 from deploy.scene import Expected, Scene, Series, Span, series
 from inventory import graph, names
 from inventory.model import Commune, Inventory, Line
-from inventory.names import Metric
+from inventory.names import LineVerdict, Metric
 
 MINUTE: Final = 60
 HOUR: Final = 3600
@@ -106,11 +106,11 @@ def _now(at: _Place) -> Iterator[Scene]:
     """What is judged by the last minutes: it lasts, or it is but a blip, or a throughput test."""
     quality = at.quality
     slow, jitter = quality.rtt_ms_max / 1000, quality.jitter_ms_max / 1000
-    yield _lasting(at, lines.SLOW, at.rtt(_minutes(1.6 * slow)))
-    yield _lasting(at, lines.JITTERY, at.jitter(_minutes(1.6 * jitter)))
-    yield _lasting(at, lines.LOSSY, *at.packets(_minutes(min(1, 2.5 * quality.loss_ratio_max))))
-    yield _lasting(at, lines.CONGESTED, *at.traffic(_minutes((1 + quality.congested_now_ratio) / 2)))
-    yield _lasting(at, lines.WEAK_SIGNAL, at.signal(_minutes(quality.weak_rsrp_dbm - 8)))
+    yield _lasting(at, LineVerdict.SLOW, at.rtt(_minutes(1.6 * slow)))
+    yield _lasting(at, LineVerdict.JITTERY, at.jitter(_minutes(1.6 * jitter)))
+    yield _lasting(at, LineVerdict.LOSSY, *at.packets(_minutes(min(1, 2.5 * quality.loss_ratio_max))))
+    yield _lasting(at, LineVerdict.CONGESTED, *at.traffic(_minutes((1 + quality.congested_now_ratio) / 2)))
+    yield _lasting(at, LineVerdict.WEAK_SIGNAL, at.signal(_minutes(quality.weak_rsrp_dbm - 8)))
     blip = (15, 18)
     yield Scene(
         name=f"three bad minutes of {at.id}, such as a throughput test makes, raise nothing",
@@ -126,7 +126,7 @@ def _now(at: _Place) -> Iterator[Scene]:
     )
 
 
-def _lasting(at: _Place, name: str, *measured: Series) -> Scene:
+def _lasting(at: _Place, name: LineVerdict, *measured: Series) -> Scene:
     ticket = (Expected(NAMES[name], at.id, "ticket"),)
     held = HELD_SECONDS[name]
     return Scene(
@@ -141,7 +141,7 @@ def _lasting(at: _Place, name: str, *measured: Series) -> Scene:
 def _contract(at: _Place) -> Iterator[Scene]:
     """A test far below the contract, and one of which that is not certain."""
     least = at.quality.contracted_ratio_min
-    ticket = (Expected(NAMES[lines.UNDER_CONTRACT], at.id, "ticket"),)
+    ticket = (Expected(NAMES[LineVerdict.UNDER_CONTRACT], at.id, "ticket"),)
     for said, share, high, expected in (
         ("far below", 0.6, 0.7, ticket),
         ("perhaps below", 0.98, 1.02, ()),
@@ -177,7 +177,7 @@ def _chronic(at: _Place) -> Scene:
         busy if 20 * MINUTE <= second % HOUR < 40 * MINUTE else 0.1
         for second in range(0, seconds + 1, SPARSE_SECONDS)
     ]
-    ticket = (Expected(NAMES[lines.CHRONIC], at.id, "ticket"),)
+    ticket = (Expected(NAMES[LineVerdict.CHRONIC], at.id, "ticket"),)
     return Scene(
         name=f"{at.id} is busy every hour: congested once enough of the days is known",
         seconds=seconds,
@@ -191,7 +191,7 @@ def _chronic(at: _Place) -> Scene:
 def _down(at: _Place) -> Iterator[Scene]:
     """A line that does not reach the hub is not judged; what was said of it before it went down stays."""
     length, bad = LENGTH_SECONDS // MINUTE + 1, 9 * at.quality.rtt_ms_max / 1000
-    ticket = (Expected(NAMES[lines.SLOW], at.id, "ticket"),)
+    ticket = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)
     for said, minute, measured, expected in (
         ("is down: it is not judged", 0, (3, length), ((600, ()), (LENGTH_SECONDS, ()))),
         ("was slow and goes down: it is not judged better", 15, (0, length),

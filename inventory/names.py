@@ -69,6 +69,18 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LineVerdict(StrEnum):
+    """What is wrong with a line that carries. Closed list, the gravest first."""
+
+    CONGESTED = "congested"  # now
+    CHRONIC = "chronic"  # congested in the sense of the regulation, over days
+    LOSSY = "lossy"
+    SLOW = "slow"
+    JITTERY = "jittery"
+    UNDER_CONTRACT = "under_contract"  # measured goodput against the contracted rate
+    WEAK_SIGNAL = "weak_signal"
+
+
 class Label(StrEnum):
     """Label names. Identity labels first: the same whether pushed or scraped."""
 
