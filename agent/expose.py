@@ -5,9 +5,10 @@ once (``labels()`` of prometheus_client costs a microsecond for every sample, an
 :class:`Group` is the unit that appears and disappears together: one target, or the agent itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from functools import cached_property
+from itertools import accumulate
 from typing import Protocol
 
 from inventory.names import JOB_AGENT, Label, Metric
@@ -64,7 +65,7 @@ class Series:
         }
         return encode_labels(pushed)
 
-    @cached_property
+    @property
     def line_head(self) -> str:
         """The series' line in ``/metrics`` up to the value."""
         labels = ",".join(f'{key}="{escape(value)}"' for key, value in sorted(self.labels.items()))
@@ -121,11 +122,10 @@ class Histogram:
         self._counts[place] += 1
         self._total += value
 
-    def points(self) -> Iterator[Point]:
+    def points(self) -> list[Point]:
         """Return the buckets, the sum and the count."""
-        running = 0
-        for series, count in zip(self._buckets, self._counts, strict=True):
-            running += count
-            yield series, running
-        yield self._sum, self._total
-        yield self._count, running
+        return [
+            *zip(self._buckets, accumulate(self._counts), strict=True),
+            (self._sum, self._total),
+            (self._count, sum(self._counts)),
+        ]

@@ -1,56 +1,39 @@
 """``/metrics`` of thousands of targets without holding up the loop.
 
-The text is byte for byte what prometheus_client writes for the same series (a test compares them), in
-the text format 0.0.4 and in OpenMetrics 1.0. Three things make it cheap: the part of a line before its
-value is made once and kept by its :class:`agent.expose.Series`, a family's head once per metric, and
-everything is done in slices between which the loop goes on. A thread would not help: it holds the same
-lock as the probes, for as long as it pleases.
+The text is what prometheus_client writes for the same series (a test compares them) in the text format
+0.0.4 and in OpenMetrics 1.0, but for numbers, which are Python's: 1234567.0, not 1.234567e+06. It is
+cheap because all but the values is made once: each group has a :class:`_Template` for as long as its
+series are the same. And it is done in slices between which the loop goes on. A thread would not help: it
+holds the same lock as the probes, for as long as it pleases.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from prometheus_client.exposition import choose_encoder
 
-from agent.expose import Group, Point, Tier
+from agent.expose import Group, Series, Tier
 from agent.slices import Slices
 from inventory.names import Metric
 
 PIECE_BYTES: Final = 1 << 16
 _OPENMETRICS: Final = "application/openmetrics-text"
-_NO_NUMBERS: Final = {"nan": "NaN", "inf": "+Inf"}
+_BETWEEN: Final = "\n\n"  # never inside a block: what breaks a line is escaped in labels
 _END: Final = b"# EOF\n"
-
-
-def number(value: float) -> str:
-    """Return a value as Go prints it: like Python, but with an exponent from a million on.
-
-    >>> number(0.25), number(2_000_000), number(float("inf"))
-    ('0.25', '2e+06', '+Inf')
-    """
-    text = repr(float(value))
-    if value < 1e6:  # false for NaN
-        return text if text != "-inf" else "-Inf"
-    if text in _NO_NUMBERS:
-        return _NO_NUMBERS[text]
-    whole, dot, rest = text.partition(".")
-    if not dot or len(whole) < 7:
-        return text
-    mantissa = f"{whole[0]}.{whole[1:]}{rest}".rstrip("0.")
-    return f"{mantissa}e+{len(whole) - 1:02d}"
 
 
 @cache  # one entry per metric that there is
 def head(metric: Metric, *, openmetrics: bool) -> str:
-    """Return the HELP and TYPE lines of a family."""
+    """Return the HELP and TYPE lines of a family, without the last line break."""
     counter = metric.type == "counter"
     name = metric.name.removesuffix("_total") if counter and openmetrics else metric.name
     kind = "gauge" if metric.type == "info" else metric.type
     told = metric.help.replace("\\", r"\\").replace("\n", r"\n")
     told = told.replace('"', r"\"") if openmetrics else told
-    return f"# HELP {name} {told}\n# TYPE {name} {kind}\n"
+    return f"# HELP {name} {told}\n# TYPE {name} {kind}"
 
 
 class Renderer:
@@ -58,6 +41,7 @@ class Renderer:
 
     def __init__(self, groups: Mapping[str, Group]) -> None:
         self._groups = groups
+        self._templates: dict[str, _Template] = {}
         self._running: dict[bool, asyncio.Task[list[bytes]]] = {}
 
     async def render(self, accept: str) -> tuple[list[bytes], str]:
@@ -73,31 +57,51 @@ class Renderer:
 
     async def _render(self, openmetrics: bool) -> list[bytes]:
         slices = Slices()
-        families: dict[str, list[str]] = {}
-        for group in list(self._groups.values()):
-            await slices.used(_add(group, families, openmetrics=openmetrics))
+        families: dict[Metric, list[str]] = {}
+        for key, group in list(self._groups.items()):
+            await slices.used(self._add(key, group, families))
+        for gone in self._templates.keys() - self._groups.keys():
+            del self._templates[gone]
         parts = []
-        for lines in families.values():
-            parts.append("".join(lines).encode())
-            await slices.used(len(lines) // 4)  # joining is that much cheaper than making a line
+        for metric, lines in families.items():
+            text = "\n".join((head(metric, openmetrics=openmetrics), *lines, ""))
+            parts.append(text.encode())
+            await slices.used(len(lines))
         return [*parts, _END] if openmetrics else parts
 
+    def _add(self, key: str, group: Group, families: dict[Metric, list[str]]) -> int:
+        """Add the lines of a group to their families; returns how many."""
+        points = [*chain.from_iterable(group.points(tier) for tier in Tier)]
+        if not points:
+            return 1
+        series, values = zip(*points, strict=True)
+        template = self._templates.get(key)
+        if template is None or template.series != series:
+            template = self._templates[key] = _Template(series)
+        for metric, lines in zip(template.metrics, template.fill(values), strict=True):
+            families.setdefault(metric, []).append(lines)
+        return len(points)
 
-def _points(group: Group) -> Iterator[Point]:
-    for tier in Tier:
-        yield from group.points(tier)
 
+class _Template:
+    """The lines of a group without their values, one block per family."""
 
-def _add(group: Group, families: dict[str, list[str]], *, openmetrics: bool) -> int:
-    """Add the lines of a group to their families; returns how many."""
-    count = 0
-    for series, value in _points(group):
-        lines = families.get(series.metric.name)
-        if lines is None:
-            lines = families[series.metric.name] = [head(series.metric, openmetrics=openmetrics)]
-        lines.append(f"{series.line_head}{number(value)}\n")
-        count += 1
-    return count
+    def __init__(self, series: tuple[Series, ...]) -> None:
+        self.series = series
+        places: dict[Metric, list[int]] = {}
+        for place, one in enumerate(series):
+            places.setdefault(one.metric, []).append(place)
+        self.metrics = tuple(places)
+        self._order = [place for own in places.values() for place in own]
+        self._text = _BETWEEN.join(
+            "\n".join(series[place].line_head.replace("%", "%%") + "%s" for place in own)
+            for own in places.values()
+        )
+
+    def fill(self, values: tuple[float, ...]) -> list[str]:
+        """Return the block of each family, lines without the last line break."""
+        ordered = [values[place] for place in self._order]
+        return (self._text % tuple(map(repr, map(float, ordered)))).split(_BETWEEN)
 
 
 def pieces(parts: list[bytes]) -> Iterator[bytes]:

@@ -81,16 +81,18 @@ class Measured:
         """Unix time of the last confirmed change."""
         return None if self.changed_seconds is None else self._unix(self.changed_seconds)
 
-    def points(self, tier: Tier) -> Iterator[Point]:
+    def points(self, tier: Tier) -> list[Point]:
         """Return the values of a tier."""
+        points: list[Point] = []
         if tier is (Tier.STATE if self._judges else Tier.DETAIL):
-            yield from self._result_points()
+            points += self._result_points()
         if tier is Tier.STATE and self._judges:
-            yield from self._state_points()
+            points += self._state_points()
         elif tier is Tier.DETAIL:
             if self.last is not None:
-                yield self._duration, self.last.duration_seconds
-            yield from self._own.points()
+                points.append((self._duration, self.last.duration_seconds))
+            points += self._own.points()
+        return points
 
     def _result_points(self) -> Iterator[Point]:
         if self.last is not None:

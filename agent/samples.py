@@ -1,12 +1,25 @@
 """A kind's own series: gauges as last measured, counters added up, histograms filled."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from agent.expose import Histogram, Point, Series
 from exporters.base import Sample
 from inventory.names import Metric
 
+MAX_GAUGES: Final = 256
+"""Gauges that are kept for when they come back, as those of a hop do after a change of path."""
 Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class _Cell:
+    """One value. ``turn`` is the outcome that set it. Changed in place: what lives on from outcome to
+    outcome is not visited by the garbage collector again and again."""
+
+    __slots__ = ("series", "turn", "value")
+
+    def __init__(self, series: Series) -> None:
+        self.series, self.turn, self.value = series, 0, 0.0
 
 
 class Samples:
@@ -21,56 +34,56 @@ class Samples:
         histogram: Callable[[Metric, Mapping[str, str]], Histogram],
     ) -> None:
         self._make_series, self._make_histogram = series, histogram
-        self._series: dict[Key, Series] = {}
+        self._gauges: dict[Key, _Cell] = {}
+        self._totals: dict[Key, _Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
-        self._gauges: dict[Key, float] = {}
-        self._totals: dict[Key, float] = {}
+        self._turn = 0
 
     def take(self, samples: tuple[Sample, ...]) -> None:
         """Take in the samples of a completed measurement."""
-        self._gauges = {_key(sample): sample.value for sample in samples if _is_gauge(sample.metric)}
+        self._turn += 1
         for sample in samples:
             if _is_gauge(sample.metric):
-                self._find(sample)
+                cell = self._cell(self._gauges, sample)
+                cell.turn, cell.value = self._turn, sample.value
+        if len(self._gauges) > MAX_GAUGES:
+            self._gauges = {key: cell for key, cell in self._gauges.items() if cell.turn == self._turn}
         self.add(samples)
 
     def add(self, samples: tuple[Sample, ...]) -> None:
         """Take in only what was counted: a measurement aside of the schedule moves no gauge."""
         for sample in samples:
             if sample.metric.type == "counter":
-                self._count(sample)
+                cell = self._cell(self._totals, sample)
+                cell.series.from_zero = True
+                cell.value += max(0.0, sample.value)
             elif sample.metric.type == "histogram":
-                self._observe(sample)
+                self._histogram(sample).observe(sample.value)
 
-    def points(self) -> Iterator[Point]:
+    def points(self) -> list[Point]:
         """Return every value there is."""
-        for key, value in list(self._gauges.items()):
-            yield self._series[key], value
-        for key, value in list(self._totals.items()):
-            yield self._series[key], value
-        for histogram in list(self._histograms.values()):
-            yield from histogram.points()
+        turn = self._turn
+        points: list[Point] = [
+            (cell.series, cell.value) for cell in self._gauges.values() if cell.turn == turn
+        ]
+        points += [(cell.series, cell.value) for cell in self._totals.values()]
+        for histogram in self._histograms.values():
+            points += histogram.points()
+        return points
 
-    def _count(self, sample: Sample) -> None:
-        self._find(sample).from_zero = True
-        self._totals[_key(sample)] = self._totals.get(_key(sample), 0.0) + max(0.0, sample.value)
-
-    def _observe(self, sample: Sample) -> None:
-        histogram = self._histograms.get(_key(sample))
-        if histogram is None:
-            histogram = self._make_histogram(sample.metric, dict(sample.labels))
-            self._histograms[_key(sample)] = histogram
-        histogram.observe(sample.value)
-
-    def _find(self, sample: Sample) -> Series:
-        known = self._series.get(_key(sample))
+    def _histogram(self, sample: Sample) -> Histogram:
+        key = sample.metric.name, sample.labels
+        known = self._histograms.get(key)
         if known is None:
-            known = self._series[_key(sample)] = self._make_series(sample.metric, dict(sample.labels))
+            known = self._histograms[key] = self._make_histogram(sample.metric, dict(sample.labels))
         return known
 
-
-def _key(sample: Sample) -> Key:
-    return sample.metric.name, sample.labels
+    def _cell(self, cells: dict[Key, _Cell], sample: Sample) -> _Cell:
+        key = sample.metric.name, sample.labels
+        known = cells.get(key)
+        if known is None:
+            known = cells[key] = _Cell(self._make_series(sample.metric, dict(sample.labels)))
+        return known
 
 
 def _is_gauge(metric: Metric) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agent.build import state_directory
 from agent.config import AgentConfig
+from agent.heap import settle
 from agent.run import Agent
 from agent.web import make_app
 from common import sdnotify, statedir
@@ -73,13 +74,15 @@ async def _first(*events: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _signals(agent: Agent) -> AsyncIterator[asyncio.Event]:
-    """Yield the event that SIGTERM and SIGINT set; SIGHUP reloads, and systemd's watchdog is fed."""
+    """Yield the event that SIGTERM and SIGINT set; SIGHUP reloads, systemd's watchdog is fed, and the
+    garbage collector is kept from what stays."""
     loop = asyncio.get_running_loop()
     stopped, hangup = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, hangup.set)
-    tasks = [asyncio.create_task(_reloads(agent, hangup)), asyncio.create_task(_watchdog())]
+    settling = settle(lambda: agent.ready, lambda: agent.itself.config_hash)
+    tasks = [asyncio.create_task(work) for work in (_reloads(agent, hangup), _watchdog(), settling)]
     try:
         yield stopped
     finally:

@@ -35,7 +35,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     source: str | None = None
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One value besides the common ones; ``labels`` only those that the metric adds to a target's.
 
     Of a gauge it is the value; of a counter the increment since the last outcome, 0 included, so that
@@ -47,7 +47,7 @@ class Sample(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one probe. ``evidence`` is one line for people, in English, without secrets;
     ``urgent`` has the target's series pushed at once."""
 
