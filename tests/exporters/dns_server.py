@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from exporters.dnsio.message import Message, parse
 from exporters.dnsio.names import Name, encode_name, name_of
@@ -55,8 +56,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._answering = answering
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         for answer in self._answering(data, False):
