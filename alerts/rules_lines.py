@@ -101,8 +101,7 @@ def _carrying() -> str:
     counted = f"(count by (commune) ({own}) == on (commune) {every})"
     by_bytes = f"({own} / on (commune) group_left () {whole} >= bool {CARRYING_RATIO:g})"
     routed = f"max by ({LINE}) ({names.LINE_CARRYING.name})"
-    several = f"({every} > 1)"
-    return f"(({by_bytes} and on (commune) {counted}) or on (commune) {routed}) and on (commune) {several}"
+    return f"({by_bytes} and on (commune) {counted}) or on (commune) {routed}"
 
 
 def _median(recorded: Recorded, metric: Metric, matchers: str) -> Rule:
@@ -130,6 +129,7 @@ def _verdicts(quality: Quality) -> tuple[Rule, ...]:
     busy, usual = Recorded.LINE_UTILISATION, kept(Recorded.LINE_BUSY)
     loss = f"min_over_time({Recorded.LINE_LOSS}[5m])"  # every 5 minutes that end in the last 5: no single gap
     share = f"({Recorded.LINE_GOODPUT_HIGH} or {Recorded.LINE_GOODPUT}) / {_contracted()}"
+    under = f"({share} < bool {quality.contracted_ratio_min:g})"
     recent = f"(time() - {Recorded.LINE_GOODPUT_AT} < {GOODPUT_DAYS * 86400})"
     known = f"({kept(Recorded.LINE_BUSY_SAMPLES)} >= {_enough(quality)})"
     found = {
@@ -138,7 +138,7 @@ def _verdicts(quality: Quality) -> tuple[Rule, ...]:
         LineVerdict.SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
         LineVerdict.LOSSY: f"{loss} > bool {quality.loss_ratio_max:g}",
         LineVerdict.JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
-        LineVerdict.UNDER_CONTRACT: f"({share} < bool {quality.contracted_ratio_min:g}) and on ({LINE}) {recent}",
+        LineVerdict.UNDER_CONTRACT: f"{under} and on ({LINE}) {recent}",
         LineVerdict.WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
     }
     return tuple(_verdict(name, found[name]) for name in LineVerdict)

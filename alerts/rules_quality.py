@@ -25,8 +25,13 @@ NAMES: Final = {
     LineVerdict.WEAK_SIGNAL: "LineWeakSignal",
 }
 """Alert by verdict."""
-HELD_SECONDS: Final = {LineVerdict.CONGESTED: 600, LineVerdict.SLOW: 300, LineVerdict.LOSSY: 300, LineVerdict.JITTERY: 600,
-                       LineVerdict.WEAK_SIGNAL: 600}  # fmt: skip
+HELD_SECONDS: Final = {
+    LineVerdict.CONGESTED: 600,
+    LineVerdict.SLOW: 300,
+    LineVerdict.LOSSY: 300,
+    LineVerdict.JITTERY: 600,
+    LineVerdict.WEAK_SIGNAL: 600,
+}
 """Others speak of days, and wait for nothing."""
 _LINE: Final = ("commune", "line")
 _OF_LINE: Final = "commune=%q, line=%q"

@@ -800,7 +800,7 @@ class Recorded(StrEnum):
     LINE_UTILISATION = "line:thongsuot_utilisation:ratio_rate5m"  # of the contracted rate, by direction
     LINE_BUSY = "line:thongsuot_utilisation_percentile:ratio"  # hourly: the regulation's, by direction
     LINE_BUSY_SAMPLES = "line:thongsuot_utilisation_samples:count"  # hourly: what that rests upon
-    LINE_CARRYING = "line:thongsuot_carrying:bool"  # communes with several lines: which one carries traffic
+    LINE_CARRYING = "line:thongsuot_carrying:bool"  # which of its commune's lines carries traffic now
     LINE_RTT_MEDIAN = "line:thongsuot_rtt:seconds_median10m"
     LINE_JITTER_MEDIAN = "line:thongsuot_jitter:seconds_median10m"
     LINE_SIGNAL_MEDIAN = "line:thongsuot_signal:dbm_median10m"

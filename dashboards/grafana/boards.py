@@ -9,7 +9,7 @@ import msgspec
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from common.i18n import LANGUAGES
-from dashboards.grafana import overview
+from dashboards.grafana import lines, overview
 
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 _QUERY_RESULT: Final = re.compile(r"query_result\((.*)\)", re.DOTALL)
@@ -27,7 +27,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 def export() -> dict[str, bytes]:
     """Return every board: file name -> JSON, stable from run to run."""
     return {
-        f"{overview.UID}-{language}.json": encode(overview.board(language)) for language in sorted(LANGUAGES)
+        f"{module.UID}-{language}.json": encode(module.board(language))
+        for module in (lines, overview)
+        for language in sorted(LANGUAGES)
     }
 
 

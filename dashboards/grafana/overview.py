@@ -3,14 +3,12 @@
 from functools import partial
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
 
-from common.i18n import t
 from dashboards.grafana import queries
+from dashboards.grafana.layout import WIDE, Layout, Say, frame, name_label, words
 from dashboards.grafana.panels import (
     AMBER,
-    DATASOURCE,
     GREEN,
     GREY,
     RED,
@@ -25,92 +23,26 @@ from dashboards.grafana.panels import (
     transformation,
     unit,
 )
-from inventory import names
 from inventory.names import Recorded
 
 UID: Final = "thongsuot-overview"
 STAT_HEIGHT: Final = 4
-WIDE: Final = 24
-
-
-class Layout:
-    """Gives panels their ids and places: left to right on a grid 24 wide, then the next line."""
-
-    def __init__(self, board: builders.Dashboard) -> None:
-        self._board = board
-        self._id = self._x = self._y = self._height = 0
-
-    def add(self, panel: Any, width: int, height: int) -> None:
-        """Place ``panel``; on the present line where it fits, else on the next one."""
-        if self._x + width > WIDE:
-            self._x, self._y, self._height = 0, self._y + self._height, 0
-        self._id += 1
-        place = dashboard.GridPos(h=height, w=width, x=self._x, y=self._y)
-        self._board.with_panel(panel.id(self._id).grid_pos(place))
-        self._x, self._height = self._x + width, max(self._height, height)
-
-    def row(self, title: str) -> None:
-        """Start a titled row."""
-        self._x, self._y, self._height = 0, self._y + self._height, 1
-        self._id += 1
-        place = dashboard.GridPos(h=1, w=WIDE, x=0, y=self._y)
-        self._board.with_row(builders.Row(title).id(self._id).grid_pos(place))
-        self._x = WIDE
 
 
 def board(language: str) -> dashboard.Dashboard:
     """Build the board in ``language``. Raises KeyError for an unknown language."""
-    say = partial(_text, language)
-    made = (
-        builders.Dashboard(say("board_title"))
-        .uid(f"{UID}-{language}")
-        .description(say("board_description"))
-        .tags(["thongsuot", language])
-        .timezone("browser")
-        .refresh("10s")
-        .time("now-1h", "now")
-        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-        .readonly()
-        .with_variable(
-            builders.DatasourceVariable("datasource").label(say("variable_datasource")).type("prometheus")
-        )
-        .with_variable(_commune_variable(say("variable_commune"), _name(language)))
-    )
+    say, name = words(language), name_label(language)
+    made = frame(UID, language, "board", "now-1h")
     layout = Layout(made)
     _numbers(layout, say)
-    _places(layout, say, _name(language))
-    _systems(layout, say, _name(language))
-    _lines(layout, say, _name(language))
-    _itself(layout, say, _name(language))
+    _places(layout, say, name)
+    _systems(layout, say, name)
+    _lines(layout, say, name)
+    _itself(layout, say, name)
     return made.build()
 
 
-def _text(language: str, key: str) -> str:
-    return t(f"boards.{key}", language)
-
-
-def _name(language: str) -> str:
-    """The label that holds names in ``language``."""
-    return "name" if language == "vi" else "name_en"
-
-
-def _commune_variable(label: str, name: str) -> builders.QueryVariable:
-    return (
-        builders.QueryVariable("commune")
-        .label(label)
-        .datasource(DATASOURCE)
-        .query({"query": f"query_result({names.COMMUNE_INFO.name})", "refId": "commune"})
-        .regex(f'/commune="(?<value>[^"]+)".*[{{,]{name}="(?<text>[^"]+)"/')
-        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .all_value(".*")
-        .current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
-    )
-
-
-def _states(say: partial[str]) -> list[Mapping]:
+def _states(say: Say) -> list[Mapping]:
     return [
         (str(queries.STATE_UP), say("state_up"), GREEN),
         (str(queries.STATE_SILENT), say("state_silent"), AMBER),
@@ -119,11 +51,11 @@ def _states(say: partial[str]) -> list[Mapping]:
     ]
 
 
-def _yes_no(say: partial[str]) -> list[Mapping]:
+def _yes_no(say: Say) -> list[Mapping]:
     return [("1", say("yes"), GREEN), ("0", say("no"), RED)]
 
 
-def _numbers(layout: Layout, say: partial[str]) -> None:
+def _numbers(layout: Layout, say: Say) -> None:
     bad = partial(_any_is, RED)
     for key, expression, colours in (
         ("communes_up", queries.communes_in(queries.STATE_UP), thresholds((None, GREEN))),
@@ -141,7 +73,7 @@ def _any_is(colour: str) -> Any:
     return thresholds((None, GREEN), (1, colour))
 
 
-def _places(layout: Layout, say: partial[str], name: str) -> None:
+def _places(layout: Layout, say: Say, name: str) -> None:
     colours = thresholds(
         (None, GREY), (queries.STATE_CUT_OFF, RED), (queries.STATE_SILENT, AMBER), (queries.STATE_UP, GREEN)
     )
@@ -150,7 +82,7 @@ def _places(layout: Layout, say: partial[str], name: str) -> None:
     layout.add(_alerts_table(say, name), 12, 14)
 
 
-def _alerts_table(say: partial[str], name: str) -> Any:
+def _alerts_table(say: Say, name: str) -> Any:
     order = ["Value", "alertname", name, "component", "commune", "severity"]
     hidden = {
         "Time",
@@ -186,7 +118,7 @@ def _alerts_table(say: partial[str], name: str) -> Any:
     )
 
 
-def _systems(layout: Layout, say: partial[str], name: str) -> None:
+def _systems(layout: Layout, say: Say, name: str) -> None:
     wanted = [
         query(queries.system_seen_from_hub(name), "A", instant=True),
         query(queries.system_seen_from_communes(), "B", instant=True),
@@ -217,7 +149,7 @@ def _systems(layout: Layout, say: partial[str], name: str) -> None:
     layout.add(_matrix(say, name), WIDE, 12)
 
 
-def _matrix(say: partial[str], name: str) -> Any:
+def _matrix(say: Say, name: str) -> Any:
     yes_no = _yes_no(say)
     return (
         table_panel(say("matrix"), [query(queries.matrix(name), instant=True)])
@@ -235,7 +167,7 @@ def _matrix(say: partial[str], name: str) -> Any:
     )
 
 
-def _lines(layout: Layout, say: partial[str], name: str) -> None:
+def _lines(layout: Layout, say: Say, name: str) -> None:
     layout.row(say("row_lines"))
     legend = f"{{{{{name}}}}} {{{{line}}}}"
     for key, recorded, measure in (
@@ -247,7 +179,7 @@ def _lines(layout: Layout, say: partial[str], name: str) -> None:
         layout.add(lines_panel(say(key), [one], measure), WIDE, 9)
 
 
-def _itself(layout: Layout, say: partial[str], name: str) -> None:
+def _itself(layout: Layout, say: Say, name: str) -> None:
     layout.row(say("row_self"))
     for key, expression, legend, measure in (
         ("heartbeat", queries.heartbeat_age(name), f"{{{{{name}}}}}", "s"),

@@ -77,14 +77,14 @@ def stat_panel(title: str, expression: str, colours: Any) -> Any:
     )
 
 
-def lines_panel(title: str, queries: Sequence[Any], unit: str) -> Any:
-    """Lines over time; gaps stay gaps, since unknown is not a value."""
+def lines_panel(title: str, queries: Sequence[Any], unit: str, *, negative: bool = False) -> Any:
+    """Lines over time; gaps stay gaps, since unknown is not a value. The axis begins at 0 unless values
+    may be ``negative``."""
     panel = (
         timeseries.Panel()
         .title(title)
         .datasource(DATASOURCE)
         .unit(unit)
-        .min(0)
         .line_width(1)
         .fill_opacity(5)
         .span_nulls(False)
@@ -97,6 +97,8 @@ def lines_panel(title: str, queries: Sequence[Any], unit: str) -> Any:
             .calcs(["lastNotNull", "max"])
         )
     )
+    if not negative:
+        panel.min(0)
     for one in queries:
         panel.with_target(one)
     return panel

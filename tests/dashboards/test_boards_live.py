@@ -10,7 +10,8 @@ import yaml
 
 from alerts import rules
 from alerts.promapi import PromApi
-from dashboards.grafana import boards, export, queries
+from common.i18n import LANGUAGES, t
+from dashboards.grafana import boards, export, line_queries, queries
 from dashboards.grafana.boards import fill_in
 from dashboards.grafana.check import ANY, check_queries
 from deploy.cli import main
@@ -25,6 +26,7 @@ STEP_SECONDS = 2
 STEPS = 360 // STEP_SECONDS
 SILENT = "21499"  # stops reporting after two minutes
 DOWN = frozenset({"system:lgsp"})
+POOR = frozenset({"21061"})  # its line carries half of what was contracted
 
 pytestmark = pytest.mark.promtool
 
@@ -35,7 +37,7 @@ def series() -> list[province.Written]:
     found = list(province.of_hub(inventory, STEPS))
     for site in (*(commune.code for commune in inventory.communes), HUB_SITE):
         steps = 60 if site == SILENT else STEPS
-        found += province.of_site(inventory, site, steps, step_seconds=STEP_SECONDS, down=DOWN)
+        found += province.of_site(inventory, site, steps, step_seconds=STEP_SECONDS, down=DOWN, poor=POOR)
     return found
 
 
@@ -88,7 +90,9 @@ VALUES = {
     queries.systems_down(): 1,
     f"count({queries.commune_map('name')})": 6,
     f"count({queries.matrix('name')})": 24,  # stale results of the silent commune still stand here
-    f"count({queries.open_alerts()})": 2,
+    f"count({queries.open_alerts()})": 3,
+    line_queries.lines_with("under_contract"): 1,
+    f"count({line_queries.by_direction(Recorded.LINE_UTILISATION, 'name')})": 12,
 }
 
 
@@ -107,14 +111,23 @@ def test_every_query_finds_data_among_what_agents_hub_and_rules_write(tmp_path: 
 AT = 1_741_600_000.0  # 10 March 2025, long enough ago to be written as blocks
 
 
+BOTH_WAYS = (Recorded.LINE_UTILISATION, Recorded.LINE_TRAFFIC, Recorded.LINE_BUSY, Recorded.LINE_GOODPUT)
+
+
 def _recorded() -> Iterator[Labels]:
     """What the rules record, by their levels, and one open alert."""
     inventory = province.small()
     for commune in inventory.communes:
         for recorded in (Recorded.SILENT, Recorded.CUT_OFF, Recorded.LAST_HEARD):
             yield {"__name__": recorded, "commune": commune.code}
+        line = {"commune": commune.code, "line": "main"}
         for recorded in (Recorded.LINE_RTT, Recorded.LINE_LOSS, Recorded.LINE_AVAILABILITY):
-            yield {"__name__": recorded, "commune": commune.code, "line": "main"}
+            yield {"__name__": recorded, **line}
+        yield {"__name__": Recorded.LINE_CARRYING, **line}
+        yield {"__name__": Recorded.LINE_VERDICT, **line, "verdict": "slow"}
+        for recorded in BOTH_WAYS:
+            for direction in ("up", "down"):
+                yield {"__name__": recorded, **line, "direction": direction}
     for system in inventory.systems:
         for recorded in (Recorded.SYSTEM_HUB_UP, Recorded.SYSTEM_UP_RATIO):
             yield {"__name__": recorded, "target": f"system:{system.id}"}
@@ -153,7 +166,9 @@ async def test_the_check_asks_a_real_prometheus_and_names_what_has_no_data(tmp_p
     assert {failure.problem for failure in missing} == {"no data"}
     assert not {failure.query.expression for failure in missing} & always
     assert len(missing) == sum(len(list(boards.queries(board))) for board in BOARDS) - 2 * len(always)
-    assert [failure.query.ref for failure in wrong] == ["C", "C"]
+    assert sorted(failure.query.panel for failure in wrong) == sorted(
+        t(f"boards.{key}", language) for key in ("systems", "path_changes") for language in LANGUAGES
+    )
     assert all("bad_data" in failure.problem for failure in wrong)
 
 

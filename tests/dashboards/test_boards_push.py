@@ -55,6 +55,10 @@ def push(grafana: Grafana, *, token: str = TOKEN, clock: Clock | None = None, **
         return list(publisher.push(kwargs.get("prometheus", PROMETHEUS), kwargs.get("boards") or export()))
 
 
+NAMES = sorted(name.removesuffix(".json") for name in export())
+"""Uids of all boards, in the order in which they are pushed."""
+
+
 def refused(grafana: Grafana, **kwargs: Any) -> ServerError:
     with pytest.raises(ServerError) as caught:
         push(grafana, **kwargs)
@@ -66,11 +70,11 @@ def actions(changes: list[Change]) -> list[tuple[str, str]]:
 
 
 def test_the_first_push_creates_everything(grafana: Grafana) -> None:
-    kinds = ["folder", "datasource", "board", "board"]
+    kinds = ["folder", "datasource", *["board"] * len(NAMES)]
     assert actions(push(grafana)) == [(kind, "created") for kind in kinds]
     assert list(grafana.folders) == [FOLDER_UID]
     assert grafana.datasources[DATASOURCE_UID]["url"] == PROMETHEUS
-    assert sorted(grafana.boards) == ["thongsuot-overview-en", "thongsuot-overview-vi"]
+    assert sorted(grafana.boards) == NAMES
     assert {board["meta"]["folderUid"] for board in grafana.boards.values()} == {FOLDER_UID}
 
 
@@ -93,7 +97,8 @@ def test_only_what_differs_is_written(grafana: Grafana) -> None:
     push(grafana)
     grafana.writes.clear()
     grafana.boards["thongsuot-overview-en"]["dashboard"]["title"] = "Changed by hand"
-    assert [change.action for change in push(grafana)] == ["unchanged", "unchanged", "updated", "unchanged"]
+    changed = [(change.name, change.action) for change in push(grafana) if change.action != "unchanged"]
+    assert changed == [("Thông suốt: province overview", "updated")]
     assert grafana.writes == ["POST /api/dashboards/db"]
     assert grafana.boards["thongsuot-overview-en"]["dashboard"]["version"] == 2
 
@@ -116,7 +121,7 @@ def test_a_renamed_folder_gets_its_name_back(grafana: Grafana) -> None:
 def test_a_board_that_was_moved_away_comes_back(grafana: Grafana) -> None:
     push(grafana)
     grafana.boards["thongsuot-overview-vi"]["meta"]["folderUid"] = ""
-    assert actions(push(grafana))[3] == ("board", "updated")
+    assert actions(push(grafana))[-1] == ("board", "updated")
     assert grafana.boards["thongsuot-overview-vi"]["meta"]["folderUid"] == FOLDER_UID
 
 
@@ -133,11 +138,10 @@ def test_a_change_between_reading_and_writing_is_read_again_not_overwritten_unse
 
     grafana.after_read = race
     clock = Clock()
-    assert actions(push(grafana, clock=clock))[2] == ("board", "updated")
+    assert actions(push(grafana, clock=clock))[-2] == ("board", "updated")
     assert clock.slept == [0.5]
-    assert (
-        sum(request == "POST /api/dashboards/db" for request in grafana.writes) == 4
-    )  # 2 first, 1 refused, 1 done
+    writes = sum(request == "POST /api/dashboards/db" for request in grafana.writes)
+    assert writes == len(NAMES) + 2  # all at first, 1 refused, 1 done
 
 
 def test_another_board_of_the_same_name_is_a_conflict(grafana: Grafana) -> None:
@@ -203,7 +207,7 @@ def test_a_passing_failure_is_tried_again(grafana: Grafana) -> None:
     answers: list[Answer] = [(503, {"message": "starting"}), (502, {"message": "starting"})]
     grafana.fault = lambda _method, _path: answers.pop() if answers else None
     clock = Clock()
-    assert len(push(grafana, clock=clock)) == 4
+    assert len(push(grafana, clock=clock)) == 2 + len(NAMES)
     assert clock.slept == [0.5, 2.0]
 
 
@@ -224,7 +228,7 @@ def test_a_lost_answer_to_a_write_ends_in_one_object(grafana: Grafana) -> None:
 
 def test_grafana_below_a_path_is_found(grafana: Grafana) -> None:
     grafana.prefix = "/grafana"
-    assert len(push(grafana)) == 4
+    assert len(push(grafana)) == 2 + len(NAMES)
 
 
 def test_nobody_there_is_told_after_three_attempts() -> None:
@@ -310,7 +314,7 @@ def test_what_the_server_adds_is_no_difference() -> None:
 def test_export_writes_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["boards", "export", str(tmp_path / "new"), "--lang", "en"]) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()} == export()
-    assert capsys.readouterr().out.count("Wrote ") == 2
+    assert capsys.readouterr().out.count("Wrote ") == len(NAMES)
 
 
 def test_export_into_a_file_fails_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -328,7 +332,7 @@ def test_the_command_pushes(tmp_path: Path, grafana: Grafana, capsys: pytest.Cap
         assert main(words) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["Created folder Thông suốt", "Created data source Thông suốt Prometheus"]
-    assert [line.partition(":")[0] for line in lines[4:]] == ["Unchanged"] * 4
+    assert [line.partition(":")[0] for line in lines[2 + len(NAMES) :]] == ["Unchanged"] * (2 + len(NAMES))
 
 
 @pytest.mark.parametrize(
