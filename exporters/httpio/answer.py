@@ -10,28 +10,40 @@ from inventory.names import Reason
 
 MAX_HEADER_BYTES: Final = 65536
 _WANTED: Final = frozenset(
-    {b"location", b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"}
+    {
+        b"location",
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+        b"last-modified",
+    }
 )
 
 
 class Answer:
     """Parses the answer to one request; ``status`` is 0 and ``body`` None until the header is whole.
 
-    Interim answers (RFC 9110, 15.2) are passed over. Only the header fields of use here are kept.
+    Interim answers (RFC 9110, 15.2) are passed over. Only the header fields of use here are kept, or
+    ``all_fields``. ``excess``: more came than the one answer that was asked for.
     """
 
-    def __init__(self, method: str, max_body_bytes: int, keep_bytes: int) -> None:
+    def __init__(
+        self, method: str, max_body_bytes: int, keep_bytes: int, *, all_fields: bool = False
+    ) -> None:
+        self._all_fields = all_fields
         self._head_only = method == "HEAD"
         self._max_body_bytes, self._keep_bytes = max_body_bytes, keep_bytes
         # Chunk sizes and extensions are not body: they must not be endless either.
         self._max_bytes = 2 * MAX_HEADER_BYTES + 2 * max_body_bytes
         self._received = self._header_bytes = 0
         self._fields: dict[bytes, bytes] = {}
+        self.fields: list[tuple[bytes, bytes]] = []
         self._failure: Failure | None = None
         self._parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.body: Body | None = None
-        self.complete = False
+        self.complete = self.excess = self._ended = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Failure: protocol, or too_large."""
@@ -39,7 +51,8 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            # What follows a complete answer on a connection that we close is nobody's concern.
+            # What follows a complete answer is nobody's concern, but the connection's next user's.
+            self.excess = self.complete
             if not self.complete and self._failure is None:
                 words = str(error).rstrip(".") or type(error).__name__
                 raise Failure(Reason.PROTOCOL, f"not HTTP: {words}, in {data[:40]!r}") from None
@@ -69,9 +82,22 @@ class Answer:
         """Return a header field, ``""`` when it was not sent."""
         return self._fields.get(name, b"").decode("latin-1")
 
-    def text(self) -> str:
+    @property
+    def http_version(self) -> str:
+        """The version in the status line, such as ``1.1``."""
+        return str(self._parser.get_http_version())
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow on this connection (RFC 9112, 9.3)."""
+        if not self.complete or self.excess or self.status == 101:
+            return False
+        framed = self._head_only or self._ended
+        return framed and bool(self._parser.should_keep_alive())
+
+    def text(self, most_bytes: int | None = None) -> str:
         """Return the kept beginning of the body as text."""
-        return self.body.text(self.field(b"content-type")) if self.body is not None else ""
+        return self.body.text(self.field(b"content-type"), most_bytes) if self.body is not None else ""
 
     def _finish(self, body: Body) -> None:
         self.complete = True
@@ -82,20 +108,28 @@ class Answer:
 
     # Called back by httptools, which would hide an exception inside one of its own.
 
+    def on_message_begin(self) -> None:
+        """The answer, an interim one, or something that nobody asked for."""
+        self.excess |= self.complete
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; in a trailer too, where it no longer counts."""
         key = name.lower()
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES and not self.complete:
             self._failure = Failure(Reason.TOO_LARGE, f"header over {MAX_HEADER_BYTES} bytes")
-        if self.body is None and key in _WANTED:
-            self._fields[key] = value
+        if self.body is None:
+            if key in _WANTED:
+                self._fields[key] = value
+            if self._all_fields:
+                self.fields.append((key, value))
 
     def on_headers_complete(self) -> None:
         """The header is whole."""
         status = self._parser.get_status_code()
         if status < 200 and status != 101:
             self._fields.clear()
+            self.fields.clear()
             return
         if self.complete:
             return
@@ -107,6 +141,7 @@ class Answer:
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
         if self.body is None or self.complete or self._failure is not None:
+            self.excess = True
             return
         try:
             self.body.feed(data)
@@ -117,3 +152,4 @@ class Answer:
         """The answer, or an interim one, is whole."""
         if self.body is not None and not self.complete and self._failure is None:
             self._finish(self.body)
+        self._ended = self.body is not None

@@ -66,11 +66,18 @@ class Body:
         if self._decoder is not None and not self._decoder.eof:
             raise Failure(Reason.PROTOCOL, f"{self._coding} body stops short")
 
-    def text(self, content_type: str) -> str:
+    @property
+    def beginning(self) -> bytes:
+        """What was kept."""
+        return bytes(self._kept)
+
+    def text(self, content_type: str, most_bytes: int | None = None) -> str:
         """Return the beginning that was kept, as text; what is not text becomes U+FFFD."""
         declared = _CHARSET.search(content_type)
         charset = declared[1].lower() if declared else "utf-8"
-        return bytes(self._kept).decode(charset if charset in _CODECS else "utf-8", errors="replace")
+        return bytes(self._kept[:most_bytes]).decode(
+            charset if charset in _CODECS else "utf-8", errors="replace"
+        )
 
 
 def _decoder(coding: str, beginning: bytes) -> "zlib._Decompress":

@@ -15,7 +15,7 @@ _TIME: Final = re.compile(r"(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z", re.
 _ENCODING_DER: Final = 2
 
 
-class _Reader:
+class Reader:
     """Walks over DER elements (X.690, 8.1)."""
 
     def __init__(self, data: bytes) -> None:
@@ -37,6 +37,18 @@ class _Reader:
         self._at = at + length
         return tag, data[at : self._at]
 
+    @property
+    def more(self) -> bool:
+        """Whether there is another element."""
+        return self._at < len(self._data)
+
+    def expect_either(self, *tags: int) -> int:
+        """Return the tag of the next element, which is one of ``tags``. Raises ValueError."""
+        tag, _ = self.next()
+        if tag not in tags:
+            raise ValueError(f"DER: tag {tag:#x} not expected")
+        return tag
+
     def expect(self, *tags: int) -> bytes:
         """Return the contents of the next element, which has one of ``tags``. Raises ValueError."""
         tag, contents = self.next()
@@ -48,20 +60,19 @@ class _Reader:
 @lru_cache(maxsize=256)
 def not_after(der: bytes) -> int:
     """Return the Unix time at which a certificate expires. Raises ValueError."""
-    body = _Reader(_Reader(_Reader(der).expect(_SEQUENCE)).expect(_SEQUENCE))
-    tag, _ = body.next()  # the version, absent in version 1, or already the serial number
-    if tag == _VERSION:
+    body = Reader(Reader(Reader(der).expect(_SEQUENCE)).expect(_SEQUENCE))
+    # The version is absent in version 1: then this is the serial number already.
+    if body.expect_either(_VERSION, _INTEGER) == _VERSION:
         body.expect(_INTEGER)
-    elif tag != _INTEGER:
-        raise ValueError(f"DER: tag {tag:#x} not expected")
     body.expect(_SEQUENCE)  # signature algorithm
     body.expect(_SEQUENCE)  # issuer
-    validity = _Reader(body.expect(_SEQUENCE))
+    validity = Reader(body.expect(_SEQUENCE))
     validity.expect(_UTC_TIME, _GENERALIZED_TIME)
-    return _unix_time(validity.expect(_UTC_TIME, _GENERALIZED_TIME).decode("ascii"))
+    return unix_time(validity.expect(_UTC_TIME, _GENERALIZED_TIME).decode("ascii"))
 
 
-def _unix_time(text: str) -> int:
+def unix_time(text: str) -> int:
+    """Return the Unix time that a UTCTime or GeneralizedTime means. Raises ValueError."""
     found = _TIME.match(text)
     if found is None:
         raise ValueError(f"DER: time {text[:20]!r}")

@@ -1,72 +1,63 @@
-"""One request and its answer over a connection of its own."""
-
-import ssl
-
-import msgspec
+"""One request and its answer."""
 
 from exporters.httpio.answer import Answer
-from exporters.httpio.certificate import earliest_expiry
-from exporters.httpio.url import Url
-from exporters.net.address import version_for
-from exporters.net.phases import Phases
-from exporters.net.resolve import IpVersion, resolve
-from exporters.net.wire import Wire, connect
-from inventory.names import PROBE_IP_PROTOCOL, PROBE_SSL_EXPIRY
+from exporters.httpio.connection import Connection, connect_to, secure
+from exporters.httpio.course import Course
+from exporters.httpio.request import Request, encode
+from exporters.net.failure import Failure
+from inventory.names import Reason
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent to one URL, and by which way. ``fields`` are header fields besides our own."""
-
-    url: Url
-    method: str
-    fields: tuple[tuple[str, str], ...]
-    body: bytes
-    server_name: str
-    tls: ssl.SSLContext | None
-    source: str | None
-    ip_version: IpVersion | None
-    max_body_bytes: int
-    keep_bytes: int
-    patience_seconds: float
-
-
-def encode(request: Request) -> bytes:
-    """Return a request as HTTP/1.1 sends it (RFC 9112)."""
-    lines = [f"{request.method} {request.url.target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in request.fields]
-    if request.body or request.method in ("POST", "PUT"):
-        lines.append(f"Content-Length: {len(request.body)}")
-    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("utf-8") + request.body
-
-
-async def exchange(request: Request, phases: Phases) -> Answer:
+async def exchange(request: Request, course: Course) -> Answer:
     """Send a request and read the answer, a redirect only as far as its header. Raises Failure.
 
-    Has no deadline of its own; whatever happens, the connection is closed.
+    Has no deadline of its own; whatever happens, the connection is closed, or kept for the next request
+    where that is wanted. A server may give up an idle connection at any time (RFC 9112, 9.3.1): what
+    may be sent twice then goes out once more on a new one.
     """
-    phases.enter("resolve")
-    version = version_for(request.source, request.ip_version)
-    address = (await resolve(request.url.host, version, request.patience_seconds))[0]
-    phases.note(PROBE_IP_PROTOCOL, address.version)
-    phases.enter("connect")
-    with Wire(await connect(address, request.url.port, request.source)) as wire:
-        if request.tls is not None:
-            phases.enter("tls")
-            await wire.handshake(request.tls, request.server_name)
-        phases.enter("processing")
-        await wire.send(encode(request))
-        answer = await _read(wire, request, phases)
-        phases.leave()
-        expiry = earliest_expiry(wire.tls) if wire.tls is not None else None
-        if expiry is not None:
-            phases.note(PROBE_SSL_EXPIRY, expiry)
+    course.request = request
+    again = request.method not in {"POST", "PATCH"}
+    connection = course.pool.take(request) if course.pool is not None and again else None
+    if connection is not None:
+        try:
+            return await _over(connection, request, course)
+        except Failure as failure:
+            if failure.reason is not Reason.RESET or course.proven:
+                raise
+    course.proven = False
+    return await _over(await connect_to(request, course.phases), request, course)
+
+
+async def _over(connection: Connection, request: Request, course: Course) -> Answer:
+    kept = False
+    try:
+        if not connection.used:
+            # That a proxy answers says nothing about what lies behind it.
+            course.proven = request.proxy is None or request.tls is not None
+            await secure(connection, request, course.phases)
+            course.phases.leave()
+        course.connected(request, connection)
+        course.phases.enter("processing")
+        await connection.wire.send(encode(request))
+        answer = await _read(connection, request, course)
+        course.phases.leave()
+        if course.pool is not None and answer.reusable:
+            course.pool.give(request, connection)
+            kept = True
+    finally:
+        course.ended(connection)
+        if not kept:
+            connection.wire.close()
     return answer
 
 
-async def _read(wire: Wire, request: Request, phases: Phases) -> Answer:
-    answer = Answer(request.method, request.max_body_bytes, request.keep_bytes)
+async def _read(connection: Connection, request: Request, course: Course) -> Answer:
+    wire, everything = connection.wire, request.all_fields or course.notes is not None
+    answer = Answer(request.method, request.max_body_bytes, request.keep_bytes, all_fields=everything)
     data = await wire.receive()
-    phases.enter("transfer")
+    if data:
+        course.proven = True
+        course.phases.enter("transfer")
     while data:
         answer.feed(data)
         if answer.complete or (300 <= answer.status <= 399):

@@ -17,10 +17,10 @@ MAX_VALUE_LENGTH: Final = 4096
 
 
 def check_fields(key: str, fields: Mapping[str, str]) -> None:
-    """Check header fields written into the configuration."""
+    """Check header fields written into the configuration; a secret one holds a variable, if anything."""
     _check_names(key, fields)
     for name, value in fields.items():
-        if name.lower() in _SECRET:
+        if name.lower() in _SECRET and "${" not in value:
             raise ValueError(f"{key}: {t('probes.http_secret_field', name=name)}")
         if not usable_value(value):
             raise ValueError(f"{key}: {t('probes.http_field_value', name=name, most=MAX_VALUE_LENGTH)}")
@@ -35,10 +35,15 @@ def _check_names(key: str, fields: Mapping[str, str]) -> None:
     if len(fields) > MAX_FIELDS:
         raise ValueError(f"{key}: {t('probes.http_fields_many', most=MAX_FIELDS)}")
     for name in fields:
-        if not _TOKEN.match(name):
-            raise ValueError(f"{key}: {t('probes.http_field_name', name=repr(name))}")
+        check_token(key, name)
         if name.lower() in _OURS:
             raise ValueError(f"{key}: {t('probes.http_field_ours', name=name)}")
+
+
+def check_token(key: str, name: str) -> None:
+    """Check the name of a header field."""
+    if not _TOKEN.match(name):
+        raise ValueError(f"{key}: {t('probes.http_field_name', name=repr(name))}")
 
 
 def usable_value(value: str) -> bool:

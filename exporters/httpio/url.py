@@ -36,6 +36,12 @@ class Url(msgspec.Struct, frozen=True):
         """Scheme, host and port (RFC 6454)."""
         return self.scheme, self.host, self.port
 
+    @property
+    def shown(self) -> str:
+        """The URL as evidence may show it: what follows ``?`` may be a session or a token."""
+        path, question, _ = self.target.partition("?")
+        return f"{self.scheme}://{self.authority}{path}{question and '?…'}"
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
 
@@ -73,11 +79,12 @@ def redirected(url: Url, location: str) -> Url:
     whoever listens what the client meant to keep.
     """
     if not location or re.search(r"[\x00-\x20\x7f]", location):
-        raise Failure(Reason.REDIRECT, f"{url}: a redirect without a usable Location")
+        raise Failure(Reason.REDIRECT, f"{url.shown}: a redirect without a usable Location")
     try:
         target = parse_url(urljoin(str(url), location))
     except ValueError:
-        raise Failure(Reason.REDIRECT, f"{url}: a redirect to {location[:200]!r}") from None
+        where = repr(location.partition("?")[0][:200])
+        raise Failure(Reason.REDIRECT, f"{url.shown}: a redirect to {where}") from None
     if url.scheme == "https" and target.scheme != "https":
-        raise Failure(Reason.REDIRECT, f"{url}: a redirect from https to {target}")
+        raise Failure(Reason.REDIRECT, f"{url.shown}: a redirect from https to {target.shown}")
     return target

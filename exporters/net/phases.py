@@ -38,6 +38,10 @@ class Phases:
             self._durations[self.current] = self._durations.get(self.current, 0.0) + now - self._entered
         self._entered, self.current = now, ""
 
+    def durations(self) -> dict[str, float]:
+        """Return the seconds of the phases completed so far."""
+        return dict(self._durations)
+
     def note(self, metric: Metric, value: float) -> None:
         """Remember the last value of a metric without labels of its own."""
         self.add(Sample(metric, float(value)))

@@ -125,6 +125,10 @@ class Wire:
         """The socket, for what the kernel knows of it."""
         return self._sock
 
+    def rest(self) -> None:
+        """Have the loop forget the connection until it is used again."""
+        self._unwatch()
+
     def quiet(self) -> bool:
         """Whether the peer has neither said anything nor closed since it was last read from."""
         try:

@@ -115,6 +115,7 @@ async def _host_well() -> AsyncIterator[Address]:
 
 WELL: dict[str, Place] = {
     "icmp": _icmp_well,
+    "trace": _icmp_well,
     "tcp": _tcp_well,
     "http": _http_well,
     "dns": ic.dns_well,
@@ -127,6 +128,7 @@ WELL: dict[str, Place] = {
 }
 SILENT: dict[str, list[Place]] = {
     "icmp": [_icmp_silent],
+    "trace": [_icmp_silent],
     "tcp": [_tcp_silent, ic.tcp_mute],
     "dns": [ic.dns_silent, ic.dns_mute],
     "tls": [ic.tls_silent, ic.tls_mute],
@@ -141,9 +143,23 @@ MACHINE = {"power", "cellular", "host"}
 """Kinds that read the machine they run on: their addresses are names of things, not of hosts."""
 OPTIONAL_SAMPLES: dict[str, set[str]] = {
     "icmp": {"thongsuot_icmp_path_mtu_bytes", "thongsuot_dns_answer_stale"},
+    "trace": {"thongsuot_dns_answer_stale"},
     "tcp": {'probe_tcp_duration_seconds{phase="tls"}', 'probe_tcp_duration_seconds{phase="exchange"}'},
     "dns": {"probe_dns_serial"},
-    "http": {"probe_ssl_earliest_cert_expiry", 'probe_http_duration_seconds{phase="tls"}'},
+    "http": {
+        "probe_ssl_earliest_cert_expiry",
+        "thongsuot_dns_answer_stale",
+        'probe_http_duration_seconds{phase="tls"}',
+        'probe_http_duration_seconds{phase="proxy"}',
+        # With all_series.
+        "probe_http_content_length",
+        "probe_http_version",
+        "probe_http_ssl",
+        "probe_failed_due_to_regex",
+        "probe_http_last_modified_timestamp_seconds",
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        'probe_tls_version_info{version="TLSv1.3"}',
+    },
     "cellular": {"thongsuot_cellular_rsrq_db"},
     "host": {"thongsuot_host_cpu_ratio", "thongsuot_host_temperature_celsius"},
 }

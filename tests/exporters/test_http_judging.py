@@ -12,6 +12,7 @@ from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config
 from exporters.httpio.judge import judge
 from exporters.httpio.patterns import MAINTENANCE, OVERLAP, WINDOW, find, readable
+from exporters.httpio.veil import Veil
 from exporters.net.failure import Failure
 from exporters.registry import convert_options
 from inventory.names import Reason
@@ -25,7 +26,7 @@ def verdict(body: str | bytes, config: Config | None = None, status: str = "200 
     answer = Answer("GET", 1 << 20, 1 << 18)
     answer.feed(page(body if isinstance(body, bytes) else body.encode(), status))
     try:
-        judge(answer, config or Config())
+        judge(answer, config or Config(), config or Config(), Veil())
     except Failure as failure:
         return f"{failure.reason}: {failure.evidence}"
     return "ok"
@@ -76,7 +77,7 @@ def test_expected_text_and_status() -> None:
 def test_a_pattern_that_explodes_is_broken_off(pattern: str) -> None:
     before = time.process_time()
     said = verdict("a" * 39 + "b" + "a" * 39 + "b", Config(body_regex=pattern))
-    assert said.startswith(("local: a body pattern took over 0.25 s", "body: "))
+    assert said.startswith(("local: a pattern or path took over 0.25 s", "body: "))
     assert time.process_time() - before < 5  # without the limit: years
 
 
