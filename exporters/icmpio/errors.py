@@ -52,6 +52,11 @@ class IcmpError(msgspec.Struct, frozen=True):
         """Whether the packet's time to live ran out on the way (RFC 792; RFC 4443, 3.3)."""
         return self.code == 0 and self.type == (11 if self.version == 4 else 3)
 
+    @property
+    def is_port_unreachable(self) -> bool:
+        """Whether a machine got the packet and nothing there wanted it: it is the packet's target."""
+        return (self.type, self.code) == ((3, 3) if self.version == 4 else (1, 4))
+
     def __str__(self) -> str:
         return f"{describe(self.version, self.type, self.code)}, says {self.router or 'an unknown router'}"
 

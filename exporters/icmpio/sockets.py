@@ -8,6 +8,7 @@ import msgspec
 
 from exporters.net import failure
 from exporters.net.address import bind_source
+from exporters.net.literal import literal
 
 TIMESTAMP_OPTION: Final = 35  # SO_TIMESTAMPNS: receive time stamps, struct timespec
 HOP_LIMIT_MESSAGES: Final = frozenset({socket.IP_TTL, socket.IPV6_HOPLIMIT})
@@ -24,12 +25,14 @@ _ADMITTED: Final = (socket.SOCK_DGRAM, socket.SOCK_RAW)
 
 class Manner(msgspec.Struct, frozen=True):
     """How packets leave: ``source`` an own address or interface, ``dscp`` the class of service
-    (RFC 2474), ``undivided`` for never fragmented."""
+    (RFC 2474), ``undivided`` for never fragmented. ``port`` asks for an own port, or for the identifier
+    of an ICMP datagram socket; 0 takes any."""
 
     family: socket.AddressFamily
     source: str | None = None
     dscp: int = 0
     undivided: bool = False
+    port: int = 0
 
 
 def error_option(family: socket.AddressFamily) -> int:
@@ -59,7 +62,7 @@ def open_icmp(manner: Manner) -> tuple[socket.socket, bool]:
 
 def set_up(opened: socket.socket, manner: Manner) -> None:
     """Bind a datagram or raw socket, and have it report ICMP errors. Raises OSError."""
-    bind_source(opened, manner.source)
+    _bind(opened, manner)
     if opened.family == socket.AF_INET:
         opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, manner.dscp << 2)
@@ -71,6 +74,17 @@ def set_up(opened: socket.socket, manner: Manner) -> None:
     if manner.undivided:
         opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
         opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_DONTFRAG, 1)
+
+
+def _bind(opened: socket.socket, manner: Manner) -> None:
+    own = literal(manner.source) if manner.source else None
+    if not manner.port:
+        bind_source(opened, manner.source)
+    elif own is not None:
+        opened.bind(own.at(manner.port))
+    else:
+        bind_source(opened, manner.source)
+        opened.bind(("", manner.port))
 
 
 def set_hop_limit(opened: socket.socket, hops: int) -> None:

@@ -1,0 +1,1 @@
+"""Traces: what path they show (pure), which hop is asked next (pure), and the packets themselves."""
