@@ -90,8 +90,15 @@ def judge(check: Data, key: str, report: Reporter, at: Location, *, judging: boo
     fitting = {name: kind for name, kind in kinds().items() if kind.judges or not judging}
     if not yaml_options.judge(check, key, fitting, report, at) or "address" not in check:
         return
+    judge_address(check[key], check["address"], report, (*at, "address"))
+
+
+def judge_address(kind: str, address: object, report: Reporter, at: Location) -> None:
+    """Report an address that ``kind`` cannot use; one that is not there, or no text, is none."""
+    if not isinstance(address, str) or kind not in kinds():
+        return
     try:
-        kinds()[check[key]].check_address(check["address"])
+        kinds()[kind].check_address(address)
     except ValueError as error:
         expected = ("yaml.expected_said", (("what", str(error)),))
-        report.add((*at, "address"), "yaml.value", expected, found=check["address"])
+        report.add(at, "yaml.value", expected, found=address)

@@ -35,7 +35,7 @@ _EMAIL: Final = _Form(("inventory.expected_email", ()), is_email)
 def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
-        _timezone, _addresses, _same_addresses, _people, _transport, _two_lines, _coordinates,
+        _timezone, _addresses, _same_addresses, _people, _transport, _power, _two_lines, _coordinates,
         _calendars, _times, _storage,
     ):  # fmt: skip
         check(data, report)
@@ -66,6 +66,8 @@ def _addresses(data: Data, report: Reporter) -> None:
     for at, _, line in lines(data):
         _form(report, (*at, "router"), line.get("router"), _HOST)
         _form(report, (*at, "source"), line.get("source"), _SOURCE)
+        snmp = (line.get("traffic") or {}).get("snmp") or {}
+        _form(report, (*at, "traffic", "snmp", "address"), snmp.get("address"), _HOST)
 
 
 def _form(report: Reporter, at: Location, value: Any, form: _Form) -> None:
@@ -112,6 +114,17 @@ def _transport(data: Data, report: Reporter) -> None:
             report.add((*at, "scrape_address"), "inventory.scrape_address_missing", _HOST_PORT.expected)
         elif address and not scraped:
             report.add((*at, "scrape_address"), "inventory.scrape_address_unused")
+
+
+def _power(data: Data, report: Reporter) -> None:
+    for at, commune in records(data, "communes"):
+        power = commune.get("power") or {}
+        nut, named = power.get("source") == "nut", power.get("ups") is not None
+        if nut and "ups" not in power:
+            report.add((*at, "power", "ups"), "inventory.ups_missing")
+        refused = "source" not in power and (*at, "power", "source") in report.lines
+        if named and not nut and not refused:
+            report.add((*at, "power", "ups"), "inventory.ups_unused")
 
 
 def _two_lines(data: Data, report: Reporter) -> None:
