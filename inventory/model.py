@@ -118,7 +118,7 @@ class Snmp(_Base, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 161
     version: Literal["2c", "3"] = "2c"
     community_file: ShortText | None = None
-    user: ShortText | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
     auth_protocol: Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"] | None = None
     auth_key_file: ShortText | None = None
     privacy_protocol: Literal["des", "aes", "aes192", "aes256"] | None = None

@@ -14,7 +14,7 @@ import msgspec
 
 from common import i18n
 from deploy import debian
-from deploy.lab import systems
+from deploy.lab import routers, systems
 from deploy.lab.faults import Faults
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
@@ -39,7 +39,7 @@ def province() -> Inventory:
 
 
 def placed(inventory: Inventory, places: Places) -> Inventory:
-    """Return the inventory with absolute paths: the sink's file, and the systems' authority."""
+    """Return the inventory with absolute paths: the sink's file, the systems' authority, secrets."""
     channels = tuple(
         msgspec.structs.replace(channel, options={**channel.options, "path": str(places.sink)})
         for channel in inventory.channels
@@ -51,7 +51,8 @@ def placed(inventory: Inventory, places: Places) -> Inventory:
         )
         for system in inventory.systems
     )
-    return msgspec.structs.replace(inventory, channels=channels, systems=placed_systems)
+    communes = tuple(routers.placed(commune, places) for commune in inventory.communes)
+    return msgspec.structs.replace(inventory, channels=channels, systems=placed_systems, communes=communes)
 
 
 def prepare(places: Places) -> tuple[Inventory, Topology]:
@@ -65,6 +66,7 @@ def prepare(places: Places) -> tuple[Inventory, Topology]:
     _mount("-t", "tmpfs", "-o", "mode=0755", "lab", str(places.namespaces))
     build(topology, places.namespaces)
     systems.make_certificates(topology, places)
+    routers.write_secrets(inventory, places)
     for own, system in systems.write_resolver_files(topology, places).items():
         _mount("--bind", str(own), os.path.realpath(system))
     places.province.write_text(dump(inventory), encoding="utf-8")
@@ -94,7 +96,10 @@ class Lab:
     async def running(self, bare: bool = False) -> AsyncIterator[None]:
         """Run everything while the context is open; ``bare`` leaves out hub stack and agents."""
         try:
-            await asyncio.gather(systems.start_resolver(self.nodes), systems.start_systems(self.nodes))
+            await asyncio.gather(
+                systems.start_resolver(self.nodes), systems.start_systems(self.nodes),
+                routers.start_routers(self.nodes, self.inventory),
+            )  # fmt: skip
             if not bare:
                 await self.start_hub()
                 await asyncio.gather(*(self.start_agent(code) for code in self.communes))

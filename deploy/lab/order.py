@@ -46,6 +46,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.run / "tls"
 
     @property
+    def secrets(self) -> Path:
+        """Communities and keys of the routers, one a file."""
+        return self.run / "secrets"
+
+    @property
     def logs(self) -> Path:
         return self.run / "logs"
 

@@ -84,13 +84,18 @@ _kept = Kept(_State)
 
 def check_address(address: str) -> None:
     """Raise ValueError unless ``address`` is an interface's name or ``host:port``."""
+    if ":" not in address:
+        check_interface(address)
+        return
     try:
-        if ":" in address:
-            split_host_port(address)
-            return
+        split_host_port(address)
     except ValueError:
         raise ValueError(t("probes.expected_interface")) from None
-    if not _INTERFACE.match(address):
+
+
+def check_interface(name: str) -> None:
+    """Raise ValueError unless ``name`` could be an interface of this machine."""
+    if not _INTERFACE.match(name):
         raise ValueError(t("probes.expected_interface"))
 
 
