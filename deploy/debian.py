@@ -27,6 +27,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "snmpd": "snmpd",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "fping": "fping",
+    "iperf3": "iperf3",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
 }
@@ -40,7 +41,7 @@ ALIASES: Final[Mapping[str, str]] = {
 
 HUB: Final = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
 LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl", "snmpd", "upsc", "dummy-ups")
-BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping")
+BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user
