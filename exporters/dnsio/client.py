@@ -88,7 +88,7 @@ async def ask(server: Server, question: Question, manner: Manner, timeout_second
     except TimeoutError:
         reason = Reason.STALLED if clock.connected else Reason.TIMEOUT
         raise Failure(
-            reason, f"{server}: no answer within {timeout_seconds:g} s" + " over TCP" * clock.connecting
+            reason, f"{server}: no answer within {timeout_seconds:.3g} s" + " over TCP" * clock.connecting
         ) from None
     except TooMany as error:
         raise Failure(Reason.TOO_LARGE, f"{server}: {error}") from None

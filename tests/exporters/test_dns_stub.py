@@ -28,6 +28,8 @@ from tests.exporters.servers import closed_port, serve
 
 LOOP = Address(socket.AF_INET, "127.0.0.1")
 HUB = Question(name_of("hub.example"), TYPES["A"])
+MANY = b"\x81\x80\0\1\xff\xff\0\0\0\0"
+"""The rest of a header that announces 65,535 records."""
 HOSTS = {"hub.example": "192.0.2.7", "hub.ba-to.vn": "192.0.2.8"}
 
 
@@ -35,10 +37,12 @@ def at(port: int) -> Server:
     return Server(LOOP, port)
 
 
-async def asked(answering: Answering, within: float = 10.0, tcp: bool = False, **manner: bool) -> list[str]:
+async def asked(
+    answering: Answering, within: float = 10.0, tcp: bool = False, random_case: bool = True
+) -> list[str]:
     """Return the values of the answers of a server that answers so."""
     async with name_server(answering) as port:
-        reply = await ask(at(port), HUB, Manner(tcp=tcp, **manner), within)
+        reply = await ask(at(port), HUB, Manner(tcp=tcp, random_case=random_case), within)
     assert reply.request_seconds > 0
     assert reply.over_tcp == bool(reply.connect_seconds)
     return [one.value for one in reply.message.answers]
@@ -146,9 +150,9 @@ async def test_a_server_older_than_edns_is_asked_in_its_own_words() -> None:
         (lambda query, _: [b"garbage"], True, Reason.PROTOCOL),
         (lambda query, _: [respond(encode_query(7, Question((b"x",), 1)))], True, Reason.PROTOCOL),
         (lambda query, _: [b"\xff" + query] * 200, False, Reason.PROTOCOL),
-        (lambda query, _: [query[:2] + b"\x81\x80\0\1\xff\xff\0\0\0\0" + query[12:]], False, Reason.TOO_LARGE),
+        (lambda query, _: [query[:2] + MANY + query[12:]], False, Reason.TOO_LARGE),
     ],
-)  # fmt: skip
+)
 async def test_a_server_that_fails(answering: Answering, tcp: bool, reason: Reason) -> None:
     with pytest.raises(Failure) as failed:
         await asked(answering, within=0.3 if reason in (Reason.TIMEOUT, Reason.STALLED) else 10.0, tcp=tcp)
@@ -264,7 +268,7 @@ async def test_a_server_that_is_silent_costs_its_delay_once() -> None:
         return ()
 
     async with servers(quiet, knowing) as found:
-        system = System(conf=ResolvConf(servers=found))
+        system = System(conf=ResolvConf(servers=found, attempts=1))
         resolver = Stub()
         await resolver.look_up_as(system, "hub.example", 4)
         assert heard == ["hub.example"]
