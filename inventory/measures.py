@@ -16,6 +16,8 @@ STAMP_INTERVAL_SECONDS: Final = 5
 TRACE_INTERVAL_SECONDS: Final = 3600
 THROUGHPUT_INTERVAL_SECONDS: Final = 600
 """How often it is asked whether a test is due, allowed and affordable: see the kind."""
+_TESTED_ALONE: Final = frozenset({"pop", "ring", "wan"})
+"""Kinds of shared segments over which no two throughput tests run at once."""
 TRAFFIC_INTERVAL_SECONDS: Final = 10
 UPLINK_INTERVAL_SECONDS: Final = 5
 HOST_INTERVAL_SECONDS: Final = 15
@@ -62,14 +64,31 @@ def _against_hub(inventory: Inventory, commune: Commune, line: Line, hub: str, p
 
 
 def _stamp_options(reflector: Reflector) -> dict[str, Any]:
-    options: dict[str, Any] = {"packets_per_second": reflector.stamp_packets_per_second}
+    options: dict[str, Any] = {
+        "packets_per_second": reflector.stamp_packets_per_second,
+        "train_seconds": STAMP_INTERVAL_SECONDS,
+    }
     return options | ({"key_file": reflector.stamp_key_file} if reflector.stamp_key_file else {})
 
 
 def _throughput_options(
     inventory: Inventory, reflector: Reflector, commune: Commune, line: Line
 ) -> dict[str, Any]:
-    return {}
+    """The carrier is not among the segments: one test at a time in all of its network would be too few."""
+    kinds = {segment.id: segment.kind for segment in inventory.segments}
+    shared = [f"{kinds[item]}:{item}" for item in line.segments if kinds[item] in _TESTED_ALONE]
+    files = {"token_file": reflector.throughput_token_file, "ca_file": reflector.ca_file}
+    return {
+        "line": f"line:{commune.code}/{line.id}",
+        **({"segments": shared} if shared else {}),
+        "contracted_down_mbps": line.down_mbps,
+        "contracted_up_mbps": line.up_mbps,
+        "hours": reflector.throughput_hours,
+        "timezone": inventory.province.timezone,
+        "budget_gigabytes_per_month": line.test_budget_gigabytes_per_month,
+        **({"traffic": f"traffic/{line.id}"} if line.traffic else {}),
+        **{key: path for key, path in files.items() if path},
+    }
 
 
 # --- lines, by themselves ---------------------------------------------------------------------------

@@ -11,7 +11,18 @@ MOST_OCTETS: Final = 4096
 
 
 class KeyUnusable(Exception):  # noqa: N818 - reads as what it says: the key is unusable
-    """The file cannot be read or holds no key; the message never shows what it holds."""
+    """The file cannot be read (``problem`` says why) or holds too short a key (None).
+
+    ``str()`` is in the user's language, ``evidence`` in English; neither shows what the file holds.
+    """
+
+    def __init__(self, path: Path, problem: str | None = None) -> None:
+        if problem is None:
+            super().__init__(t("reflect.key_short", path=path, octets=LEAST_OCTETS))
+            self.evidence = f"{path}: a key of at least {LEAST_OCTETS} octets is needed"
+        else:
+            super().__init__(t("reflect.key_unreadable", path=path, problem=problem))
+            self.evidence = f"{path}: {problem}"
 
 
 def read_key(path: Path) -> bytes:
@@ -20,8 +31,7 @@ def read_key(path: Path) -> bytes:
         with path.open("rb") as file:
             key = file.read(MOST_OCTETS).rstrip(b"\r\n")
     except OSError as error:
-        problem = error.strerror or str(error)
-        raise KeyUnusable(t("reflect.key_unreadable", path=path, problem=problem)) from None
+        raise KeyUnusable(path, error.strerror or str(error)) from None
     if len(key) < LEAST_OCTETS:
-        raise KeyUnusable(t("reflect.key_short", path=path, octets=LEAST_OCTETS))
+        raise KeyUnusable(path)
     return key

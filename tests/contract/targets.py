@@ -4,6 +4,7 @@ A new kind adds an entry here; everything else in this directory is the same for
 """
 
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,8 +12,11 @@ from pathlib import Path
 from unittest import mock
 
 from exporters.siteio import machine
+from exporters.stampio import listen
+from exporters.stampio.reflector import Rules
 from inventory.names import Reason
 from tests.contract import interconnect as ic
+from tests.contract import throughput as tp
 from tests.contract.place import Address, Place
 from tests.exporters.servers import answering, full_backlog, page, serve, then_silent
 
@@ -73,6 +77,19 @@ async def _http_half() -> AsyncIterator[Address]:
 
 
 @asynccontextmanager
+async def _stamp_well() -> AsyncIterator[Address]:
+    with listen.reflecting(listen.Chosen((listen.Place("127.0.0.1", 0),), Rules())) as reflector:
+        yield Address(reflector.addresses[0], Reason.OK)
+
+
+@asynccontextmanager
+async def _stamp_silent() -> AsyncIterator[Address]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        yield Address(f"127.0.0.1:{mute.getsockname()[1]}", Reason.TIMEOUT)
+
+
+@asynccontextmanager
 async def _program(name: str, script: str, at: Address) -> AsyncIterator[Address]:
     """A program of that name comes first in the path."""
     with tempfile.TemporaryDirectory() as folder:
@@ -114,8 +131,10 @@ async def _host_well() -> AsyncIterator[Address]:
 
 
 WELL: dict[str, Place] = {
+    "throughput": tp.throughput_well,
     "icmp": _icmp_well,
     "trace": _icmp_well,
+    "stamp": _stamp_well,
     "tcp": _tcp_well,
     "http": _http_well,
     "dns": ic.dns_well,
@@ -127,8 +146,10 @@ WELL: dict[str, Place] = {
     "host": _host_well,
 }
 SILENT: dict[str, list[Place]] = {
+    "throughput": [tp.throughput_silent, tp.throughput_mute, tp.throughput_mute_tls],
     "icmp": [_icmp_silent],
     "trace": [_icmp_silent],
+    "stamp": [_stamp_silent],
     "tcp": [_tcp_silent, ic.tcp_mute],
     "dns": [ic.dns_silent, ic.dns_mute],
     "tls": [ic.tls_silent, ic.tls_mute],
@@ -142,8 +163,14 @@ SILENT: dict[str, list[Place]] = {
 MACHINE = {"power", "cellular", "host"}
 """Kinds that read the machine they run on: their addresses are names of things, not of hosts."""
 OPTIONAL_SAMPLES: dict[str, set[str]] = {
+    "throughput": {"thongsuot_throughput_budget_remaining_bytes"},
     "icmp": {"thongsuot_icmp_path_mtu_bytes", "thongsuot_dns_answer_stale"},
     "trace": {"thongsuot_dns_answer_stale"},
+    "stamp": {  # of two clocks that vouch for themselves
+        'thongsuot_stamp_one_way_delay_seconds{direction="up"}',
+        'thongsuot_stamp_one_way_delay_seconds{direction="down"}',
+        "thongsuot_stamp_clock_error_seconds",
+    },
     "tcp": {'probe_tcp_duration_seconds{phase="tls"}', 'probe_tcp_duration_seconds{phase="exchange"}'},
     "dns": {"probe_dns_serial"},
     "http": {
