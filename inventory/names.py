@@ -97,6 +97,8 @@ class Label(StrEnum):
     REASON = "reason"
     COMPONENT = "component"
     KIND = "kind"
+    DIRECTION = "direction"  # up: from the commune to the hub; down: to the commune
+    VERDICT = "verdict"
     POSITION = "position"
     RESOLVER = "resolver"
 
