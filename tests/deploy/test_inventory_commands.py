@@ -84,10 +84,10 @@ def test_init_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.Captur
 def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(MINIMAL)]) == 0
     said = capsys.readouterr().out
-    assert said == f"{MINIMAL}: OK: communes 1, lines 1, systems 1; components 7, probes 5\n"
+    assert said == f"{MINIMAL}: OK: communes 1, lines 1, systems 1; components 7, probes 8\n"
     assert main(["check", str(MINIMAL), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["counts"] == {"communes": 1, "lines": 1, "systems": 1, "components": 7, "probes": 5}
+    assert found["counts"] == {"communes": 1, "lines": 1, "systems": 1, "components": 7, "probes": 8}
 
 
 def test_check_says_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +103,7 @@ def test_check_says_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[st
         f"{bad}:15: communes[0].lines[0].carrier: “vnp” is not in carriers"
         "; expected one of: vnpt; did you mean vnpt?",
         f"{bad}:20: systems[0].check.kind: “htp” does not fit"
-        "; expected one of: http, icmp, tcp; did you mean http?",
+        "; expected one of: dns, http, icmp, ntp, smtp, tcp, tls; did you mean http?",
         f"{bad}: errors: 2",
     ]
     assert main(["check", str(bad), "--json", "--lang", "vi"]) == 2
