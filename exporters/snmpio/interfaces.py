@@ -17,6 +17,8 @@ _IFX: Final = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
 _UPTIME: Final = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 NAME_COLUMNS: Final[dict[str, Oid]] = {"ifName": (*_IFX, 1), "ifDescr": (*_IF, 2), "ifAlias": (*_IFX, 18)}
 """Where an interface's name is looked for, in this order."""
+_STATUS: Final = (*_IF, 8)  # ifOperStatus
+_RUNNING: Final = frozenset({1, 4})  # up, unknown: some tunnels never say
 _SPEED: Final = (*_IFX, 15)  # ifHighSpeed, Mbit/s
 _DISCONTINUITY: Final = (*_IFX, 19)
 _WIDE: Final = {  # received, sent: octets; unicast, multicast, broadcast packets
@@ -34,6 +36,14 @@ _MBIT: Final = 125_000.0
 _COUNTERS: Final = frozenset({Syntax.COUNTER32, Syntax.COUNTER64})
 
 
+class Look(msgspec.Struct, frozen=True):
+    """A reading, and whether the interface runs: one that was made again leaves its old self behind, with
+    the same name and counters that stand still, for minutes."""
+
+    reading: Reading
+    running: bool
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an interface was found: ``column`` and ``index`` hold its name; ``wide``: 64-bit counters."""
 
@@ -49,7 +59,7 @@ async def find(session: Session, name: str) -> Place:
         rows = [(index, text) async for index, text in _rows(session, column)]
         found = [index for index, text in rows if text == name]
         if len(found) > 1:
-            raise Failure(Reason.BODY, f"{title} {name!r} is not one interface but {found[:8]}")
+            found = await _running(session, title, name, found[-ROWS_A_QUESTION:])
         if found:
             return Place(column=column, index=found[0], wide=await _is_wide(session, found[0]))
         seen += [text for _, text in rows if text and text not in seen]
@@ -73,13 +83,26 @@ async def _rows(session: Session, column: Oid) -> AsyncIterator[tuple[int, str]]
     raise Failure(Reason.TOO_LARGE, f"the router has over {MAX_INTERFACES} interfaces")
 
 
+async def _running(session: Session, title: str, name: str, indexes: list[int]) -> list[int]:
+    """Return which of several of one name runs, the latest if none. Raises Failure(body) if several do."""
+    answer = await session.get(Question(oids=tuple((*_STATUS, index) for index in indexes)))
+    running = [index for index, value in zip(indexes, answer.values, strict=True) if _runs(value)]
+    if len(running) > 1:
+        raise Failure(Reason.BODY, f"{title} {name!r} is not one interface but {running}")
+    return running or indexes[-1:]
+
+
+def _runs(status: Value) -> bool:
+    return status.syntax is Syntax.ABSENT or status.number in _RUNNING
+
+
 async def _is_wide(session: Session, index: int) -> bool:
     columns = (_WIDE["received"][0], _WIDE["sent"][0])
     answer = await session.get(Question(oids=tuple((*column, index) for column in columns)))
     return all(value.syntax is Syntax.COUNTER64 for value in answer.values)
 
 
-async def read(session: Session, place: Place, name: str) -> Reading | None:
+async def read(session: Session, place: Place, name: str) -> Look | None:
     """Return the counters now; None when the index is no longer that interface's. Raises Failure."""
     oids = _wanted(place)
     answer = await session.get(Question(oids=oids))
@@ -91,7 +114,7 @@ async def read(session: Session, place: Place, name: str) -> Reading | None:
     octets = values[*_columns(place)["received"][0], place.index]
     if octets.syntax is Syntax.ABSENT:
         return None  # 64-bit counters came or went: look again
-    return _reading(place, values, at_seconds)
+    return Look(_reading(place, values, at_seconds), _runs(values[*_STATUS, place.index]))
 
 
 def _columns(place: Place) -> dict[str, tuple[Oid, ...]]:
@@ -100,7 +123,7 @@ def _columns(place: Place) -> dict[str, tuple[Oid, ...]]:
 
 def _wanted(place: Place) -> tuple[Oid, ...]:
     columns = _columns(place)
-    rows = [place.column, _SPEED, _DISCONTINUITY]
+    rows = [place.column, _STATUS, _SPEED, _DISCONTINUITY]
     for direction in ("received", "sent"):
         rows += [*columns[direction], *_TROUBLE[direction]]
     return (_UPTIME, *((*row, place.index) for row in rows))

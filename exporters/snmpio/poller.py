@@ -77,14 +77,17 @@ class Poller:
         return self._codec
 
     async def _read(self, session: Session, interface: str) -> Reading:
-        for _ in range(2):
-            if self._place is None:
-                self._place = await interfaces.find(session, interface)
-            reading = await interfaces.read(session, self._place, interface)
-            if reading is not None:
-                return reading
-            self._place = None  # the indexes were dealt anew: look again, once
-        raise Failure(Reason.BODY, f"the router keeps no octet counters of {interface!r}")
+        if self._place is not None:
+            look = await interfaces.read(session, self._place, interface)
+            if look is not None and look.running:
+                return look.reading
+        # Not known yet, or the indexes were dealt anew, or it stands still: there may be another.
+        self._place = await interfaces.find(session, interface)
+        look = await interfaces.read(session, self._place, interface)
+        if look is None:
+            self._place = None
+            raise Failure(Reason.BODY, f"the router keeps no octet counters of {interface!r}")
+        return look.reading
 
 
 def _not_asked(waiting: bool, seconds: float) -> Failure:

@@ -25,6 +25,7 @@ def interface(index: int, name: str, octets: tuple[int, int] = (1000, 2000), *, 
         (*IFX, 18, index): v2c.OctetString(f"alias of {name}"),
         (*IFX, 15, index): v2c.Gauge32(1000),
         (*IFX, 19, index): v2c.TimeTicks(0),
+        (*IF, 8, index): v2c.Integer32(1),
     }
     for column, value in {13: 4, 14: 3, 19: 2, 20: 1}.items():
         found[*IF, column, index] = v2c.Counter32(value)

@@ -288,6 +288,24 @@ async def test_an_interface_that_is_there_twice(options: dict[str, Any]) -> None
     )
 
 
+@pytest.mark.parametrize("status", [2, 6, 7])
+async def test_the_one_that_runs_is_taken_of_two(status: int, options: dict[str, Any]) -> None:
+    """A router may show an interface that went for minutes, beside the one made in its place."""
+    mib = router(interface(2, "wan0", (10, 10)))
+    async with running(mib) as (_, address):
+        polling = Polling(address, options)
+        await polling.poll()
+        mib[*IF, 8, 2] = v2c.Integer32(status)
+        assert await polling.counted() == ZEROS | SPEED
+        mib |= interface(9, "wan0", (500, 500))
+        assert await polling.counted() == ZEROS | SPEED
+        mib |= interface(9, "wan0", (503, 500))
+        assert (await polling.counted())["bytes down"] == 3
+        mib[*IF, 8, 9] = v2c.Integer32(status)
+        mib |= {oid: value for oid, value in interface(9, "wan0", (504, 500)).items() if oid != (*IF, 8, 9)}
+        assert (await polling.counted())["bytes down"] == 1
+
+
 @pytest.mark.parametrize(
     ("value", "reason", "words"),
     [
