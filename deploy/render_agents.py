@@ -9,7 +9,6 @@ from agent.config import AgentConfig, AgentTarget, Push
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
-from exporters import registry
 from inventory import graph
 from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE
@@ -93,5 +92,4 @@ def _targets(inventory: Inventory, site: str) -> tuple[AgentTarget, ...]:
             options=plan.options,
         )
         for plan in graph.plans(inventory, site)
-        if plan.role != "measure" or plan.kind in registry.kinds()
     )
