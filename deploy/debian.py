@@ -22,6 +22,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "amtool": "prometheus-alertmanager",
     "nginx": "nginx",
     "dnsmasq": "dnsmasq-base",
+    "chronyd": "chrony",
     "nft": "nftables",
     "openssl": "openssl",
     "snmpd": "snmpd",
@@ -40,7 +41,7 @@ ALIASES: Final[Mapping[str, str]] = {
 """Debian's name by the name that upstream uses."""
 
 HUB: Final = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
-LAB: Final = (*HUB, "nginx", "dnsmasq", "nft", "openssl", "snmpd", "upsc", "dummy-ups")
+LAB: Final = (*HUB, "nginx", "dnsmasq", "chronyd", "nft", "openssl", "snmpd", "upsc", "dummy-ups")
 BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")

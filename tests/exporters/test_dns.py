@@ -254,7 +254,7 @@ def test_addresses(address: str, parts: tuple[str, tuple[str, int] | None]) -> N
     "address", ["@10.0.0.53", "a.example@", "a.example@x:0", "a@b@c", "a.example:53", "a..b"]
 )
 def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(ValueError, match="such as portal.example"):
+    with pytest.raises(ValueError, match=r"such as portal\.example"):
         dns.check_address(address)
 
 
