@@ -15,11 +15,16 @@ from exporters.base import Outcome, Target
 Find = Callable[[AgentTarget], Measure]
 
 
-def measure_of(target: AgentTarget) -> Measure:
+def measure_of(target: AgentTarget, state: Path | None = None) -> Measure:
     """Return the probe of a target with its options filled in. Raises
-    :class:`common.yaml.problems.Refused`."""
+    :class:`common.yaml.problems.Refused`.
+
+    A kind whose options have a ``state_directory`` keeps files there: below ``state``, unless it is told.
+    """
     probe = registry.kinds()[target.probe].probe
     options = registry.convert_options(target.probe, target.options)
+    if state is not None and getattr(options, "state_directory", "") is None:
+        options = msgspec.structs.replace(options, state_directory=str(state / target.probe))
 
     def measure(at: Target) -> Awaitable[Outcome]:
         return probe(at, options)

@@ -67,6 +67,8 @@ class Measured:
         if outcome.reason is not Reason.DEFERRED:
             self.last = outcome
             self._own.take(outcome.samples)
+        else:
+            self._own.add(outcome.samples)  # what was broken off has cost bytes
 
     def take_aside(self, outcome: Outcome) -> None:
         """Keep what a probe outside the schedule counted; what it says is not recorded."""

@@ -3,10 +3,11 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import TextIO
 
-from agent.build import Find, measure_of
+from agent.build import Find, measure_of, state_directory
 from agent.config import AgentConfig, AgentTarget
 from agent.deadline import measure_once, target_of
 from common.i18n import t
@@ -14,9 +15,10 @@ from exporters.base import Outcome
 from inventory.names import Reason
 
 
-def run_once(config: AgentConfig, find: Find = measure_of, out: TextIO | None = None) -> int:
+def run_once(config: AgentConfig, find: Find | None = None, out: TextIO | None = None) -> int:
     """Return 0 when every target answered, else 1."""
-    outcomes = asyncio.run(measure_all(config, find))
+    measure = find or partial(measure_of, state=state_directory(config))
+    outcomes = asyncio.run(measure_all(config, measure))
     write = (out or sys.stdout).write
     write(table(config.targets, outcomes))
     failed = sum(not outcome.ok for outcome in outcomes)

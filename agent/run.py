@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ class Agent:
         config: AgentConfig,
         *,
         clock: HubClock | None = None,
-        find: Find = measure_of,
+        find: Find | None = None,
         connect: Connect = Transport,
     ) -> None:
         self.path, self.config = path, config
@@ -53,7 +54,8 @@ class Agent:
         self.runners: dict[str, Runner] = {}
         self.book = StateBook(Store(state_directory(config), config.site))
         self.pusher: Pusher | None = None
-        self._find, self._connect = find, connect
+        self._find = find or partial(measure_of, state=state_directory(config))
+        self._connect = connect
         self._sender: Sender | None = None
         self._pushing: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from html import escape
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -16,7 +17,10 @@ from agent.runner import Runner
 from common import i18n
 from common.i18n import t
 from common.web import MAX_BODY_BYTES, add_health, is_loopback
+from exporters import evidence
 from exporters.base import Outcome
+from exporters.demand import FORCED
+from exporters.evidence import Notes
 from inventory import names
 from inventory.names import State
 
@@ -84,7 +88,10 @@ class _Pages:
         return web.Response(body=_sent(parts), headers=headers)
 
     async def probe(self, request: web.Request) -> web.Response:
-        """``/probe?target=NAME[&debug=1]``: measure a configured target now, without counting it."""
+        """``/probe?target=NAME[&debug=1][&force=1]``: measure a configured target now, without counting it.
+
+        ``force``, from this machine only, has kinds that wait for their hour not wait.
+        """
         name = request.query.get("target", "")
         runner = next((item for item in self._agent.runners.values() if item.target.name == name), None)
         if runner is None:
@@ -96,6 +103,8 @@ class _Pages:
                 status=429, text="too many probes\n", headers={**_SECURITY, "Retry-After": "1"}
             )
         self._probed_seconds[name] = now
+        asked = request.query.get("force") in {"1", "true"}
+        FORCED.set(asked and is_loopback(request.remote or ""))  # of this request's own task
         async with self._free:
             text = await _measure(runner, debug=request.query.get("debug") in {"1", "true"})
         return web.Response(text=text, headers=_SECURITY)
@@ -107,12 +116,13 @@ async def _sent(parts: list[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _measure(runner: Runner, *, debug: bool) -> str:
-    try:
-        outcome = await runner.probe()
-    except Exception as error:  # noqa: BLE001 - a bug in a probe is an answer here, not a broken page
-        return f"# bug in the probe: {type(error).__name__}: {error}\n"
+    with evidence.collecting() if debug else nullcontext() as notes:
+        try:
+            outcome = await runner.probe()
+        except Exception as error:  # noqa: BLE001 - a bug in a probe is an answer here, not a broken page
+            return f"# bug in the probe: {type(error).__name__}: {error}\n"
     runner.measured.take_aside(outcome)
-    return debug_text(runner, outcome) if debug else metrics_text(outcome)
+    return metrics_text(outcome) if notes is None else debug_text(runner, outcome, notes)
 
 
 def metrics_text(outcome: Outcome) -> str:
@@ -131,8 +141,8 @@ def metrics_text(outcome: Outcome) -> str:
     return "\n".join(lines) + "\n"
 
 
-def debug_text(runner: Runner, outcome: Outcome) -> str:
-    """Return an outcome for people: what was asked, what came back, and every value."""
+def debug_text(runner: Runner, outcome: Outcome, notes: Notes) -> str:
+    """Return an outcome for people: what was asked, what was seen on the way, and every value."""
     target = runner.target
     head = (
         f"target   {target.name} ({target.target})\n"
@@ -142,6 +152,7 @@ def debug_text(runner: Runner, outcome: Outcome) -> str:
         f"evidence {outcome.evidence}\n"
         f"state    {runner.measured.state.value}\n\n"
     )
+    head += "".join(f"{name:<12} {text}\n" for name, text in notes.lines) + ("\n" if notes.lines else "")
     return head + metrics_text(outcome)
 
 

@@ -67,7 +67,8 @@ class Reflector(_Base, frozen=True, kw_only=True):
     """What the hub runs as the far end of measurements (`thongsuot reflect`). Files are at each agent.
 
     ``stamp_port`` is where RFC 8762 packets are reflected, ``stamp_key_file`` holds the key where they
-    are authenticated; ``throughput_url`` is where goodput is measured, absent: nowhere.
+    are authenticated; ``throughput_url`` is where goodput is measured, absent: nowhere, and
+    ``throughput_hours`` when, by the province's clock.
     """
 
     stamp_port: Annotated[int, Meta(ge=1, le=65535)] = 862
@@ -75,6 +76,7 @@ class Reflector(_Base, frozen=True, kw_only=True):
     stamp_packets_per_second: Annotated[float, Meta(ge=1, le=100)] = 10
     throughput_url: ShortText | None = None
     throughput_token_file: ShortText | None = None
+    throughput_hours: TimeRange = "22:00-05:00"
     ca_file: ShortText | None = None
 
 

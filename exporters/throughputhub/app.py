@@ -12,7 +12,7 @@ Authorization and lease stand in header fields, so nothing of them is in a URL t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NoReturn
 
 import msgspec
@@ -20,13 +20,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
-from exporters.throughputhub.leases import TTL_SECONDS, Grant, Lease, Leases, Limits, Order
+from exporters.throughputhub.leases import TTL_SECONDS, Grant, Leases, Limits, Order
 from exporters.throughputhub.listen import Watched
 from exporters.throughputhub.meters import Meters
 from exporters.throughputhub.pace import Pace
 from exporters.throughputhub.tokens import Tokens
-from exporters.throughputhub.transfers import Exceeded, Transfers
+from exporters.throughputhub.transfers import Exceeded, Terms, Transfers, begin
 
+HOLDER: Final = web.RequestKey("holder", str)
 LEASE_FIELD: Final = "Thongsuot-Lease"
 MAX_ORDER_BYTES: Final = 8192
 SWEEP_SECONDS: Final = 1.0
@@ -74,7 +75,7 @@ class _Pages:
         holder = self._tokens.holder(request.headers.get("Authorization", ""))
         if holder is None:
             self._refuse("token", web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}))
-        request["holder"] = holder
+        request[HOLDER] = holder
         if isinstance(request.protocol, Watched):
             request.protocol.heard()
         return await handler(request)
@@ -85,7 +86,7 @@ class _Pages:
             order = msgspec.json.decode(await request.read(), type=Order)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             self._refuse("request", web.HTTPBadRequest(text="not an order\n"))
-        given = self._leases.grant(order, request["holder"], _now())
+        given = self._leases.grant(order, request[HOLDER], _now())
         if isinstance(given, str):
             full = given == "full"
             error = web.HTTPServiceUnavailable if full else web.HTTPConflict
@@ -97,11 +98,11 @@ class _Pages:
 
     async def renew(self, request: web.Request) -> web.Response:
         """A lease's life prolonged."""
-        return self._done(self._leases.renew(request.match_info["id"], request["holder"], _now()))
+        return self._done(self._leases.renew(request.match_info["id"], request[HOLDER], _now()))
 
     async def release(self, request: web.Request) -> web.Response:
         """A lease given back."""
-        done = self._leases.release(request.match_info["id"], request["holder"], _now())
+        done = self._leases.release(request.match_info["id"], request[HOLDER], _now())
         self._meters.leases.set(len(self._leases))
         return self._done(done)
 
@@ -112,52 +113,58 @@ class _Pages:
 
     async def down(self, request: web.Request) -> web.StreamResponse:
         """Bytes from the hub."""
+        terms = self._admitted(request, "down")
         size = request.query.get("bytes", "")
-        lease, pace = self._admitted(request)
         if not (size.isascii() and size.isdigit() and len(size) <= 15 and int(size) > 0):
             self._refuse("request", web.HTTPBadRequest(text="bytes=N is missing\n"))
         allowed = min(int(size), self._limits.request_bytes)
-        count = self._meters.moved["down"].inc
-        return await self._move(request, self._transfers.down(request, lease, allowed, pace, count))
+        return await self._answer(
+            request, lambda response: self._transfers.down(response, allowed, terms), allowed
+        )
 
     async def up(self, request: web.Request) -> web.StreamResponse:
         """Bytes to the hub."""
-        lease, pace = self._admitted(request)
+        terms = self._admitted(request, "up")
         if (request.content_length or 0) > self._limits.request_bytes:
             self._refuse(
                 "limit", web.HTTPRequestEntityTooLarge(self._limits.request_bytes, text="too large\n")
             )
-        count = self._meters.moved["up"].inc
-        return await self._move(request, self._transfers.up(request, lease, pace, count))
+        return await self._answer(request, lambda response: self._transfers.up(request, response, terms))
 
     async def echo(self, request: web.Request) -> web.StreamResponse:
         """Bytes there and back."""
-        lease, _ = self._admitted(request)
-        return await self._move(request, self._transfers.echo(request, lease, self._meters.moved["echo"].inc))
+        terms = self._admitted(request, "echo")
+        return await self._answer(request, lambda response: self._transfers.echo(request, response, terms))
 
-    def _admitted(self, request: web.Request) -> tuple[Lease, Pace | None]:
-        lease = self._leases.find(request.headers.get(LEASE_FIELD, ""), request["holder"], _now())
+    def _admitted(self, request: web.Request, direction: str) -> Terms:
+        holder = request[HOLDER]
+        lease = self._leases.find(request.headers.get(LEASE_FIELD, ""), holder, _now())
         if lease is None:
             self._refuse("lease", web.HTTPForbidden(text="no such lease\n"))
         if len(lease.cuts) > self._limits.streams:  # the echo besides
             self._refuse("limit", web.HTTPTooManyRequests(text="too many streams\n"))
-        return lease, self._pace(request["holder"])
+        return Terms(lease, self._pace(holder), self._meters.moved[direction].inc)
 
     def _pace(self, holder: str) -> Pace | None:
         """The pace of a token; there are no more of them than valid tokens."""
         rate = self._limits.bytes_per_second
         return None if rate is None else self._paces.setdefault(holder, Pace(rate))
 
-    async def _move(
-        self, request: web.Request, transfer: Awaitable[web.StreamResponse]
+    async def _answer(
+        self,
+        request: web.Request,
+        transfer: Callable[[web.StreamResponse], Awaitable[None]],
+        size: int | None = None,
     ) -> web.StreamResponse:
         """Run a transfer; what ends early ends its connection, which is also how a client stops."""
+        response: web.StreamResponse = web.Response()
         try:
-            return await transfer
+            response = await begin(request, size)
+            await transfer(response)
         except _BROKEN:
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError from None  # aiohttp takes it as the end of the connection
+        return response
 
     def _refuse(self, reason: str, error: web.HTTPException) -> NoReturn:
         self._meters.refused(reason)

@@ -46,11 +46,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease:
-    """One test under way. ``cuts`` end its transfers; ``bytes_left`` is what they may still carry."""
+    """One test under way. ``cuts`` end its transfers; ``bytes_left`` is what they may still carry,
+    ``arrived`` what they have brought up."""
 
     def __init__(self, holder: str, places: frozenset[str], bytes_left: int, now: float, ends: float) -> None:
         self.id = secrets.token_urlsafe(18)
         self.holder, self.places, self.bytes_left = holder, places, bytes_left
+        self.arrived = 0
         self.expires, self.ends = min(now + TTL_SECONDS, ends), ends
         self.cuts: set[Callable[[], None]] = set()
 

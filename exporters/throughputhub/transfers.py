@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from exporters.throughputhub.leases import Lease
@@ -28,6 +29,25 @@ class Exceeded(Exception):  # noqa: N818 - reads as what it says
     """A transfer that went on beyond its bytes."""
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """Under what a transfer runs: its lease, how fast its token may be, where its bytes are counted."""
+
+    lease: Lease
+    pace: Pace | None
+    count: Count
+
+    async def take(self, size: int) -> None:
+        """Count bytes that were moved, and wait where that was too fast. Raises Exceeded."""
+        self.count(size)
+        self.lease.bytes_left -= size
+        if self.lease.bytes_left < 0:
+            raise Exceeded
+        if self.pace is not None:
+            delay = self.pace.delay(size, asyncio.get_running_loop().time())
+            if delay > 0:
+                await asyncio.sleep(delay)
+
+
 class Transfers:
     """Moves bytes for requests that are already admitted."""
 
@@ -36,59 +56,40 @@ class Transfers:
         # Random, so that no box on the way can make the line look faster by compressing.
         self._block = memoryview(os.urandom(BLOCK_BYTES))
 
-    async def down(
-        self, request: web.Request, lease: Lease, size: int, pace: Pace | None, count: Count
-    ) -> web.StreamResponse:
-        """Send ``size`` bytes, or as many as the lease has left."""
-        response = await _begin(request, {"Content-Length": str(size)})
-        async with self._bounded(lease):
+    async def down(self, response: web.StreamResponse, size: int, terms: Terms) -> None:
+        """Send ``size`` bytes. Raises Exceeded where the lease has fewer left, TimeoutError."""
+        async with self._bounded(terms.lease):
             while size > 0:
-                piece = min(BLOCK_BYTES, size, lease.bytes_left)
-                if piece <= 0:
-                    raise Exceeded
-                lease.bytes_left -= piece
-                await _wait(pace, piece)
+                piece = min(BLOCK_BYTES, size, max(1, terms.lease.bytes_left))
+                await terms.take(piece)
                 await response.write(self._block[:piece])
-                count(piece)
                 size -= piece
-            await response.write_eof()
-        return response
 
-    async def up(
-        self, request: web.Request, lease: Lease, pace: Pace | None, count: Count
-    ) -> web.StreamResponse:
-        """Take in the body and report on it: lines of seconds and bytes, both since the server's zero."""
-        response = await _begin(request)
-        loop, arrived = asyncio.get_running_loop(), 0
+    async def up(self, request: web.Request, response: web.StreamResponse, terms: Terms) -> None:
+        """Take in the body and report: lines of seconds, by the server's own clock, and of bytes that
+        all streams of the test have brought by then. Raises Exceeded, TimeoutError.
+        """
+        loop, lease = asyncio.get_running_loop(), terms.lease
         async with self._bounded(lease):
             due = loop.time()
             async for data in request.content.iter_any():
-                arrived += len(data)
-                lease.bytes_left -= len(data)
-                count(len(data))
-                if lease.bytes_left < 0:
-                    raise Exceeded
-                await _wait(pace, len(data))
+                lease.arrived += len(data)
+                await terms.take(len(data))
                 if loop.time() >= due:
                     due = loop.time() + REPORT_SECONDS
-                    await response.write(b"%.6f %d\n" % (loop.time(), arrived))
-            await response.write(b"%.6f %d\n" % (loop.time(), arrived))
-            await response.write_eof()
-        return response
+                    await response.write(b"%.6f %d\n" % (loop.time(), lease.arrived))
+            await response.write(b"%.6f %d\n" % (loop.time(), lease.arrived))
 
-    async def echo(self, request: web.Request, lease: Lease, count: Count) -> web.StreamResponse:
-        """Send back what comes, at once."""
-        response = await _begin(request)
+    async def echo(self, request: web.Request, response: web.StreamResponse, terms: Terms) -> None:
+        """Send back what comes, at once. Raises Exceeded, TimeoutError."""
         left = ECHO_BYTES
-        async with self._bounded(lease):
+        async with self._bounded(terms.lease):
             async for data in request.content.iter_any():
                 left -= len(data)
                 if left < 0:
                     raise Exceeded
-                count(len(data))
+                terms.count(len(data))
                 await response.write(data)
-            await response.write_eof()
-        return response
 
     @contextlib.asynccontextmanager
     async def _bounded(self, lease: Lease) -> AsyncIterator[None]:
@@ -107,15 +108,10 @@ class Transfers:
                 lease.cuts.discard(cut)
 
 
-async def _begin(request: web.Request, headers: dict[str, str] | None = None) -> web.StreamResponse:
-    response = web.StreamResponse(headers={**_HEADERS, **(headers or {})})
+async def begin(request: web.Request, size: int | None = None) -> web.StreamResponse:
+    """Send the head of the answer, whose connection ends with it."""
+    response = web.StreamResponse(headers=_HEADERS)
+    response.content_length = size
     response.force_close()
     await response.prepare(request)
     return response
-
-
-async def _wait(pace: Pace | None, count: int) -> None:
-    if pace is not None:
-        delay = pace.delay(count, asyncio.get_running_loop().time())
-        if delay > 0:
-            await asyncio.sleep(delay)

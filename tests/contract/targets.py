@@ -17,6 +17,7 @@ from exporters.stampio.reflector import Rules
 from inventory.names import Reason
 from tests.contract import interconnect as ic
 from tests.contract import throughput as tp
+from tests.contract import traffic as tr
 from tests.contract.place import Address, Place
 from tests.exporters.servers import answering, full_backlog, page, serve, then_silent
 
@@ -141,6 +142,8 @@ WELL: dict[str, Place] = {
     "tls": ic.tls_well,
     "ntp": ic.ntp_well,
     "smtp": ic.smtp_well,
+    "traffic": tr.traffic_well,
+    "uplink": tr.uplink_well,
     "power": _power_well,
     "cellular": _cellular_well,
     "host": _host_well,
@@ -156,11 +159,13 @@ SILENT: dict[str, list[Place]] = {
     "ntp": [ic.ntp_silent],
     "smtp": [ic.smtp_silent, ic.smtp_mute],
     "http": [_http_silent, _http_mute, _https_mute, _http_half],
+    "traffic": [tr.traffic_silent],
+    "uplink": [],  # asks the kernel only
     "power": [_power_silent],
     "cellular": [_cellular_silent],
     "host": [],  # a kernel that does not answer cannot be had; see tests/exporters/test_site_asking.py
 }
-MACHINE = {"power", "cellular", "host"}
+MACHINE = {"power", "cellular", "host", "uplink"}
 """Kinds that read the machine they run on: their addresses are names of things, not of hosts."""
 OPTIONAL_SAMPLES: dict[str, set[str]] = {
     "throughput": {"thongsuot_throughput_budget_remaining_bytes"},

@@ -1,0 +1,1 @@
+"""Throughput tests of a line against the hub: transfer, statistics, budget, lease, yielding."""
