@@ -220,6 +220,8 @@ class Runner:
         news = before is None or before.reason is not outcome.reason
         if self.gate is not None and news and not outcome.ok:
             self.gate.kick()
+        if news and not outcome.ok:
+            self._log_failure(outcome)
         if news or self._tracker.doubt is not None:
             self._tools.changed(self.measured.key, False)
 
@@ -242,6 +244,17 @@ class Runner:
         for interval in step.credited:
             seconds = interval.end_seconds - interval.start_seconds
             self._tools.book.credit(self.measured.key, interval.state, seconds)
+
+    def _log_failure(self, outcome: Outcome) -> None:
+        """Keep the evidence of a new kind of failure, confirmed or not: a blip has its reasons too."""
+        log.info(
+            "probe failed",
+            extra={
+                "target": self.target.name,
+                "reason": outcome.reason.value,
+                "evidence": outcome.evidence,
+            },
+        )
 
     def _announce(self, change: Transition) -> None:
         self.measured.confirm(change.state, change.at_seconds)

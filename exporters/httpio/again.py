@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exporters.httpio import transcript
+from exporters.httpio.chain import note_certificates
 from exporters.httpio.connection import connect_to, secure
 from exporters.httpio.course import Course
 from exporters.httpio.tls import context_for
@@ -21,4 +21,5 @@ async def show_chain(course: Course) -> None:
     connection = await connect_to(request, phases)
     with connection.wire:
         await secure(connection, request, phases)
-        transcript.certificates(course.notes, connection)
+        if connection.tls is not None:
+            note_certificates(connection.tls)

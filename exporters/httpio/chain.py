@@ -1,9 +1,11 @@
-"""Certificates in words, for people: whose, by whom, from when to when (RFC 5280, 4.1.2). Pure."""
+"""Certificates in words, for people: whose, by whom, from when to when (RFC 5280, 4.1.2)."""
 
+import ssl
 from datetime import UTC, datetime
 from typing import Final
 
-from exporters.httpio.certificate import Reader, unix_time
+from exporters.evidence import asked
+from exporters.httpio.certificate import Reader, presented, unix_time
 
 _SEQUENCE, _SET, _OID, _INTEGER, _VERSION = 0x30, 0x31, 0x06, 0x02, 0xA0
 _TIMES: Final = (0x17, 0x18)
@@ -11,6 +13,14 @@ _BMP_STRING: Final = 0x1E
 _NAMES: Final = {3: "CN", 6: "C", 7: "L", 8: "ST", 10: "O", 11: "OU"}
 """Attribute types below 2.5.4 (X.520)."""
 MAX_VALUE: Final = 100
+MAX_CERTIFICATES: Final = 10
+
+
+def note_certificates(secured: ssl.SSLSocket) -> None:
+    """Tell whoever asked what the peer presented, its own certificate first."""
+    if (notes := asked()) is not None:
+        for place, der in enumerate(presented(secured)[:MAX_CERTIFICATES]):
+            notes.add("certificate", f"{place}: {describe(der)}")
 
 
 def describe(der: bytes) -> str:

@@ -27,8 +27,8 @@ class Course:
     """
 
     __slots__ = (
-        "_before", "_retransmits", "config", "followed", "notes", "phases", "pool", "proven", "request",
-        "target", "values", "veil", "where",
+        "_before", "_retransmits", "_status", "config", "followed", "notes", "phases", "pool", "proven",
+        "request", "target", "values", "veil", "where",
     )  # fmt: skip
 
     def __init__(self, target: Target, config: Config, pool: Pool | None) -> None:
@@ -37,15 +37,13 @@ class Course:
         self.values: dict[str, str] = {}
         self.where, self.proven, self.followed = "", False, 0
         self.request: Request | None = None
-        self._retransmits, self._before = 0, dict[str, float]()
+        self._status = self._retransmits = 0
+        self._before: dict[str, float] = {}
         self.start()
 
     def start(self) -> None:
         """Start the clock anew: what this machine needs to read its own files is not the system's time."""
         self.phases = Phases(PROBE_HTTP_DURATION)
-        self.phases.note(PROBE_HTTP_STATUS, 0)
-        self.phases.note(PROBE_HTTP_REDIRECTS, self.followed)
-        self.phases.note(TCP_RETRANSMITS, 0)
 
     def enter(self, step: Step, number: int, total: int) -> None:
         """Begin a step of a transaction."""
@@ -64,7 +62,6 @@ class Course:
     def follow(self) -> None:
         """Count a redirect that is followed."""
         self.followed += 1
-        self.phases.note(PROBE_HTTP_REDIRECTS, self.followed)
 
     def connected(self, request: Request, connection: Connection) -> None:
         """Note a connection, new or used, on which ``request`` is about to go out."""
@@ -77,7 +74,6 @@ class Course:
         """Note what the kernel knows of a connection after an exchange, good or bad."""
         more = tell_kernel(connection, self.phases)
         self._retransmits += more
-        self.phases.note(TCP_RETRANSMITS, self._retransmits)
         if self.notes is not None:
             now = self.phases.durations()
             spent = {phase: seconds - self._before.get(phase, 0.0) for phase, seconds in now.items()}
@@ -86,12 +82,16 @@ class Course:
 
     def answered(self, answer: Answer) -> None:
         """Note an answer, redirects too."""
-        self.phases.note(PROBE_HTTP_STATUS, answer.status)
+        self._status = answer.status
         if self.notes is not None:
             transcript.received(self.notes, self.veil, answer)
 
     def outcome(self, reason: Reason, said: str = "") -> Outcome:
         """Return the result, with evidence that names the step and shows no secret."""
+        note = self.phases.note
+        note(PROBE_HTTP_STATUS, self._status)
+        note(PROBE_HTTP_REDIRECTS, self.followed)
+        note(TCP_RETRANSMITS, self._retransmits)
         if self.config.all_series:
-            self.phases.note(PROBE_FAILED_REGEX, reason is Reason.BODY)
+            note(PROBE_FAILED_REGEX, reason is Reason.BODY)
         return self.phases.outcome(reason, self.veil.hide(f"{self.where}{said}") if said else "")

@@ -38,9 +38,11 @@ class Journey:
         self._method, self._body = ask.method, self._first_body()
         self._first = self.url = self._first_url()
         parts = (*ask.expect, *ask.capture.values()) if isinstance(ask, Step) else ask.expect
-        whole = any(part.needs_document for part in parts)
-        self._keep_bytes = max(config.searched_body_bytes, MAX_DOCUMENT_BYTES if whole else 0)
-        self.all_fields = any(part.header is not None for part in parts)
+        self._keep_bytes, self._all_fields = config.searched_body_bytes, False
+        if parts:
+            self._all_fields = any(part.header is not None for part in parts)
+            if any(part.needs_document for part in parts):
+                self._keep_bytes = max(self._keep_bytes, MAX_DOCUMENT_BYTES)
 
     async def request(self) -> Request:
         """Return the next request."""
@@ -61,7 +63,7 @@ class Journey:
             max_body_bytes=config.max_body_bytes,
             keep_bytes=self._keep_bytes,
             keep_alive=config.reuse_connections != "never",
-            all_fields=self.all_fields,
+            all_fields=self._all_fields,
             patience_seconds=self._target.timeout_seconds,
         )
 

@@ -24,7 +24,8 @@ from inventory.names import (
 
 def tell_connection(connection: Connection, phases: Phases, *, all_series: bool) -> None:
     """Note what a connection shows before anything is sent on it."""
-    phases.note(PROBE_IP_PROTOCOL, connection.found[0].version)
+    if connection.used:  # a new one noted it when the name was resolved
+        phases.note(PROBE_IP_PROTOCOL, connection.found[0].version)
     secured = connection.tls
     if all_series:
         phases.note(PROBE_HTTP_SSL, secured is not None)

@@ -9,13 +9,11 @@ from typing import Final
 
 from exporters.evidence import Notes
 from exporters.httpio.answer import Answer
-from exporters.httpio.certificate import presented
-from exporters.httpio.chain import describe
+from exporters.httpio.chain import note_certificates
 from exporters.httpio.connection import Connection
 from exporters.httpio.request import Request
 from exporters.httpio.veil import MARK, WITHHELD, Veil
 
-MAX_CERTIFICATES: Final = 10
 MAX_FIELDS: Final = 60
 BODY_LETTERS: Final = 600
 _SECRET: Final = re.compile(r"(?i)cookie|auth|token|secret|session|signature|password|api-?key|csrf|jwt")
@@ -30,25 +28,14 @@ def connected(notes: Notes, request: Request, connection: Connection) -> None:
     """Say which way was taken."""
     if request.proxy is not None:
         notes.add("proxy", f"{request.proxy.host}:{request.proxy.port}")
-    found = connection.found
-    others = ", ".join(address.host for address in found[1:]) or "none"
-    used = " (connection of an earlier request)" if connection.used else ""
-    notes.add("address", f"{found[0].host}{used}; other addresses found, not tried: {others}")
-    if found.stale:
-        notes.add("address", f"stale: {found.stale}")
+    if connection.used:
+        notes.add("address", f"{connection.found[0].host}, over the connection of an earlier request")
     secured = connection.tls
     if secured is None:
         return
     cipher = secured.cipher()
     notes.add("tls", f"{secured.version()} {cipher[0] if cipher else ''} for {request.server_name}")
-    certificates(notes, connection)
-
-
-def certificates(notes: Notes, connection: Connection) -> None:
-    """Say what the peer presented."""
-    if connection.tls is not None:
-        for place, der in enumerate(presented(connection.tls)[:MAX_CERTIFICATES]):
-            notes.add("certificate", f"{place}: {describe(der)}")
+    note_certificates(secured)
 
 
 def sent(notes: Notes, veil: Veil, request: Request) -> None:

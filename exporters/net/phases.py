@@ -4,6 +4,7 @@ from time import perf_counter
 from typing import Final
 
 from exporters.base import Outcome, Sample
+from exporters.evidence import asked
 from exporters.net.literal import Address
 from exporters.net.resolve import Found
 from inventory.names import PROBE_IP_PROTOCOL, Label, Metric, Reason
@@ -56,6 +57,9 @@ class Phases:
         Of several names in one measurement (redirects) a single stale one makes it stale.
         """
         self.note(PROBE_IP_PROTOCOL, found[0].version)
+        if (notes := asked()) is not None:
+            others = ", ".join(address.host for address in found[1:])
+            notes.add("address", f"{found[0].host}{others and f'; found too, not tried: {others}'}")
         if not self._remark:
             self._remark = found.stale
             for sample in found.samples():

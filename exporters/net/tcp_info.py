@@ -1,6 +1,7 @@
 """What the kernel knows of a TCP connection: ``struct tcp_info`` (linux/tcp.h). Pure but for :func:`read`.
 
-The structure has only ever grown at its end; a field that the running kernel does not give is None.
+The structure has only ever grown at its end, so one of another kernel is read as far as it is known; of
+one that is too short nothing is.
 """
 
 import socket
@@ -10,9 +11,10 @@ from typing import Final
 import msgspec
 
 _ASKED_BYTES: Final = 256
-_RTT: Final = 68
-_RTT_VARIANCE: Final = 72
-_TOTAL_RETRANSMITS: Final = 100
+_FIELDS: Final = struct.Struct("=II24xI")
+"""tcpi_rtt, tcpi_rttvar, tcpi_total_retrans: there since Linux 2.6."""
+_FIRST: Final = 68
+_LAST_END: Final = _FIRST + _FIELDS.size
 _MICROSECONDS: Final = 1e-6
 
 
@@ -39,15 +41,12 @@ def parse(raw: bytes) -> TcpInfo:
     >>> parse(b"").retransmits is None
     True
     """
-    rtt, variance = _field(raw, _RTT), _field(raw, _RTT_VARIANCE)
+    if len(raw) < _LAST_END:
+        rtt, variance, retransmits = 0, 0, None
+    else:
+        rtt, variance, retransmits = _FIELDS.unpack_from(raw, _FIRST)
     return TcpInfo(
         rtt_seconds=rtt * _MICROSECONDS if rtt else None,  # 0: nothing was acknowledged yet
-        rtt_variance_seconds=variance * _MICROSECONDS if rtt and variance is not None else None,
-        retransmits=_field(raw, _TOTAL_RETRANSMITS),
+        rtt_variance_seconds=variance * _MICROSECONDS if rtt else None,
+        retransmits=retransmits,
     )
-
-
-def _field(raw: bytes, at: int) -> int | None:
-    if len(raw) < at + 4:
-        return None
-    return int(struct.unpack_from("=I", raw, at)[0])

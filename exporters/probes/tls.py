@@ -24,6 +24,7 @@ from time import monotonic
 from typing import Final
 
 from exporters.base import Outcome, Target
+from exporters.httpio.chain import note_certificates
 from exporters.net.address import host_port_of, split_host_port, version_for
 from exporters.net.failure import Failure
 from exporters.net.literal import Address
@@ -108,6 +109,7 @@ async def _look_again(target: Target, config: Config, phases: Phases) -> None:
 
 def _note(wire: Wire, phases: Phases) -> None:
     if wire.tls is not None:
+        note_certificates(wire.tls)
         for sample in shown.samples(wire.tls):
             phases.add(sample)
 
