@@ -28,6 +28,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "snmpd": "snmpd",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "fping": "fping",
+    "tinyproxy": "tinyproxy-bin",
     "iperf3": "iperf3",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
@@ -41,12 +42,29 @@ ALIASES: Final[Mapping[str, str]] = {
 """Debian's name by the name that upstream uses."""
 
 HUB: Final = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
-LAB: Final = (*HUB, "nginx", "dnsmasq", "chronyd", "nft", "openssl", "snmpd", "upsc", "dummy-ups")
+LAB: Final = (
+    *HUB,
+    "nginx",
+    "tinyproxy",
+    "dnsmasq",
+    "chronyd",
+    "nft",
+    "openssl",
+    "snmpd",
+    "upsc",
+    "dummy-ups",
+)
 BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user
-_VERSION_FLAG: Final = {"nginx": "-v", "openssl": "version", "upsc": "-V", "dummy-ups": "-V"}
+_VERSION_FLAG: Final = {
+    "nginx": "-v",
+    "tinyproxy": "-v",
+    "openssl": "version",
+    "upsc": "-V",
+    "dummy-ups": "-V",
+}
 _VERSION_SECONDS: Final = 30
 _APT_SECONDS: Final = 900
 Say = Callable[[str], None]
