@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -15,24 +17,34 @@ from common.i18n import t
 from common.web import add_health, parse_listen, serve
 from deploy.endpoints import url
 from deploy.reflect_meters import StampCollector
-from exporters.stampio.listen import Chosen, choose, reflecting
+from exporters.stampio.listen import Chosen, Unusable, choose, reflecting
+from exporters.stampio.reflector import Reflector
+
+log = logging.getLogger(__name__)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """``listen``: the program's own pages."""
+    """``listen``: the program's own pages; ``stamp`` reads the key, and may be asked again."""
 
     listen: str
-    stamp: Chosen
+    stamp: Callable[[], Chosen]
 
 
 def options(arguments: argparse.Namespace) -> Options:
     """Return what the command line asks for. Raises exporters.stampio.listen.Unusable."""
-    stamp = choose(arguments.stamp_listen, arguments.key_file, arguments.allow, arguments.symmetric)
+
+    def stamp() -> Chosen:
+        return choose(arguments.stamp_listen, arguments.key_file, arguments.allow, arguments.symmetric)
+
+    stamp()  # what is wrong is said before anything starts
     return Options(listen=arguments.listen, stamp=stamp)
 
 
 async def run(options: Options) -> None:
-    """Reflect until SIGTERM or SIGINT. Raises Unusable, ListenError or OSError instead of readiness."""
+    """Reflect until SIGTERM or SIGINT; SIGHUP reads the key again.
+
+    Raises Unusable, ListenError or OSError instead of becoming ready.
+    """
     parse_listen(options.listen)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -40,7 +52,8 @@ async def run(options: Options) -> None:
         loop.add_signal_handler(number, stop.set)
     registry = CollectorRegistry()
     async with contextlib.AsyncExitStack() as parts:
-        reflector = parts.enter_context(reflecting(options.stamp))
+        reflector = parts.enter_context(reflecting(options.stamp()))
+        loop.add_signal_handler(signal.SIGHUP, _reload, options, reflector)
         registry.register(StampCollector(reflector))
         # The hub's end of throughput tests is one more part: its own listener, its counters in `registry`.
         page = web.Application()
@@ -48,6 +61,16 @@ async def run(options: Options) -> None:
         await parts.enter_async_context(serve(page, options.listen))
         _say_ready(options, reflector.addresses)
         await _until(stop)
+
+
+def _reload(options: Options, reflector: Reflector) -> None:
+    """Take a changed key; one that cannot be read leaves the old one in force."""
+    try:
+        reflector.rules = options.stamp().rules
+    except Unusable as error:
+        log.error("not read again: %s", error)
+    else:
+        log.info("read again")
 
 
 def _say_ready(options: Options, addresses: tuple[str, ...]) -> None:

@@ -58,11 +58,11 @@ def prometheus(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
         "alerting": {
             "alertmanagers": [{"static_configs": [{"targets": [reachable(endpoints.alertmanager)]}]}]
         },
-        "scrape_configs": [_hub_job(endpoints), _agent_job(inventory)],
+        "scrape_configs": [_hub_job(inventory, endpoints), _agent_job(inventory)],
     }
 
 
-def _hub_job(endpoints: Endpoints) -> dict[str, Any]:
+def _hub_job(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
     """The processes of the hub; ``instance`` names the process, which outlives a change of port."""
     processes = {
         "supervisor": endpoints.supervisor,
@@ -71,6 +71,8 @@ def _hub_job(endpoints: Endpoints) -> dict[str, Any]:
         "prometheus": endpoints.prometheus,
         "alertmanager": endpoints.alertmanager,
     }
+    if inventory.hub.reflector is not None:
+        processes["reflector"] = endpoints.reflector
     return {
         "job_name": JOB_HUB,
         "static_configs": [

@@ -108,9 +108,12 @@ class Stack(Collector):
         written()
         log.info("rendered", extra={"changed": len(changed.created + changed.updated + changed.removed)})
         problems = []
+        await self._end_all_but({spec.name for spec in wanted})
         for spec in wanted:
-            child = self._children[spec.name]
-            if child.spec != spec:
+            child = self._children.get(spec.name)
+            if child is None:
+                problems.append(await self._add(spec))
+            elif child.spec != spec:
                 problems.append(await self._replace(child, spec))
             else:
                 problems.append(await self._reload_child(child))
@@ -194,6 +197,19 @@ class Stack(Collector):
         except StackError as error:
             return str(error)
         return None
+
+    async def _add(self, spec: Spec) -> str | None:
+        """Run a child that the inventory did not want before; returns why it is not ready, or None."""
+        try:
+            await self._launch(spec)
+        except StackError as error:
+            return str(error)
+        return None
+
+    async def _end_all_but(self, wanted: set[str]) -> None:
+        """End the children that the inventory wants no more."""
+        for name in self._children.keys() - wanted:
+            await self._children.pop(name).stop()
 
     async def _stop_all(self) -> None:
         """In the reverse order of starting: who sends ends before who receives."""

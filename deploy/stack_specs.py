@@ -72,6 +72,7 @@ def specs(
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
         _agent(paths, at, own),
+        _reflector(at, inventory, own),
         _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),
     ]
     return tuple(spec for spec in found if spec is not None)
@@ -123,6 +124,25 @@ def _agent(paths: Paths, at: Endpoints, environment: dict[str, str]) -> Spec | N
         reload_url=url(at.agent, "/-/reload"),
         environment=environment,
     )
+
+
+def _reflector(at: Endpoints, inventory: Inventory, environment: dict[str, str]) -> Spec | None:
+    """The far end of measurements, where the province has one. The key is at the hub where agents have
+    it; a changed one is read on SIGHUP, so that sessions go on through a reload."""
+    wanted = inventory.hub.reflector
+    if wanted is None:
+        return None
+    key = ("--key-file", wanted.stamp_key_file) if wanted.stamp_key_file else ()
+    return Spec(
+        name="reflector",
+        argv=(
+            sys.executable, "-m", "deploy.cli", "reflect", "--listen", at.reflector,
+            "--stamp-listen", f":{wanted.stamp_port}", *key,
+        ),
+        ready_url=url(at.reflector, "/-/ready"),
+        reload_by_signal=True,
+        environment=environment,
+    )  # fmt: skip
 
 
 class _Ours(msgspec.Struct, frozen=True):

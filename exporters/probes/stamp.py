@@ -57,6 +57,7 @@ from exporters.net.resolve import resolve
 from exporters.stampio import report
 from exporters.stampio.keys import KeyUnusable, read_key
 from exporters.stampio.ledger import Losses
+from exporters.stampio.pace import pace
 from exporters.stampio.session import Manner, Session, Train
 from inventory.names import DNS_ANSWER_STALE, PROBE_IP_PROTOCOL, Reason
 
@@ -172,17 +173,13 @@ async def _measure(current: _Current, manner: Manner, config: Config, phases: Ph
 
 async def _send(session: Session, train: Train, config: Config, ends: float) -> Failure | None:
     """Send the train on time. Returns what kept it from being sent whole, or None."""
-    loop, begun = asyncio.get_running_loop(), monotonic()
-    seconds = min(config.train_seconds, (ends - begun) * SENDING_SHARE)
-    gap = 1 / config.packets_per_second
-    start = loop.time()
-    for number in range(max(1, round(seconds * config.packets_per_second))):
-        await asyncio.sleep(start + number * gap - loop.time())
-        try:
-            session.send(train)
-        except Failure as failure:
-            session.barren = BARREN_TRAINS
-            return failure
+    seconds = min(config.train_seconds, (ends - monotonic()) * SENDING_SHARE)
+    count = max(1, round(seconds * config.packets_per_second))
+    try:
+        await pace(count, 1 / config.packets_per_second, lambda: session.send(train))
+    except Failure as failure:
+        session.barren = BARREN_TRAINS
+        return failure
     return None
 
 

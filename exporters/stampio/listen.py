@@ -52,7 +52,7 @@ def choose(
     listen: Sequence[str], key_file: Path | None, allow: Sequence[str], symmetric: bool = False
 ) -> Chosen:
     """Return what was chosen, the key read. Raises Unusable."""
-    places = tuple(_place(text) for text in listen) or everywhere(DEFAULT_PORT)
+    places = tuple(place for text in listen for place in _places(text)) or everywhere(DEFAULT_PORT)
     try:
         key = read_key(key_file) if key_file else None
     except KeyUnusable as error:
@@ -66,16 +66,21 @@ def everywhere(port: int) -> tuple[Place, ...]:
     return tuple(Place(host, port, optional=True) for host in _ANY)
 
 
-def _place(text: str) -> Place:
+def _places(text: str) -> tuple[Place, ...]:
     host, colon, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        host = ""
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise Unusable(t("reflect.wrong_address", listen=text))
-    return Place(host, int(port))
+    if not host:
+        return everywhere(int(port))
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    try:
+        is6 = ipaddress.ip_address(host.partition("%")[0]).version == 6
+    except ValueError:
+        is6 = not bracketed
+    if is6 != bracketed:
+        raise Unusable(t("reflect.wrong_address", listen=text))
+    return (Place(host, int(port)),)
 
 
 def _network(text: str) -> Network:

@@ -177,6 +177,8 @@ class Session:
                     train.error = error
                 return
             self.take(data, tell(ancillary).stamp_ns)
+            if not any(train.open for train in self._trains):
+                return
 
     def take(self, data: bytes, stamp_ns: int | None) -> None:
         """Take one datagram from the reflector's address, and the kernel's time stamp of it."""
