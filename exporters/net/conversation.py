@@ -91,10 +91,10 @@ class Conversation:
             more = await self._wire.receive()
             if not more:
                 raise Failure(Reason.BODY, f"step {number}: {pattern[:80]!r} did not come; {self._said()}")
+            self._held += more
             self._left -= len(more)
             if self._left < 0:
                 raise Failure(Reason.TOO_LARGE, f"step {number}: over {self._most} bytes; {self._said()}")
-            self._held += more
 
     def _found(self, pattern: str) -> bool:
         """Search line by line; what does not match is passed over, but for a line still unfinished."""

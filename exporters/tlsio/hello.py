@@ -28,7 +28,7 @@ _EXTENSIONS: Final = b"".join(
     for kind, body in (
         (10, bytes.fromhex("0006001d00170018")),  # groups: x25519, P-256, P-384
         (11, bytes.fromhex("0100")),  # points: uncompressed
-        (13, bytes.fromhex("000e04030804040105030805050106010201")),  # signatures, SHA-1 with RSA last
+        (13, bytes.fromhex("0012040308040401050308050501060102030201")),  # signatures, SHA-1 last
     )
 )
 

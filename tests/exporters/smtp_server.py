@@ -29,7 +29,7 @@ def mail_server(tls: ssl.SSLContext | None, heard: list[str] | None = None, **ch
             await writer.drain()
             if order == "STARTTLS" and tls is not None and answers[order].startswith(b"220"):
                 await writer.start_tls(tls)
-            elif order == "QUIT":
+            elif order == "QUIT" and answers[order]:
                 break
 
     return handle

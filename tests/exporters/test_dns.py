@@ -1,6 +1,7 @@
 """The dns probe: the resolver that fails is told apart from the name that fails."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from exporters.dnsio.names import encode_name, name_of
 from exporters.dnsio.system import ResolvConf, System
 from exporters.net.literal import literal
 from exporters.probes import dns
-from exporters.registry import convert_options
+from exporters.registry import convert_options, kinds
 from inventory.names import (
     DNS_RCODE,
     DNS_RESOLVER_UP,
@@ -28,18 +29,18 @@ from tests.exporters.servers import closed_port
 NAME = "portal.example"
 
 
-async def measure(at: str, within: float = 10.0, **options: object) -> Outcome:
+async def measure(at: str, within: float = 10.0, **options: Any) -> Outcome:
     target = Target(name="t", address=at, timeout_seconds=within)
-    return await dns.probe(target, convert_options("dns", options))
+    return await kinds()["dns"].probe(target, convert_options("dns", options))
 
 
-async def ask(answering: Answering, within: float = 10.0, name: str = NAME, **options: object) -> Outcome:
+async def ask(answering: Answering, within: float = 10.0, name: str = NAME, **options: Any) -> Outcome:
     async with name_server(answering) as port:
         return await measure(f"{name}@127.0.0.1:{port}", within, **options)
 
 
-def saying(*answers: bytes, rcode: int = 0, **more: object) -> Answering:
-    return lambda query, _: [respond(query, *answers, rcode=rcode, **more)]  # type: ignore[arg-type]  # by name
+def saying(*answers: bytes, rcode: int = 0, **more: Any) -> Answering:
+    return lambda query, _: [respond(query, *answers, rcode=rcode, **more)]
 
 
 def values(outcome: Outcome) -> dict[str, float]:
@@ -136,7 +137,7 @@ async def test_the_name_fails(answering: Answering, reason: Reason, rcode: int, 
         ({"answer_regex": r"(1|1|9)*(.|.)*(2|2|9)*x"}, Reason.BODY, "in none"),
     ],
 )
-async def test_what_is_expected(options: dict[str, object], reason: Reason, words: str) -> None:
+async def test_what_is_expected(options: dict[str, Any], reason: Reason, words: str) -> None:
     outcome = await ask(GOOD, **options)
     assert outcome.reason is reason
     assert words in outcome.evidence
@@ -269,7 +270,7 @@ def test_addresses_that_are_none(address: str) -> None:
         ({"min_answers": 3, "max_answers": 2}, "min_answers must not be over max_answers"),
     ],
 )
-def test_options_that_are_refused(options: dict[str, object], words: str) -> None:
+def test_options_that_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused) as refused:
         convert_options("dns", options)
     assert words in str(refused.value)

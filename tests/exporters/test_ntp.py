@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,8 +23,7 @@ from exporters.ntpio.packet import (
     parse,
     timestamp_of,
 )
-from exporters.probes import ntp
-from exporters.registry import convert_options
+from exporters.registry import convert_options, kinds
 from inventory.names import NTP_DELAY, NTP_LEAP, NTP_OFFSET, NTP_REFERENCE_AGE, NTP_STRATUM, Reason
 from tests.exporters.ntp_server import reply, time_server
 from tests.exporters.servers import closed_port
@@ -37,14 +37,12 @@ GPS = bytes.fromhex(
 )
 
 
-async def measure_at(port: int, within: float = 10.0, **options: object) -> Outcome:
+async def measure_at(port: int, within: float = 10.0, **options: Any) -> Outcome:
     target = Target(name="t", address=f"127.0.0.1:{port}", timeout_seconds=within)
-    return await ntp.probe(target, convert_options("ntp", options))
+    return await kinds()["ntp"].probe(target, convert_options("ntp", options))
 
 
-async def ask(
-    answering: Callable[[bytes], Iterable[bytes]], within: float = 10.0, **options: object
-) -> Outcome:
+async def ask(answering: Callable[[bytes], Iterable[bytes]], within: float = 10.0, **options: Any) -> Outcome:
     async with time_server(answering) as port:
         return await measure_at(port, within, **options)
 
@@ -179,7 +177,7 @@ async def test_forged_and_late_answers_are_not_counted() -> None:
     ],
 )
 async def test_what_is_wrong_with_a_source(
-    answering: Callable[[bytes], Iterable[bytes]], options: dict[str, object], reason: Reason, words: str
+    answering: Callable[[bytes], Iterable[bytes]], options: dict[str, Any], reason: Reason, words: str
 ) -> None:
     outcome = await ask(answering, within=0.2 if reason is Reason.TIMEOUT else 10.0, **options)
     assert outcome.reason is reason
