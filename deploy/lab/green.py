@@ -38,7 +38,10 @@ class Watch:
     """Asks Prometheus and Alertmanager of the hub. Use as an async context manager."""
 
     def __init__(self, lab: Lab) -> None:
-        self._sites = {site: len(plans(lab.inventory, site)) for site in (*lab.communes, HUB_SITE)}
+        sites = (*lab.communes, HUB_SITE)
+        self._sites = {
+            site: sum(plan.role != "measure" for plan in plans(lab.inventory, site)) for site in sites
+        }
         self._prometheus = PromApi(PROMETHEUS_URL, timeout_seconds=_ASK_SECONDS)
         self._alertmanager = AmApi(ALERTMANAGER_URL, timeout_seconds=_ASK_SECONDS)
         self._lab = lab
