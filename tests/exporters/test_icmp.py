@@ -6,6 +6,8 @@ import socket
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
@@ -333,6 +335,26 @@ async def test_after_a_refusal_silence_does_not_wait_for_the_whole_deadline(wire
     wire.pinger.take_error(sent[0], "192.0.2.9", error)  # routers limit how many they send
     answers = await task
     assert (answers.arrivals, answers.error) == ((), error)
+
+
+def test_no_bytes_break_a_pinger() -> None:
+    async def all_of(data: bytes) -> None:
+        address = literal("127.0.0.1")
+        assert address is not None
+        pinger = pinger_for(Manner(socket.AF_INET))
+        burst = asyncio.create_task(pinger.burst(address, Shape(packets=2), 0.002, Afterwards()))
+        await asyncio.sleep(0)
+        pinger.take(data, [(1, 35, data), (0, 2, data)], "127.0.0.1")
+        pinger.take_error(data, "127.0.0.1", IcmpError(4, 3, 1, None))
+        pinger.close()
+        assert (await burst).arrivals == ()
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.binary(max_size=120))
+    def fuzzed(data: bytes) -> None:
+        asyncio.run(all_of(data))
+
+    fuzzed()
 
 
 async def test_what_is_under_way_is_bounded(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

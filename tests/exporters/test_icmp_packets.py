@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.icmpio.errors import IcmpError, describe, parse_extended_error
+from exporters.icmpio.errors import IcmpError, describe, parse_extended_error, parse_local_mtu
 from exporters.icmpio.packet import checksum, encode_request, parse_echo, strip_ipv4_header
 from exporters.icmpio.pinger import round_trip_ns
 
@@ -44,6 +44,7 @@ def test_no_bytes_break_the_parsers(data: bytes) -> None:
     assert echo is None or (len(data) >= 8 and data[1] == 0)
     stripped = strip_ipv4_header(data)
     assert stripped is None or len(stripped[1]) <= len(data) - 20
+    assert parse_local_mtu(data) >= 0
     error = parse_extended_error(data)
     assert error is None or str(error)
 
@@ -80,6 +81,16 @@ def test_a_router_is_named_in_ipv6() -> None:
 
 def test_an_error_of_our_own_machine_is_no_routers() -> None:
     assert parse_extended_error(extended(1, 0, 0, bytes(16))) is None
+
+
+def test_the_mtu_is_told_by_what_is_too_big_and_by_nothing_else() -> None:
+    too_big = struct.pack("=IBBBxII", 90, 2, 3, 4, 1400, 0) + bytes(16)
+    assert parse_extended_error(too_big) == IcmpError(4, 3, 4, None, 1400)
+    assert IcmpError(6, 2, 0, None).is_too_big
+    filtered = struct.pack("=IBBBxII", 113, 2, 3, 13, 1400, 0) + bytes(16)
+    assert parse_extended_error(filtered) == IcmpError(4, 3, 13, None, 0)
+    own = struct.pack("=IBBBxII", 90, 1, 0, 0, 1380, 0)
+    assert (parse_local_mtu(own), parse_local_mtu(too_big), parse_local_mtu(own[:15])) == (1380, 0, 0)
 
 
 @given(st.sampled_from([4, 6]), st.integers(0, 255), st.integers(0, 255))
