@@ -21,7 +21,7 @@ RecordType = Literal[
     "SVCB", "TLSA", "TXT",
 ]  # fmt: skip
 _Value = Annotated[str, Meta(min_length=1, max_length=1000)]
-_Count = Annotated[int, Meta(ge=0, le=512)]
+_Count = Annotated[int, Meta(ge=0, le=128)]
 
 
 class Config(ProbeConfig, frozen=True, kw_only=True):

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from exporters.dnsio.names import Malformed, Name, decode_name, encode_name
-from exporters.dnsio.rdata import OPT, TYPES, soa_numbers, value_of
+from exporters.dnsio.names import Malformed, Name, decode_name, encode_name, text_of
+from exporters.dnsio.rdata import OPT, TYPES, soa_numbers, value_of, whole_name
 
-MAX_RECORDS: Final = 512
+MAX_RECORDS: Final = 128
 UDP_PAYLOAD_OCTETS: Final = 1232
 """What every path carries unfragmented (DNS flag day 2020)."""
 MAX_TTL_SECONDS: Final = 2**31 - 1
@@ -143,6 +143,7 @@ def _record(message: bytes, at: int) -> tuple[Record, int]:
     soa = soa_numbers(message, start, end) if type_ == TYPES["SOA"] else None
     if type_ != OPT and ttl > MAX_TTL_SECONDS:
         ttl = 0  # RFC 2181, 8
-    value = value_of(type_, message, start, end)
-    alias = decode_name(message, start)[0] if type_ == TYPES["CNAME"] else ()
-    return Record(name, type_, class_, ttl, value, alias, soa), end
+    if type_ == TYPES["CNAME"]:
+        alias = whole_name(message, start, end)
+        return Record(name, type_, class_, ttl, text_of(alias), alias), end
+    return Record(name, type_, class_, ttl, value_of(type_, message, start, end), (), soa), end

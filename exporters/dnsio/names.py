@@ -9,8 +9,10 @@ Name = tuple[bytes, ...]
 
 MAX_NAME_OCTETS: Final = 255
 MAX_LABEL_OCTETS: Final = 63
+MAX_POINTERS: Final = 20
+"""How many of them may lead to one name: nothing honest needs more, and each costs the reader time."""
 _POINTER: Final = 0xC0
-_PLAIN: Final = frozenset(range(0x21, 0x7F)) - set(b'."\\')
+_PLAIN: Final = bytes(sorted(set(range(0x21, 0x7F)) - set(b'."\\')))
 
 
 class Malformed(ValueError):  # noqa: N818 - reads as what it says
@@ -46,7 +48,13 @@ def text_of(name: Iterable[bytes]) -> str:
     >>> text_of((b"Hub", b"a.b", b"\xff"))
     'hub.a\\.b.\\255'
     """
-    return ".".join("".join(map(_letter, label.lower())) for label in name) or "."
+    return ".".join(map(_label_text, name)) or "."
+
+
+def _label_text(label: bytes) -> str:
+    if not label.translate(None, _PLAIN):
+        return label.lower().decode("ascii")
+    return "".join(map(_letter, label.lower()))
 
 
 def _letter(octet: int) -> str:
@@ -81,29 +89,22 @@ def decode_name(message: bytes, at: int) -> tuple[Name, int]:
     A pointer leads to an earlier place than the one it is part of, so no chain of them is a loop.
     """
     labels: list[bytes] = []
-    octets, behind, lowest = 1, 0, at
-    while True:
-        length = _octet(message, at)
-        if length & _POINTER == _POINTER:
-            target = (length & ~_POINTER) << 8 | _octet(message, at + 1)
-            behind = behind or at + 2
-            if target >= lowest:
-                raise Malformed("a name's pointer does not lead backwards")
+    octets, behind, lowest, pointers = 1, 0, at, 0
+    try:
+        while length := message[at]:
+            if length < _POINTER:
+                label = message[at + 1 : at + 1 + length]
+                octets += length + 1
+                if length > MAX_LABEL_OCTETS or len(label) < length or octets > MAX_NAME_OCTETS:
+                    raise Malformed("a name is cut off, too long or of an unknown form")
+                labels.append(label)
+                at += length + 1
+                continue
+            target = (length & ~_POINTER) << 8 | message[at + 1]
+            behind, pointers = behind or at + 2, pointers + 1
+            if target >= lowest or pointers > MAX_POINTERS:
+                raise Malformed("a name's pointer does not lead backwards, or not soon enough")
             at = lowest = target
-        elif length & _POINTER:
-            raise Malformed(f"label type {length >> 6}")
-        elif not length:
-            return tuple(labels), behind or at + 1
-        else:
-            label = message[at + 1 : at + 1 + length]
-            octets += length + 1
-            if len(label) < length or octets > MAX_NAME_OCTETS:
-                raise Malformed("a name is cut off or too long")
-            labels.append(label)
-            at += length + 1
-
-
-def _octet(message: bytes, at: int) -> int:
-    if at >= len(message):
-        raise Malformed("a name is cut off")
-    return message[at]
+    except IndexError:
+        raise Malformed("a name is cut off") from None
+    return tuple(labels), behind or at + 1

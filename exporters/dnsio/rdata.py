@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from exporters.dnsio.names import Malformed, decode_name, text_of
+from exporters.dnsio.names import Malformed, Name, decode_name, text_of
 
 TYPES: Final = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33,
@@ -54,11 +54,16 @@ def _v6(message: bytes, start: int, end: int) -> str:
     return _address(message, start, end)
 
 
-def _name(message: bytes, start: int, end: int) -> str:
+def whole_name(message: bytes, start: int, end: int) -> Name:
+    """Return the name that fills ``message[start:end]``. Raises Malformed."""
     name, behind = decode_name(message, start)
     if behind != end:
         raise Malformed("a name does not fill its record")
-    return text_of(name)
+    return name
+
+
+def _name(message: bytes, start: int, end: int) -> str:
+    return text_of(whole_name(message, start, end))
 
 
 def _mx(message: bytes, start: int, end: int) -> str:

@@ -19,6 +19,7 @@ from exporters.dnsio.message import (
     parse,
 )
 from exporters.dnsio.names import (
+    MAX_POINTERS,
     Malformed,
     Name,
     decode_name,
@@ -76,6 +77,13 @@ def test_the_names_of_rfc_1035(at: int, name: Name, behind: int) -> None:
 def test_a_name_that_is_none(data: bytes) -> None:
     with pytest.raises(Malformed):
         decode_name(data, 0)
+
+
+def test_pointers_to_pointers_are_bounded() -> None:
+    chain = b"\0\0" + b"".join(struct.pack(">H", 0xC000 | at) for at in range(0, 200, 2))
+    assert decode_name(chain, 2 * MAX_POINTERS) == ((), 2 * MAX_POINTERS + 2)
+    with pytest.raises(Malformed):
+        decode_name(chain, 2 * MAX_POINTERS + 2)
 
 
 @pytest.mark.parametrize(
