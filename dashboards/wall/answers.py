@@ -1,6 +1,7 @@
 """The few cheap queries behind the wall, and their results as plain lookups. Pure.
 
-Every two seconds for all viewers together: three instant queries and the list of open alerts.
+Every two seconds for all viewers together: four instant queries and the list of open alerts; how well
+lines carry is asked more seldom (``measured.py``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,8 @@ import msgspec
 from alerts.amapi import Alert
 from alerts.promapi import Sample
 from inventory.names import HEARTBEAT, JOB_AGENT, TARGET_STATE_CHANGED, TARGET_UP, Label, Recorded
+
+from .measured import Measured
 
 _AGENTS: Final = f'{Label.JOB}="{JOB_AGENT}"'
 _IDENTITY: Final = f"{Label.SITE}, {Label.COMMUNE}, {Label.LINE}, {Label.TARGET}"
@@ -42,6 +45,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     up: Mapping[Key, bool] = {}
     changed: Mapping[Key, float] = {}
     alerts: tuple[Alert, ...] = ()
+    measured: Measured = Measured()
     prometheus_error: str | None = None
     alertmanager_error: str | None = None
 

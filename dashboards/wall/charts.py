@@ -18,17 +18,21 @@ _BASE: Final = _TOP + _HEIGHT
 _TICK_HOURS: Final = 4
 _STRIP: Final = 26.0
 MAX_TRACKS: Final = 6
+_LEAST_SHARE: Final = {"loss": 5.0, "load": 100.0}
+"""Percent that a chart of shares reaches at least."""
 
 
 def charts(history: History, words: Words) -> Html:
-    """Return state strips, latency and loss; or that nothing is known."""
+    """Return state strips, latency, loss and, where it is counted, load; or that nothing is known."""
     if history.empty:
         return el("p", words.say("chart_none"), class_="note")
     return Html(
         _figure("chart_state", _strips(history, words), words, ())
         + _figure("chart_rtt", _round_trips(history, words), words, history.round_trips)
-        + _figure("chart_loss", _losses(history, words), words, history.losses)
-    )
+        + _figure("chart_loss", _shares("loss", history.losses, history.end, words), words, history.losses)
+        + (_figure("chart_load", _shares("load", history.loads, history.end, words), words, history.loads)
+           if history.loads else "")
+    )  # fmt: skip
 
 
 def _figure(title: str, drawing: Html, words: Words, tracks: Sequence[Track]) -> Html:
@@ -116,19 +120,19 @@ def _round_trips(history: History, words: Words) -> Html:
     return _curves(scaled, top, history.end, label, words)
 
 
-def _losses(history: History, words: Words) -> Html:
-    scaled = [_scaled(track, 100.0) for track in history.losses[:MAX_TRACKS]]
+def _shares(kind: str, tracks: Sequence[Track], end: float, words: Words) -> Html:
+    scaled = [_scaled(track, 100.0) for track in tracks[:MAX_TRACKS]]
     known = [(track.line or "–", [v for v in track.values if v is not None]) for track in scaled]
     label = ". ".join(
         words.say(
-            "chart_loss_label",
+            f"chart_{kind}_label",
             line=line, value=_number(sum(values) / len(values)), highest=_number(max(values)),
         )
         for line, values in known
         if values
     )  # fmt: skip
     highest = max((value for track in scaled for value in track.values if value), default=0.0)
-    return _curves(scaled, nice(max(highest, 5.0)), history.end, label, words)
+    return _curves(scaled, nice(max(highest, _LEAST_SHARE[kind])), end, label, words)
 
 
 def _scaled(track: Track, factor: float) -> Track:

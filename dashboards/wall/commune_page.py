@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from .charts import charts
 from .history import History
+from .line_cards import line_cards, site_card
 from .map import describe
 from .markup import Html, el
 from .outage_list import Names, age, contact, outage_list
@@ -29,6 +30,8 @@ def commune(frame: Frame, shown: CommuneDetail, names: Names, day: Html) -> Html
             "main",
             live("status", parts["status"], tag="section"),
             _section("calls", words.say("commune_contacts"), _calls(shown, words)),
+            _section("quality", words.say("quality"), live("quality", parts["quality"])),
+            _section("site", words.say("site"), live("site", parts["site"])),
             _section("day", words.say("last_day"), el("div", day, id="charts")),
             _section("targets", words.say("targets"), live("targets", parts["targets"])),
             class_="commune",
@@ -41,6 +44,8 @@ def fragments(shown: CommuneDetail, names: Names, words: Words) -> dict[str, Htm
     return {
         "banner": banner(shown.health, words),
         "status": _status(shown, names, words),
+        "quality": line_cards(shown.lines, shown.at, words),
+        "site": site_card(shown.site, words),
         "targets": _targets(shown, words),
     }
 

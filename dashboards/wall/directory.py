@@ -1,14 +1,31 @@
 """What the wall takes from the inventory: names, places, contacts, planned interruptions. Pure."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from inventory.graph import Component, components, heartbeat_path
-from inventory.model import Contact, Inventory, Text
+from inventory.model import Commune, Contact, Inventory, Text
 from inventory.naming import english
 
 from .snapshot import Call
+
+BYTES_PER_MEGABIT: Final = 125_000
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as it was contracted, in bytes a second; ``shared`` with office work. Its load is judged by
+    the percentile ``busy_percent`` over ``busy_days``."""
+
+    line: str
+    carrier: Text
+    technology: str
+    shared: bool
+    down: float
+    up: float
+    busy_percent: float = 95
+    busy_days: int = 7
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +39,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...]
     routers: tuple[str, ...]
     """Lines that the hub pings from outside."""
+    offers: tuple[Offer, ...] = ()
+    """In the order of ``lines``."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +67,13 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         """Return the components inside a maintenance window at ``now``."""
         inside = (window.components for window in self.windows if window.starts <= now < window.ends)
         return frozenset().union(*inside)
+
+    def shared(self, component: str) -> bool:
+        """Whether a component is a line over which office work and dossiers run together."""
+        kind, _, rest = component.partition(":")
+        code, _, line = rest.partition("/")
+        place = self.places.get(code) if kind == "line" else None
+        return place is not None and any(offer.shared for offer in place.offers if offer.line == line)
 
     def name(self, component: str) -> Text:
         """Return a component's name; an id that the inventory does not know names itself."""
@@ -88,6 +114,21 @@ def build(inventory: Inventory) -> Directory:
     )
 
 
+def _offers(inventory: Inventory, commune: Commune) -> Iterable[Offer]:
+    carriers = {carrier.id: carrier.name for carrier in inventory.carriers}
+    for line in commune.lines:
+        yield Offer(
+            line=line.id,
+            carrier=carriers[line.carrier],
+            technology=line.technology,
+            shared=line.shared,
+            down=line.down_mbps * BYTES_PER_MEGABIT,
+            up=line.up_mbps * BYTES_PER_MEGABIT,
+            busy_percent=inventory.quality.congestion_percentile * 100,
+            busy_days=inventory.quality.congestion_days,
+        )
+
+
 def _places(inventory: Inventory) -> Iterable[Place]:
     for commune in inventory.communes:
         yield Place(
@@ -98,4 +139,5 @@ def _places(inventory: Inventory) -> Iterable[Place]:
             legs=tuple(map(frozenset, heartbeat_path(inventory, commune.code).legs)),
             lines=tuple(line.id for line in commune.lines),
             routers=tuple(line.id for line in commune.lines if line.router),
+            offers=tuple(_offers(inventory, commune)),
         )

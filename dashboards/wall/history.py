@@ -10,18 +10,22 @@ import msgspec
 from alerts.promapi import PromApi, Series, quote
 from inventory.names import (
     HUB_SITE,
+    ICMP_LOST,
+    ICMP_SENT,
     JOB_AGENT,
     PROBE_ICMP_DURATION,
     PROBE_RESULTS,
     TARGET_UP,
     Label,
     Reason,
+    Recorded,
 )
 
 HOURS: Final = 24
 STEP_SECONDS: Final = 120
 STEPS: Final = HOURS * 3600 // STEP_SECONDS
 _WINDOW: Final = f"[{STEP_SECONDS}s]"
+_ARROWS: Final = {"down": "↓", "up": "↑"}
 
 Values = tuple[float | None, ...]
 """One value a step, oldest first; None where nothing is known."""
@@ -43,11 +47,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     outside: tuple[Track, ...] = ()
     round_trips: tuple[Track, ...] = ()
     losses: tuple[Track, ...] = ()
+    loads: tuple[Track, ...] = ()
+    """Utilisation as a ratio; lines by name and direction."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all is known."""
-        return not (self.inside or self.outside or self.round_trips or self.losses)
+        return not (self.inside or self.outside or self.round_trips or self.losses or self.loads)
 
 
 def queries(code: str) -> Mapping[str, str]:
@@ -61,12 +67,17 @@ def queries(code: str) -> Mapping[str, str]:
     lost = f'{site}, {Label.RESULT}!~"{Reason.OK}|{Reason.LOCAL}"'
     # A result that never occurred has no series yet, so the failed ones may be missing altogether.
     failed = f"sum by ({Label.LINE}) (increase({PROBE_RESULTS.name}{{{lost}}}{_WINDOW}))"
+    packets = f"sum by ({Label.LINE}) (increase({ICMP_SENT.name}{{{site}}}{_WINDOW})) > 0"
+    missed = f"sum by ({Label.LINE}) (increase({ICMP_LOST.name}{{{site}}}{_WINDOW}))"
+    line = f"{Label.COMMUNE}={quote(code)}"
+    used = f"{Recorded.LINE_UTILISATION}{{{line}}}"
     return {
         "inside": f"min by ({Label.LINE}) (min_over_time({TARGET_UP.name}{{{site}}}{_WINDOW}))",
         "outside": f"min by ({Label.LINE}) (min_over_time({TARGET_UP.name}{{{hub}}}{_WINDOW}))",
         "round_trips": f"max by ({Label.LINE}) (avg_over_time("
         f'{PROBE_ICMP_DURATION.name}{{{site}, {Label.PHASE}="rtt"}}{_WINDOW}))',
-        "losses": f"(({failed}) or ({sent}) * 0) / ({sent} > 0)",
+        "losses": f"{missed} / ({packets}) or on ({Label.LINE}) (({failed}) or ({sent}) * 0) / ({sent} > 0)",
+        "loads": f"max by ({Label.LINE}, {Label.DIRECTION}) (max_over_time({used}{_WINDOW}))",
     }
 
 
@@ -85,10 +96,13 @@ async def load(prometheus: PromApi, code: str, now: float) -> History:
 
 def tracks(series: Iterable[Series], start: float) -> tuple[Track, ...]:
     """Put series on the grid of ``STEPS`` steps from ``start``, by line."""
-    return tuple(
-        Track(one.label(Label.LINE), on_grid(one.points, start))
-        for one in sorted(series, key=lambda item: item.label(Label.LINE))
-    )
+    return tuple(Track(_named(one), on_grid(one.points, start)) for one in sorted(series, key=_named))
+
+
+def _named(series: Series) -> str:
+    """The line, with an arrow where a direction is told."""
+    arrow = _ARROWS.get(series.label(Label.DIRECTION), "")
+    return f"{series.label(Label.LINE)} {arrow}".strip()
 
 
 def on_grid(points: Iterable[tuple[float, float]], start: float) -> Values:

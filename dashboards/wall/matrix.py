@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from .line_cards import badges
 from .markup import Html, el
 from .shapes import glyph
 from .snapshot import Cell, CommuneView, State, SystemView
@@ -14,10 +15,12 @@ _MARKS: Final = {Cell.UP: "●", Cell.DOWN: "✕", Cell.UNKNOWN: "?"}
 
 
 def has_problem(commune: CommuneView, systems: Sequence[SystemView]) -> bool:
-    """Whether a speaking commune has a trouble of its own: a system that is down for all is not that."""
+    """Whether a speaking commune has a trouble of its own, a bad line too: a system that is down for all is
+    not that."""
     pairs = zip(commune.cells, systems, strict=True)
     own = any(cell is Cell.DOWN and system.state is not Cell.DOWN for cell, system in pairs)
-    return own or commune.state in (State.DEGRADED, State.MAINTENANCE)
+    bad = bool(commune.verdicts) or commune.on_battery
+    return own or bad or commune.state in (State.DEGRADED, State.MAINTENANCE)
 
 
 def speaks(commune: CommuneView) -> bool:
@@ -151,6 +154,7 @@ def _row(commune: CommuneView, systems: Sequence[SystemView], marks: dict[Cell, 
         "th",
         el("a", glyph(commune.state), el("span", words.of(commune.name)), href=f"/commune/{commune.code}"),
         el("span", words.say(f"state_{commune.state}"), class_="unseen"),
+        badges(commune.verdicts, words, on_battery=commune.on_battery),
         scope="row",
     )
     cells = (

@@ -64,6 +64,7 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
         el("div", head, class_="head"),
         None if alone and alone in outage.component else _affected(outage, names, words),
         _systems(outage, names, words),
+        el("p", words.say("shared_line"), class_="shared-line") if outage.shared else None,
         call_line(outage.calls, words),
         el("p", words.of(outage.evidence), class_="evidence") if outage.evidence else None,
         class_="muted" if outage.silenced else "page" if outage.page else "ticket",

@@ -5,7 +5,7 @@ from typing import Final
 
 from alerts.amapi import Alert
 from common import annotations
-from common.i18n import t
+from common.i18n import catalogue, t
 from inventory.model import Text
 from inventory.names import ComponentKind
 
@@ -47,6 +47,7 @@ def outage(directory: Directory, alert: Alert) -> OutageView:
         since=annotations.began(alert.annotations, alert.starts),
         page=alert.label("severity") == "page",
         silenced=bool(alert.silenced_by),
+        shared=any(map(directory.shared, _lines_of(directory, members, commune))),
         communes=_communes(directory, alert, commune),
         systems=tuple(alert.annotations.get("systems", "").split()),
         evidence=_evidence(alert),
@@ -82,6 +83,9 @@ def _what(directory: Directory, alert: Alert, kinds: tuple[str, ...], commune: s
 
 
 def _cause(kinds: tuple[str, ...], alertname: str) -> Text:
+    said = f"wall.cause_{alertname.lower()}"  # where more can be said than what kind of thing it is
+    if said in catalogue("vi"):
+        return Text(vi=t(said, "vi"), en=t(said, "en"))
     known = [kind for kind in kinds if kind in set(ComponentKind)]
     if not known:
         return Text(vi=alertname or "?", en=alertname or "?")
@@ -104,6 +108,11 @@ def _communes(directory: Directory, alert: Alert, of_class: str) -> tuple[str, .
 
 def _calls(directory: Directory, members: list[str], commune: str) -> tuple[Call, ...]:
     """Contacts of every suspect; the carriers of all lines where a class names 'line'."""
+    return directory.calls(_lines_of(directory, members, commune))
+
+
+def _lines_of(directory: Directory, members: list[str], commune: str) -> list[str]:
+    """Return the members, each line of the commune where a class names 'line'."""
     ids: list[str] = []
     for member in members:
         place = directory.places.get(commune)
@@ -111,4 +120,4 @@ def _calls(directory: Directory, members: list[str], commune: str) -> tuple[Call
             ids += (f"line:{commune}/{line}" for line in place.lines)
         else:
             ids.append(member)
-    return directory.calls(ids)
+    return ids

@@ -13,6 +13,9 @@ from alerts.promapi import ApiError, PromApi
 from inventory.names import Label
 
 from .answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, by_key, by_label
+from .measured import EVERY_SECONDS as MEASURED_SECONDS
+from .measured import QUERIES, Measured
+from .measured import measured as put_together
 from .meters import Meters
 
 EVERY_SECONDS: Final = 2.0
@@ -52,11 +55,12 @@ class Poller:
     async def poll(self, previous: Answers) -> Answers:
         """Return the answers of now. Raises nothing but cancellation."""
         asked = self._now()  # a slow answer must not make agents look silent
-        measured, alerts = await asyncio.gather(
-            self._read("prometheus", self._measurements(asked), previous.prometheus_error),
+        states, alerts, measured = await asyncio.gather(
+            self._read("prometheus", self._states(asked), previous.prometheus_error),
             self._read("alertmanager", self._alerts(), previous.alertmanager_error),
+            self._measured(asked, previous.measured),
         )
-        answers = msgspec.structs.replace(previous, at=asked, **measured, **alerts)
+        answers = msgspec.structs.replace(previous, at=asked, measured=measured, **states, **alerts)
         remembered = _latest(previous.last_heard, answers.last_heard, answers.heartbeats)
         answers = msgspec.structs.replace(answers, last_heard=remembered)
         self._meters.newest(max(answers.heartbeats.values(), default=None))
@@ -75,7 +79,7 @@ class Poller:
             log.info("%s answers again", source)
         return {**fields, f"{source}_error": None}
 
-    async def _measurements(self, now: float) -> Fields:
+    async def _states(self, now: float) -> Fields:
         heartbeats, last_heard, up, changed = await asyncio.gather(
             *(self._prometheus.query(promql) for promql in (HEARTBEATS, LAST_HEARD, UP, CHANGED))
         )
@@ -85,6 +89,16 @@ class Poller:
             "up": {key: value > 0 for key, value in by_key(up).items()},
             "changed": by_key(changed),
         }
+
+    async def _measured(self, now: float, previous: Measured) -> Measured:
+        """What cannot be read keeps its last answer, which is not shown for long."""
+        if 0 <= now - previous.at < MEASURED_SECONDS:
+            return previous
+        try:
+            return put_together(now, await asyncio.gather(*(self._prometheus.query(one) for one in QUERIES)))
+        except ApiError as error:
+            log.debug("measurements of lines cannot be read", extra={"error": str(error)})
+            return previous
 
     async def _alerts(self) -> Fields:
         return {"alerts": await self._alertmanager.alerts()}

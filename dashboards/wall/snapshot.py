@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from inventory.model import Text
+from inventory.names import LineVerdict
 
 
 class State(StrEnum):
@@ -41,7 +42,8 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class CommuneView(msgspec.Struct, frozen=True, kw_only=True):
-    """A commune. ``cells`` are in the order of ``Snapshot.systems``; ``since`` starts its state."""
+    """A commune. ``cells`` are in the order of ``Snapshot.systems``; ``since`` starts its state;
+    ``verdicts`` are those of all its lines, the gravest first."""
 
     code: str
     name: Text
@@ -51,6 +53,8 @@ class CommuneView(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     since: float | None = None
     cells: tuple[Cell, ...] = ()
+    verdicts: tuple[LineVerdict, ...] = ()
+    on_battery: bool = False
 
 
 class SystemView(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,8 @@ class OutageView(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     page: bool
     silenced: bool = False
+    shared: bool = False
+    """Whether a line that it is about carries office work and dossiers together."""
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     evidence: Text | None = None
@@ -117,6 +123,58 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True):
     from_hub: bool = False
 
 
+class WayView(msgspec.Struct, frozen=True, kw_only=True):
+    """One direction of a line; rates in bytes a second, the rest shares of 1."""
+
+    contracted: float
+    used: float | None = None
+    percentile: float | None = None
+    """The regulation's, over the days of :class:`LineView`."""
+    goodput: float | None = None
+    loss: float | None = None
+
+
+class LineView(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a line carries; None is what is not measured, or not known now. Times in seconds."""
+
+    id: str
+    carrier: Text
+    technology: str
+    shared: bool
+    verdicts: tuple[LineVerdict, ...] = ()
+    carrying: bool | None = None
+    """Whether traffic runs over it now; None where its commune has one line."""
+    rtt: float | None = None
+    loss: float | None = None
+    jitter: float | None = None
+    down: WayView
+    up: WayView
+    tested_at: float | None = None
+    grade: int | None = None
+    rtt_loaded: float | None = None
+    hops: int | None = None
+    signal_dbm: float | None = None
+    busy_percent: float = 95
+    busy_days: int = 7
+
+
+class SiteView(msgspec.Struct, frozen=True, kw_only=True):
+    """Power and machine of a site; shares of 1, None is what is not measured, or not known now."""
+
+    on_mains: bool | None = None
+    charge: float | None = None
+    runtime: float | None = None
+    cpu: float | None = None
+    memory_free: float | None = None
+    disk_free: float | None = None
+    celsius: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is measured."""
+        return self == SiteView()
+
+
 class CommuneDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One commune's page."""
 
@@ -127,3 +185,5 @@ class CommuneDetail(msgspec.Struct, frozen=True, kw_only=True):
     outages: tuple[OutageView, ...]
     health: Health
     at: float
+    lines: tuple[LineView, ...] = ()
+    site: SiteView = SiteView()

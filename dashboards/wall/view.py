@@ -5,6 +5,7 @@ from typing import Final
 
 from inventory.names import HUB_SITE
 
+from . import quality
 from .answers import Answers, Key
 from .directory import Directory, Place
 from .outages import outages
@@ -14,6 +15,7 @@ from .snapshot import (
     CommuneView,
     Health,
     Reason,
+    SiteView,
     Snapshot,
     State,
     SystemView,
@@ -63,6 +65,8 @@ def detail(
         outages=tuple(outage for outage in shown.outages if code in outage.communes),
         health=shown.health,
         at=shown.at,
+        lines=quality.lines(answers, place, speaks=scene.measures(code)),
+        site=quality.site(answers, code) if scene.measures(code) else SiteView(),
     )
 
 
@@ -93,6 +97,10 @@ class _Scene:
             return {}
         return self._by_site.get(site, {})
 
+    def measures(self, code: str) -> bool:
+        """Whether what a site measured besides up and down is of now."""
+        return not self.health.stale and self._fresh(code) and quality.is_known(self.answers)
+
     def _router_answers(self, place: Place) -> bool | None:
         """Does any router of the commune answer the hub? None where nothing is known of it."""
         seen = self.seen_by(HUB_SITE)
@@ -105,6 +113,7 @@ class _Scene:
         state, reason, since = self._state(place)
         if state in (State.DOWN, State.DEGRADED, State.UNKNOWN) and self._is_planned(place):
             state, reason = State.MAINTENANCE, "planned"
+        measures = self.measures(place.code)
         return CommuneView(
             code=place.code,
             name=place.name,
@@ -114,6 +123,8 @@ class _Scene:
             reason=reason,
             since=since,
             cells=self._cells(place.code),
+            verdicts=quality.verdicts(self.answers, place) if measures else (),
+            on_battery=measures and quality.on_battery(self.answers, place),
         )
 
     def _is_planned(self, place: Place) -> bool:

@@ -36,6 +36,13 @@ class Words(msgspec.Struct, frozen=True):
         offset = self._local(time).utcoffset()
         return int(offset.total_seconds()) if offset else 0
 
+    def number(self, value: float, decimals: int = 0) -> str:
+        """Return a number as people of this language write it: 1.234,5 or 1,234.5."""
+        written = f"{value:,.{decimals}f}"
+        if self.language == "vi":
+            return written.translate(str.maketrans(",.", ".,"))
+        return written
+
     def age(self, seconds: float) -> str:
         """Return a duration in its two largest units. The browser ticks the same words on."""
         whole = max(0, int(seconds))

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from inventory import names
 from inventory.graph import Plan, plans
-from inventory.model import Inventory
-from inventory.names import HUB_SITE, JOB_AGENT, Metric
+from inventory.model import Inventory, Line
+from inventory.names import HUB_SITE, JOB_AGENT, LineVerdict, Metric, Recorded
 
 DAY_SECONDS = 86400
 SCRAPED = "field_scraped_total"
@@ -35,6 +35,8 @@ class Field:
         self.failing: set[tuple[str, str]] = set()  # (site, target)
         self.gone: set[tuple[str, str]] = set()  # (site, target) that nobody measures any more
         self.frozen_at: float | None = None
+        self.verdicts: dict[tuple[str, str], set[str]] = {}  # (commune, line) -> what is wrong with it
+        self.on_battery: set[str] = set()
         self._changed: dict[tuple[str, str], float] = {}
 
     # --- what happens ----------------------------------------------------------------------------
@@ -81,7 +83,34 @@ class Field:
             yield f"{names.HEARTBEAT.name}{{{own}}} {heard:.3f}{stamp}"
             if now - heard < 300:  # pushed series stay current for five minutes
                 for plan in its_plans:
-                    yield from self._target(site, plan, stamp)
+                    if plan.role != "measure":
+                        yield from self._target(site, plan, stamp)
+
+                if site != HUB_SITE:
+                    yield from (f"{line}{stamp}" for line in self._measured(site))
+
+    def _measured(self, code: str) -> Iterator[str]:
+        """What the agent measures besides, and what the rules record of it: sound where nothing is wrong."""
+        commune = next(commune for commune in self.inventory.communes if commune.code == code)
+        own = _labels(code, code)
+        for line in commune.lines:
+            bad = self.verdicts.get((code, line.id), set())
+            yield from _line(f'commune="{code}",line="{line.id}"', line, bad)
+            inside = f'{own},line="{line.id}",target="hub:main"'
+            yield f"{names.THROUGHPUT_GRADE.name}{{{inside}}} {1 if not bad else 4}"
+            yield f"{names.TRACE_HOPS.name}{{{inside}}} 6"
+            yield f'{names.THROUGHPUT_RTT.name}{{{inside},direction="down"}} 0.038'
+            for direction in ("up", "down"):
+                lost = 0.024 if "lossy" in bad and direction == "up" else 0
+                yield f'{names.STAMP_LOSS.name}{{{inside},direction="{direction}"}} {lost}'
+        mains = int(code not in self.on_battery)
+        for metric, value in (
+            (names.POWER_ON_MAINS, mains), (names.POWER_CHARGE, 0.94 if mains else 0.41),
+            (names.POWER_RUNTIME, 5400 if mains else 1500), (names.HOST_CPU, 0.06),
+            (names.HOST_MEMORY_AVAILABLE, 6e8), (names.HOST_MEMORY_TOTAL, 1e9), (names.HOST_DISK_FREE, 2e10),
+            (names.HOST_DISK_TOTAL, 3e10), (names.HOST_TEMPERATURE, 54),
+        ):  # fmt: skip
+            yield f"{metric.name}{{{own}}} {value}"
 
     def _target(self, site: str, plan: Plan, stamp: str) -> Iterator[str]:
         key = (site, plan.target)
@@ -139,6 +168,28 @@ class Field:
             yield f"# TYPE {family} {metric.type}"
             yield from sorted(lines, key=lambda line: line.partition("}")[0])
         yield "# EOF"
+
+
+def _line(about: str, line: Line, bad: set[str]) -> Iterator[str]:
+    """What the rules record of a line."""
+    used = 0.97 if "congested" in bad else 0.42
+    for verdict in LineVerdict:
+        yield f'{Recorded.LINE_VERDICT}{{{about},verdict="{verdict}"}} {int(verdict in bad)}'
+    for recorded, value in (
+        (Recorded.LINE_RTT_MEDIAN, 0.083 if "slow" in bad else 0.0094),
+        (Recorded.LINE_LOSS, 0.024 if "lossy" in bad else 0.0005),
+        (Recorded.LINE_JITTER_MEDIAN, 0.041 if "jittery" in bad else 0.0011),
+        (Recorded.LINE_GOODPUT_AT, time.time() - 8000),
+        (Recorded.LINE_CARRYING, int(line.id == "main")),
+    ):
+        yield f"{recorded}{{{about}}} {value:g}"
+    for direction, mbps in (("down", line.down_mbps), ("up", line.up_mbps)):
+        way = f'{about},direction="{direction}"'
+        share = used if direction == "down" else used / 3
+        reached = 0.55 if "under_contract" in bad else 0.95
+        yield f"{Recorded.LINE_UTILISATION}{{{way}}} {share:g}"
+        yield f"{Recorded.LINE_BUSY}{{{way}}} {0.93 if 'chronic' in bad else 0.61:g}"
+        yield f"{Recorded.LINE_GOODPUT}{{{way}}} {reached * mbps * 125_000:g}"
 
 
 def _labels(site: str, commune: str) -> str:

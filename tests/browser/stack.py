@@ -89,7 +89,9 @@ class Stack:
     ) -> None:
         """Post an alert as a rule or the locator would; annotations by keyword."""
         start = datetime.fromtimestamp(since or time.time(), UTC)
-        labels = {"alertname": "Test", "severity": more.pop("severity", "page")}
+        labels = {
+            name: more.pop(name, usual) for name, usual in (("alertname", "Test"), ("severity", "page"))
+        }
         alert: dict[str, object] = {
             "labels": {**labels, "component": component, "kind": component.partition(":")[0]},
             "annotations": more,

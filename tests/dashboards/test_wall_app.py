@@ -135,7 +135,7 @@ async def test_assets_have_addresses_that_change_with_their_content(site: Served
 
 async def test_a_day_is_read_once_for_all_who_look(site: Served) -> None:
     await asyncio.gather(*(site.get("/commune/21040") for _ in range(5)))
-    assert len(site.prometheus.asked) == 4
+    assert len(site.prometheus.asked) == 5
     await site.get("/commune/21040/day")
     assert len(site.prometheus.asked) == 4
 
@@ -183,7 +183,7 @@ async def test_a_viewer_hears_what_changes_and_nothing_else(site: Served) -> Non
 
 async def test_one_communes_page_has_a_stream_of_its_own(site: Served) -> None:
     async with site.client.get(f"{site.url}/events?page=21040&lang=en") as stream:
-        assert set(await events(stream, "tick")) == {"banner", "status", "targets"}
+        assert set(await events(stream, "tick")) == {"banner", "quality", "site", "status", "targets"}
         site.wall.publish(silent(healthy(), "21040"))
         assert "Agent silent" in (await events(stream, "tick"))["status"]
 

@@ -7,8 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from alerts.promapi import Sample, UnreachableError
 from dashboards.wall.answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, Key
+from dashboards.wall.measured import QUERIES, VERDICTS, LineKey, Measured
 from dashboards.wall.meters import Meters
 from dashboards.wall.poller import Poller
+from inventory.names import LineVerdict
 
 from .wall_data import NOW, alert
 from .wall_fakes import FakeAlertmanager, FakePrometheus
@@ -24,7 +26,7 @@ def poller(
     return Poller(prometheus, alertmanager, Meters(registry or CollectorRegistry()), lambda: NOW)
 
 
-async def test_a_poll_is_four_queries_and_the_alerts() -> None:
+async def test_a_poll_is_four_queries_the_alerts_and_now_and_then_the_measurements() -> None:
     target = {"site": "21040", "commune": "21040", "line": "main", "target": "hub:main"}
     prometheus = FakePrometheus(
         {
@@ -39,7 +41,21 @@ async def test_a_poll_is_four_queries_and_the_alerts() -> None:
     assert (found.up, found.changed, found.heartbeats) == ({key: False}, {key: 77}, {"a": 1, "b": 2})
     assert found.last_heard == {"b": 2, "c": 3, "a": 1}
     assert [a.label("component") for a in found.alerts] == ["pop:ba-to"]
+    assert sorted(prometheus.asked) == sorted((HEARTBEATS, LAST_HEARD, UP, CHANGED, *QUERIES))
+    prometheus.asked.clear()
+    await poller(prometheus, FakeAlertmanager()).poll(found)
     assert sorted(prometheus.asked) == sorted((HEARTBEATS, LAST_HEARD, UP, CHANGED))
+
+
+async def test_measurements_that_cannot_be_read_are_asked_for_again_and_hide_nothing_else() -> None:
+    prometheus = FakePrometheus({HEARTBEATS: samples(a=NOW), VERDICTS: UnreachableError("refused")})
+    first = await poller(prometheus, FakeAlertmanager()).poll(Answers(at=0))
+    assert (first.measured, first.prometheus_error) == (Measured(), None)
+    line = {"commune": "21040", "line": "main"}
+    prometheus.answers[VERDICTS] = (Sample({**line, "verdict": "slow"}, 1, NOW),)
+    second = await poller(prometheus, FakeAlertmanager()).poll(first)
+    assert second.measured.verdicts == {LineKey("21040", "main"): (LineVerdict.SLOW,)}
+    assert second.measured.at == NOW
 
 
 async def test_what_cannot_be_read_keeps_its_last_answer_and_says_so() -> None:

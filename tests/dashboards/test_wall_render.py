@@ -25,15 +25,19 @@ from dashboards.wall.snapshot import (
     CommuneDetail,
     CommuneView,
     Health,
+    LineView,
     OutageView,
+    SiteView,
     Snapshot,
     State,
     SystemView,
     TargetView,
+    WayView,
 )
 from dashboards.wall.view import snapshot
 from dashboards.wall.wording import Words
 from inventory.model import Text
+from inventory.names import LineVerdict
 
 from .wall_data import EN, NOW, VI, directory, down, healthy, silent
 
@@ -48,7 +52,23 @@ CALL = st.builds(
 COMMUNE = st.builds(
     CommuneView, code=HOSTILE, name=NAME, latitude=st.none() | st.floats(-90, 90),
     longitude=st.none() | st.floats(-180, 180), state=st.sampled_from(State), since=TIME,
-    cells=st.tuples(st.sampled_from(Cell), st.sampled_from(Cell)),
+    cells=st.tuples(st.sampled_from(Cell), st.sampled_from(Cell)), on_battery=st.booleans(),
+    verdicts=st.lists(st.sampled_from(LineVerdict), max_size=3, unique=True).map(tuple),
+)  # fmt: skip
+MAYBE = st.none() | st.floats(-10, 1e12)
+WAY = st.builds(
+    WayView, contracted=st.floats(1, 1e9), used=MAYBE, percentile=MAYBE, goodput=MAYBE, loss=MAYBE
+)
+LINE = st.builds(
+    LineView, id=HOSTILE, carrier=NAME, technology=HOSTILE, shared=st.booleans(), down=WAY, up=WAY,
+    verdicts=st.lists(st.sampled_from(LineVerdict), max_size=3, unique=True).map(tuple),
+    carrying=st.none() | st.booleans(), rtt=MAYBE, loss=MAYBE, jitter=MAYBE, tested_at=TIME,
+    grade=st.none() | st.integers(-3, 99), rtt_loaded=MAYBE, hops=st.none() | st.integers(0, 99),
+    signal_dbm=MAYBE,
+)  # fmt: skip
+SITE = st.builds(
+    SiteView, on_mains=st.none() | st.booleans(), charge=MAYBE, runtime=MAYBE, cpu=MAYBE, memory_free=MAYBE,
+    disk_free=MAYBE, celsius=MAYBE,
 )  # fmt: skip
 SYSTEM = st.builds(SystemView, id=HOSTILE, name=NAME, state=st.sampled_from(Cell), reached=st.integers(0, 9))
 OUTAGE = st.builds(
@@ -140,14 +160,14 @@ def test_nothing_in_a_snapshot_becomes_markup(shown: Snapshot, words: Words, use
     checked(page.wall(frame(words, user=user), shown, layout, page.names_of(shown)))
 
 
-@given(COMMUNE, OUTAGE, HOSTILE, st.sampled_from([VI, EN]))
+@given(COMMUNE, OUTAGE, LINE, SITE, HOSTILE, st.sampled_from([VI, EN]))
 def test_nothing_about_a_commune_becomes_markup(
-    commune: CommuneView, outage: OutageView, name: str, words: Words
+    commune: CommuneView, outage: OutageView, line: LineView, site: SiteView, name: str, words: Words
 ) -> None:
     target = TargetView(target=name, name=Text(vi=name, en=name), line=name, state=Cell.DOWN, since=NOW)
     shown = CommuneDetail(
         commune=commune, targets=(target,), calls=((name, Call(Text(vi=name, en=name), name)),),
-        outages=(outage,), health=Health(newest=NOW), at=NOW,
+        outages=(outage,), health=Health(newest=NOW), at=NOW, lines=(line, line), site=site,
     )  # fmt: skip
     day = commune_page.last_day(History(end=NOW, inside=(Track(name, (1.0,) * STEPS),)), words)
     checked(commune_page.commune(frame(words), shown, Names({}, {}), day))
