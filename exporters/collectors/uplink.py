@@ -11,7 +11,6 @@ seen here: where both lines hang on one router, its interface counters (``traffi
 """
 
 import socket
-from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 
@@ -45,11 +44,12 @@ async def probe(target: Target, config: Config) -> Outcome:
     reason, evidence = Reason.OK, ""
     samples: tuple[Sample, ...] = ()
     try:
-        _check_source(target.source)
+        own = _addresses_of(target.source) if target.source else None
         version = version_for(target.source, None)
         address = (await resolve(target.address, version, target.timeout_seconds))[0]
         samples = (Sample(LINE_CARRYING, 0.0),)
-        samples = (Sample(LINE_CARRYING, float(_carries(target.source, address))),)
+        chosen = chosen_source(address)
+        samples = (Sample(LINE_CARRYING, float(own is None or chosen in own)),)
     except Failure as failure:
         reason, evidence = failure.reason, one_line(failure.evidence)
     return Outcome(
@@ -57,28 +57,14 @@ async def probe(target: Target, config: Config) -> Outcome:
     )
 
 
-def _check_source(source: str | None) -> None:
-    """Raise Failure(local) unless ``source`` is an address or interface of this machine."""
-    if not source:
-        return
-    address = literal(source)
-    interfaces = psutil.net_if_addrs()
-    known = source in interfaces if address is None else _is_own(address, interfaces)
-    if not known:
-        raise Failure(Reason.LOCAL, f"source {source}: no address or interface of this machine")
-
-
-def _is_own(address: Address, interfaces: Iterable[str]) -> bool:
-    return any(address.host in addresses_of(interface) for interface in interfaces)
-
-
-def _carries(source: str | None, to: Address) -> bool:
-    """Whether the kernel's packets to ``to`` leave by ``source``; without one every route is the line's."""
-    chosen = chosen_source(to)
-    if not source:
-        return True
-    address = literal(source)
-    return chosen == address.host if address else chosen in addresses_of(source)
+def _addresses_of(source: str) -> frozenset[str]:
+    """Return the addresses that packets of ``source`` have. Raises Failure(local) for what is not ours."""
+    address, own = literal(source), addresses()
+    if address is None and source in own:
+        return own[source]
+    if address is not None and any(address.host in given for given in own.values()):
+        return frozenset({address.host})
+    raise Failure(Reason.LOCAL, f"source {source}: no address or interface of this machine")
 
 
 def chosen_source(to: Address) -> str:
@@ -91,13 +77,18 @@ def chosen_source(to: Address) -> str:
         raise local(error, f"route to {to.host}") from None
 
 
-def addresses_of(interface: str) -> frozenset[str]:
-    """Return the addresses of an interface of this machine, none when there is no such interface."""
-    return frozenset(
-        _bare(found.address)
-        for found in psutil.net_if_addrs().get(interface, ())
-        if found.family in (socket.AF_INET, socket.AF_INET6)
-    )
+def addresses() -> dict[str, frozenset[str]]:
+    """Return the addresses of this machine by interface. Raises Failure(local)."""
+    try:
+        interfaces = psutil.net_if_addrs()
+    except OSError as error:  # as where a service may not open netlink sockets
+        raise local(error, "addresses of this machine") from None
+    return {
+        name: frozenset(
+            _bare(found.address) for found in given if found.family in (socket.AF_INET, socket.AF_INET6)
+        )
+        for name, given in interfaces.items()
+    }
 
 
 def _bare(address: str) -> str:
