@@ -43,7 +43,7 @@ class Answer:
         self._parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.body: Body | None = None
-        self.complete = self.excess = self._ended = False
+        self.complete = self.excess = self._ended = self._keep_alive = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Failure: protocol, or too_large."""
@@ -93,7 +93,7 @@ class Answer:
         if not self.complete or self.excess or self.status == 101:
             return False
         framed = self._head_only or self._ended
-        return framed and bool(self._parser.should_keep_alive())
+        return framed and self._keep_alive
 
     def text(self, most_bytes: int | None = None) -> str:
         """Return the kept beginning of the body as text."""
@@ -134,6 +134,7 @@ class Answer:
         if self.complete:
             return
         self.status = status
+        self._keep_alive = bool(self._parser.should_keep_alive())  # later it speaks of the next answer
         self.body = Body(self.field(b"content-encoding"), self._max_body_bytes, self._keep_bytes)
         if self._head_only or status == 101:
             self.complete = True
