@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from common import sdnotify
 from common.i18n import t
 from common.web import add_health, parse_listen, serve
+from deploy import reflect_throughput
 from deploy.endpoints import url
 from deploy.reflect_meters import StampCollector
 from exporters.stampio.listen import Chosen, Unusable, choose, reflecting
@@ -28,16 +29,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     listen: str
     stamp: Callable[[], Chosen]
+    throughput: reflect_throughput.Options | None = None
 
 
 def options(arguments: argparse.Namespace) -> Options:
-    """Return what the command line asks for. Raises exporters.stampio.listen.Unusable."""
+    """Return what the command line asks for. Raises exporters.stampio.listen.Unusable, or
+    deploy.reflect_throughput.Refused."""
 
     def stamp() -> Chosen:
         return choose(arguments.stamp_listen, arguments.key_file, arguments.allow, arguments.symmetric)
 
     stamp()  # what is wrong is said before anything starts
-    return Options(listen=arguments.listen, stamp=stamp)
+    return Options(listen=arguments.listen, stamp=stamp, throughput=reflect_throughput.options(arguments))
 
 
 async def run(options: Options) -> None:
@@ -55,11 +58,14 @@ async def run(options: Options) -> None:
         reflector = parts.enter_context(reflecting(options.stamp()))
         loop.add_signal_handler(signal.SIGHUP, _reload, options, reflector)
         registry.register(StampCollector(reflector))
-        # The hub's end of throughput tests is one more part: its own listener, its counters in `registry`.
+        addresses = reflector.addresses
+        if options.throughput is not None:
+            tests = await parts.enter_async_context(reflect_throughput.serving(options.throughput, registry))
+            addresses = (*addresses, tests)
         page = web.Application()
         add_health(page, registry)
         await parts.enter_async_context(serve(page, options.listen))
-        _say_ready(options, reflector.addresses)
+        _say_ready(options, addresses)
         await _until(stop)
 
 

@@ -10,6 +10,7 @@ NAME = "reflect"
 AREA = "reflect"
 DEFAULT_LISTEN = "127.0.0.1:9498"
 DEFAULT_STAMP_PORT = 9462
+DEFAULT_TESTS = 4
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     option("--key-file", type=Path, metavar="FILE", help=t("reflect.option_key_file"))
     option("--allow", action="append", default=[], metavar="NETWORK", help=t("reflect.option_allow"))
     option("--symmetric", action="store_true", help=t("reflect.option_symmetric"))
+    _add_throughput(parser)
+
+
+def _add_throughput(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--throughput-listen", metavar="HOST:PORT", help=t("reflect.option_throughput"))
+    option("--token-file", type=Path, metavar="FILE", help=t("reflect.option_token_file"))
+    option("--certificate", type=Path, metavar="FILE", help=t("reflect.option_certificate"))
+    option("--certificate-key", type=Path, metavar="FILE", help=t("reflect.option_certificate_key"))
+    option("--plain-http", action="store_true", help=t("reflect.option_plain_http"))
+    option(
+        "--max-tests", type=int, default=DEFAULT_TESTS, metavar="N",
+        help=t("reflect.option_max_tests", default=DEFAULT_TESTS),
+    )  # fmt: skip
+    option("--max-mbps", type=float, metavar="N", help=t("reflect.option_max_mbps"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,12 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from common.web import ListenError
-    from deploy import reflect
+    from deploy import reflect, reflect_throughput
     from exporters.stampio.listen import Unusable
 
     try:
         options = reflect.options(arguments)
-    except Unusable as error:
+    except (Unusable, reflect_throughput.Refused) as error:
         return _refuse(error, 2)
     try:
         asyncio.run(reflect.run(options))

@@ -20,20 +20,21 @@ Ethernet 14 bytes a packet more than IP, 0.9 % with full packets.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
 from common.i18n import t
+from exporters import latest
 from exporters.base import Outcome, ProbeConfig, Sample, Target
 from exporters.kept import Kept
 from exporters.net.address import split_host_port
 from exporters.net.failure import Failure
 from exporters.net.phases import one_line
 from exporters.nicio import local
-from exporters.nicio.counters import Field, Reading, increments
+from exporters.nicio.counters import Field, Increments, Reading, increments
 from exporters.snmpio.options import Snmp
 from exporters.snmpio.poller import Poller, Router
 from inventory.names import (
@@ -121,7 +122,11 @@ async def _measure(target: Target, config: Config) -> tuple[Sample, ...]:
     else:
         reading = await state.poller.read(router, config.interface, target.timeout_seconds)
     before, state.before = state.before, reading
-    return tuple(_samples(before, reading, config.facing))
+    up, down = _directions(before, reading, config.facing)
+    if before is not None and reading.at_seconds > before.at_seconds:
+        seconds = reading.at_seconds - before.at_seconds
+        latest.note_rates(target.name, down[Field.BYTES] / seconds, up[Field.BYTES] / seconds)
+    return tuple(_samples(up, down, reading))
 
 
 def _router(target: Target, config: Config) -> Router | None:
@@ -141,9 +146,13 @@ def _router(target: Target, config: Config) -> Router | None:
     return Router(host=host, port=port, snmp=config.snmp, source=target.source)
 
 
-def _samples(before: Reading | None, now: Reading, facing: str) -> Iterator[Sample]:
+def _directions(before: Reading | None, now: Reading, facing: str) -> Increments:
+    """Return what was counted up and down."""
     received, sent = increments(before, now)
-    up, down = (sent, received) if facing == "out" else (received, sent)
+    return (sent, received) if facing == "out" else (received, sent)
+
+
+def _samples(up: Mapping[Field, int], down: Mapping[Field, int], now: Reading) -> Iterator[Sample]:
     for field, metric in _COUNTED.items():
         for direction, counted in (("up", up), ("down", down)):
             yield Sample(metric, float(counted[field]), (("direction", direction),))

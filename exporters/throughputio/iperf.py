@@ -1,20 +1,22 @@
 """iperf3 as the engine of one direction: started, watched, its JSON read. The echo runs beside it.
 
-While it uploads, what arrived is what the server reports, where that server was started with ``-J``; else
-the client's own intervals, which in the steady state are the same: its socket buffer is full.
+While it uploads, what arrived is what the server reports, where that was started with ``-J -i 0.1``; else
+the client's own intervals count, which in the steady state are the same: its socket buffer is full.
 """
 
 import asyncio
 import contextlib
 import shutil
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from exporters.net.address import host_port_of
 from exporters.net.failure import Failure
 from exporters.throughputio import child
-from exporters.throughputio.estimate import BATCHES, Estimate, estimate
+from exporters.throughputio.estimate import BATCHES, Estimate, Point, estimate, rates
 from exporters.throughputio.transfer import Direction, Side, Test
 from inventory.names import Reason
 
@@ -32,8 +34,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sum(msgspec.Struct, frozen=True):
-    bytes: float = 0
-    seconds: float = 0
+    bytes: Annotated[float, Meta(ge=0, le=1e15)] = 0
+    start: Annotated[float, Meta(ge=0, le=3600)] = 0
+    end: Annotated[float, Meta(ge=0, le=3600)] = 0
 
 
 class _Interval(msgspec.Struct, frozen=True):
@@ -62,12 +65,23 @@ def parse(data: bytes, direction: Direction) -> Run:
     told = output.intervals
     if direction == "up" and isinstance(output.server_output_json, dict):
         with contextlib.suppress(msgspec.ValidationError):
-            told = msgspec.convert(output.server_output_json, _Output).intervals or told
-    series = [one.sum.bytes / one.sum.seconds for one in told if one.sum.seconds > 0 and one.sum.bytes >= 0]
+            server = msgspec.convert(output.server_output_json, _Output).intervals
+            told = server if len(server) * 2 > len(told) else told
+    series = rates(list(_points(told)))
     moved = max(output.end.sum_sent.bytes, output.end.sum_received.bytes, 0.0)
     if not series or moved <= 0:
         raise Failure(Reason.PROTOCOL, "iperf3: no interval in its output")
     return Run(series=series, moved=moved)
+
+
+def _points(intervals: list[_Interval]) -> Iterator[Point]:
+    """Counts of bytes over time: intervals are of unequal length when a machine is busy."""
+    count = 0.0
+    for interval in intervals[:1]:
+        yield interval.sum.start, 0
+    for interval in intervals:
+        count += interval.sum.bytes
+        yield interval.sum.end, int(count)
 
 
 def _decode(data: bytes) -> _Output:
@@ -100,7 +114,7 @@ async def fill(test: Test, direction: Direction, seconds: float, size: int) -> S
     """Fill the line one way. Raises Failure, Deferred."""
     words = command(test, direction, seconds, size)
     transfer = test.transfer(direction)
-    running = asyncio.create_task(_run(words, seconds + MORE_SECONDS))
+    running = asyncio.create_task(_run(words, direction, seconds + MORE_SECONDS))
     echoing = asyncio.create_task(child.pump(test.job("idle", seconds, 0), transfer.see))
     before = test.spent.bytes
     try:
@@ -108,7 +122,7 @@ async def fill(test: Test, direction: Direction, seconds: float, size: int) -> S
         for task in (echoing, running):
             if task.done():
                 task.result()
-        run = parse(await running, direction)
+        run = await running
     except BaseException:
         test.spent.bytes = before + size  # how much of it went cannot be known
         raise
@@ -128,8 +142,8 @@ def _estimate(run: Run) -> Estimate:
     return found
 
 
-async def _run(words: list[str], seconds: float) -> bytes:
-    """Run iperf3; returns its output, whatever its exit status. Raises Failure."""
+async def _run(words: list[str], direction: Direction, seconds: float) -> Run:
+    """Run iperf3 and read its output, whatever its exit status. Raises Failure."""
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
@@ -141,7 +155,7 @@ async def _run(words: list[str], seconds: float) -> bytes:
         raise Failure(Reason.LOCAL, f"iperf3: {error.strerror}") from None
     try:
         async with asyncio.timeout(seconds):
-            return await _read(process)
+            return parse(await _read(process), direction)
     except TimeoutError:
         raise Failure(Reason.STALLED, f"iperf3: not done after {seconds:g} s") from None
     finally:

@@ -1,6 +1,6 @@
 """The process that moves a test's bytes, so that the agent's loop never waits for them. No imports of ours.
 
-A child of the agent for the seconds of one transfer: the standard library alone, about 12 MB. It reads one
+A child of the agent for the seconds of one transfer: the standard library alone. It reads one
 JSON object from standard input (the job, with the token: nothing secret stands in a command line), opens
 the streams and an echo connection beside them, and writes a JSON line every 100 ms. When standard input
 ends, the agent is gone, and so is the pump: nothing is sent that nobody accounts for.
