@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from exporters.httpio.template import UnknownName, expand, in_body, in_url, name
 from exporters.httpio.veil import MIN_LENGTH, Veil
 from exporters.probes import http
 from exporters.registry import convert_options
+from inventory.load import load
 from inventory.names import Reason
+from tests.exporters.pki import Pki
 from tests.exporters.servers import Handler, closed_port, page, serve, then_silent
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "quang-ngai.yml"
 TOKEN = "eyJhbGciOi.J9+x/YQ==.kết"
 Route = Callable[[str, dict[str, str], str], bytes]
 
@@ -92,9 +96,11 @@ def options(tmp_path: Path) -> dict[str, Any]:
     return {**TRANSACTION, "variable_files": files}
 
 
-async def run(port: int, options: dict[str, Any], within: float = 10.0) -> tuple[Outcome, Notes]:
+async def run(
+    port: int, options: dict[str, Any], within: float = 10.0, scheme: str = "http"
+) -> tuple[Outcome, Notes]:
     config = convert_options("http", options)
-    target = Target(name="t", address=f"http://127.0.0.1:{port}/", timeout_seconds=within)
+    target = Target(name="t", address=f"{scheme}://127.0.0.1:{port}/", timeout_seconds=within)
     with evidence.collecting() as notes:
         outcome = await http.probe(target, config)  # type: ignore[arg-type]  # it is http's
     return outcome, notes
@@ -279,6 +285,46 @@ async def test_debug_shows_how_far_it_came() -> None:
         outcome, notes = await run(port, {}, 0.2)
     assert outcome.reason is Reason.STALLED
     assert "request" in dict(notes.lines)
+
+
+# --- the worked example: the population database through the LGSP ---------------------------------
+
+
+def example(directory: Path, ca: Path) -> dict[str, Any]:
+    """Return the example's options, with files of ours."""
+    (system,) = (one for one in load(EXAMPLE).inventory.systems if one.id == "csdl-dan-cu")
+    options = json.loads(json.dumps(system.check.options))
+    assert system.check.kind == "http"
+    for name, value in {"client_id": "xa-21040", "client_secret": "bi mat+1", "so_dinh_danh": "0510"}.items():
+        (directory / name).write_text(f"{value}\n")
+        options["variable_files"][name] = str(directory / name)
+    return {**options, "ca_file": str(ca)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        ({"ketQua": "OK", "congDan": {"soDinhDanh": "0510"}}, Reason.OK, ""),
+        ({"ketQua": "OK", "congDan": {"soDinhDanh": "9999"}}, Reason.BODY, "$.congDan.soDinhDanh is '9999'"),
+        ({"ketQua": "HE_THONG_BAN"}, Reason.BODY, "$.ketQua is 'HE_THONG_BAN', expected 'OK'"),
+    ],
+)
+async def test_the_example(
+    tmp_path: Path, pki: Pki, server_tls: ssl.SSLContext, answer: object, reason: Reason, words: str
+) -> None:
+    seen: list[str] = []
+
+    def found(_path: str, fields: dict[str, str], body: str) -> bytes:
+        known = fields["authorization"] == f"Bearer {TOKEN}" and json.loads(body) == {"soDinhDanh": "0510"}
+        return said(answer if known else {}, status="200 OK" if known else "401 x")
+
+    handler = lgsp(("/token", token_route), ("/csdl-dan-cu/v1/tra-cuu", found), seen=seen)
+    async with serve(handler, tls=server_tls) as port:
+        outcome, notes = await run(port, example(tmp_path, pki.ca), scheme="https")
+    assert outcome.reason is reason, outcome.evidence
+    assert words in outcome.evidence
+    assert "client_id=xa-21040&client_secret=bi+mat%2B1" in seen[0]
+    assert not [secret for secret in SECRETS if secret in shown(outcome, notes)]
 
 
 # --- templates and the veil ----------------------------------------------------------------------
