@@ -1,5 +1,6 @@
 """Finding kinds of probes, and refusing modules that break the contract."""
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from common import i18n
 from common.yaml.problems import Refused
 from common.yaml.report import Reporter
+from exporters import collectors, probes
 from exporters.base import ProbeConfig
 from exporters.probes import tcp
 from exporters.registry import BrokenKind, check_module, convert_options, judge, kinds
@@ -27,7 +29,12 @@ def module(**changes: object) -> ModuleType:
 
 
 def test_the_kinds_there_are() -> None:
-    assert sorted(kinds()) == ["http", "icmp", "tcp"]
+    """One for each file, under the file's name."""
+    files = [
+        path.stem for folder in (probes, collectors) for path in Path(folder.__path__[0]).glob("[a-z]*.py")
+    ]
+    assert sorted(kinds()) == sorted(files)
+    assert {"http", "icmp", "tcp"} < set(kinds())
     assert all(kind.kind == name and issubclass(kind.config, ProbeConfig) for name, kind in kinds().items())
 
 
@@ -58,19 +65,30 @@ def test_a_broken_module_is_told_what_is_missing(changes: dict[str, object], wor
 @pytest.mark.parametrize(
     ("language", "kind", "options", "message"),
     [
-        ("en", "icmp", {"size": 1}, "icmp: size: unknown key; expected one of: payload_bytes, ip_version"),
         (
             "en",
-            "icmp",
-            {"payload_bytes": 7},
-            "icmp: payload_bytes: “7” does not fit; expected a whole number from 8 to 1400",
+            "ntp",
+            {"size": 1},
+            "ntp: size: unknown key; expected one of: "
+            "max_offset_seconds, max_stratum, max_root_distance_seconds, ip_version",
         ),
-        ("en", "gopher", {}, "gopher: kind: “gopher” does not fit; expected one of: http, icmp, tcp"),
+        (
+            "en",
+            "ntp",
+            {"max_stratum": 16},
+            "ntp: max_stratum: “16” does not fit; expected a whole number from 1 to 15",
+        ),
+        (
+            "en",
+            "gopher",
+            {},
+            f"gopher: kind: “gopher” does not fit; expected one of: {', '.join(sorted(kinds()))}",
+        ),
         (
             "vi",
-            "icmp",
-            {"payload_bytes": "x"},
-            "icmp: payload_bytes: “x” không phù hợp; cần một số nguyên từ 8 đến 1400",
+            "ntp",
+            {"max_stratum": "x"},
+            "ntp: max_stratum: “x” không phù hợp; cần một số nguyên từ 1 đến 15",
         ),
     ],
 )
