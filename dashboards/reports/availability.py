@@ -10,6 +10,7 @@ import msgspec
 
 from alerts.slo import Availability, Seconds, Verdict, availability, verdict
 from dashboards.reports.counters import Key
+from dashboards.reports.load import Counted, Load, Period, WayKey, loads
 from dashboards.reports.month import Month
 from inventory.graph import Plan, plans
 from inventory.model import Commune, Inventory, System, Text
@@ -43,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     provisional: bool
     rows: tuple[Row, ...]
+    loads: tuple[Load, ...] = ()
 
 
 def line_keys(inventory: Inventory) -> dict[Key, tuple[Commune, str]]:
@@ -72,8 +74,10 @@ def report(
     counted: Mapping[Key, Seconds],
     *,
     by_commune: bool = False,
+    loaded: Mapping[WayKey, Counted] | None = None,
 ) -> Report:
-    """Account for a month that has begun. ``by_commune`` adds every commune x system."""
+    """Account for a month that has begun. ``by_commune`` adds every commune x system, ``loaded`` what is
+    known of the lines' load."""
     until = month.until(now)
     period_seconds = until - month.start
     rows = [*_lines(inventory, counted, period_seconds), *_systems(inventory, counted, period_seconds)]
@@ -84,6 +88,7 @@ def report(
         until=until,
         provisional=month.is_provisional(now, inventory.storage.spool_days),
         rows=tuple(rows),
+        loads=() if loaded is None else loads(inventory, Period(month.start, until), loaded),
     )
 
 

@@ -5,40 +5,27 @@ A percentage is rounded away from flattery: the lower bound down, the upper boun
 
 import csv
 import io
-import math
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from common.i18n import t
+from dashboards.reports import load_table as tables
 from dashboards.reports.availability import Report, Row, Subject
 from dashboards.reports.month import local
+from dashboards.reports.words import align, percent
 
 BOM: Final = "\ufeff"
 """Spreadsheet programs take a CSV file for UTF-8 only with it."""
-_DECIMALS: Final = 3
 
 CSV_COLUMNS: Final = (
     "subject", "commune", "commune_name", "line", "system", "system_name", "availability_min",
     "availability_max", "coverage", "up_seconds", "down_seconds", "unknown_seconds", "target", "verdict",
-    "month", "provisional",
+    "month", "provisional", "direction", "contracted_mbps", "percentile", "busiest", "over", "known",
+    "carried_bytes", "goodput_mbps", "tests", "contract",
 )  # fmt: skip
-
-
-def percent(ratio: float, language: str, *, up: bool) -> str:
-    """Return a ratio as a percentage of three decimals, rounded up or down, never over an edge.
-
-    >>> percent(0.9999999, "en", up=False), percent(0.9999999, "vi", up=True)
-    ('99.999 %', '100,000 %')
-    """
-    scale = 10**_DECIMALS
-    exact = ratio * 100 * scale
-    nearest = round(exact)
-    whole = nearest if abs(exact - nearest) < 1e-6 else (math.ceil if up else math.floor)(exact)
-    text = f"{whole / scale:.{_DECIMALS}f} %"
-    return text.replace(".", ",") if language == "vi" else text
+"""Rows of subject ``load`` fill those from ``direction`` on; their ``verdict`` is the regulation's."""
 
 
 def duration(seconds: float) -> str:
@@ -73,7 +60,10 @@ def table(report: Report, language: str) -> str:
         rows = [row for row in report.rows if row.subject == subject]
         if rows:
             parts += ["", t(f"report.section_{subject}", language), _grid(rows, language)]
+    if report.loads:
+        parts += ["", t("report.section_load", language), tables.grid(report.loads, language)]
     parts += ["", t("report.explained", language)]
+    parts += tables.footnotes(report, language)
     return "\n".join(parts) + "\n"
 
 
@@ -113,30 +103,15 @@ def _name(row: Row, language: str) -> str:
     return f"{place}: {system}" if place else system
 
 
-def align(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows in columns, the first to the left and numbers to the right; the first row is a head."""
-    plain = [[unicodedata.normalize("NFC", cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in plain) for column in range(len(plain[0]))]
-
-    def line(row: Sequence[str]) -> str:
-        last = len(row) - 1
-        cells = (
-            cell.ljust(width) if column in {0, last} else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([line(plain[0]), "-" * (sum(widths) + 2 * (len(widths) - 1)), *map(line, plain[1:])])
-
-
 def as_csv(report: Report, language: str, *, bom: bool = False) -> str:
     """Return one row a subject with ratios and seconds as plain numbers (RFC 4180)."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
-    for row in report.rows:
-        record = _record(row, report, language)
-        writer.writerow([record[column] for column in CSV_COLUMNS])
+    records = [_record(row, report, language) for row in report.rows]
+    records += (tables.record(load, way, report) for load in report.loads for way in load.ways)
+    for record in records:
+        writer.writerow([record.get(column, "") for column in CSV_COLUMNS])
     return (BOM if bom else "") + out.getvalue()
 
 
@@ -172,6 +147,7 @@ def as_json(report: Report) -> str:
         "until": report.until,
         "provisional": report.provisional,
         "rows": [_json_row(row) for row in report.rows],
+        "loads": msgspec.to_builtins(report.loads),
     }
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n"
 

@@ -66,10 +66,13 @@ async def _report(
     from alerts.promapi import PromApi
     from dashboards.reports.availability import report
     from dashboards.reports.collect import TIMEOUT_SECONDS, collect
+    from dashboards.reports.collect_load import collect_loads
 
+    until = chosen.until(now)
     async with PromApi(arguments.prometheus, timeout_seconds=TIMEOUT_SECONDS) as prometheus:
-        counted = await collect(prometheus, chosen, chosen.until(now), by_commune=arguments.by_commune)
-    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune)
+        counted = await collect(prometheus, chosen, until, by_commune=arguments.by_commune)
+        loaded = await collect_loads(prometheus, inventory, chosen, until)
+    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, loaded=loaded)
 
 
 def _rendered(found: "Report", arguments: argparse.Namespace) -> str:
