@@ -206,6 +206,7 @@ class Runner:
     def _take(self, sent: float, outcome: Outcome) -> None:
         before = self.measured.last
         self.measured.take(outcome)
+        self._log_failure(before, outcome)
         if outcome.urgent:
             self._tools.urgent(self.measured.key)
         if self._asked:
@@ -220,8 +221,6 @@ class Runner:
         news = before is None or before.reason is not outcome.reason
         if self.gate is not None and news and not outcome.ok:
             self.gate.kick()
-        if news and not outcome.ok:
-            self._log_failure(outcome)
         if news or self._tracker.doubt is not None:
             self._tools.changed(self.measured.key, False)
 
@@ -245,8 +244,11 @@ class Runner:
             seconds = interval.end_seconds - interval.start_seconds
             self._tools.book.credit(self.measured.key, interval.state, seconds)
 
-    def _log_failure(self, outcome: Outcome) -> None:
+    def _log_failure(self, before: Outcome | None, outcome: Outcome) -> None:
         """Keep the evidence of a new kind of failure, confirmed or not: a blip has its reasons too."""
+        known = before is not None and before.reason is outcome.reason
+        if known or outcome.reason in (Reason.OK, Reason.DEFERRED):
+            return
         log.info(
             "probe failed",
             extra={

@@ -12,6 +12,7 @@ from agent.deadline import Measure
 from agent.run import Agent
 from agent.web import make_app, metrics_text, status_page
 from common.web import serve
+from exporters import evidence
 from exporters.base import Outcome, Sample, Target
 from inventory.names import PROBE_HTTP_DURATION, Reason
 
@@ -25,6 +26,8 @@ def find(target: AgentTarget) -> Measure:
             raise RuntimeError("a bug")
         if target.name.startswith("slow"):
             await asyncio.sleep(0.3)
+        if (notes := evidence.asked()) is not None:
+            notes.add("address", "192.0.2.1\nforged 1")
         reason = Reason.STATUS if target.name == "bad" else Reason.OK
         return Outcome(
             reason=reason, duration_seconds=0.5, samples=(SAMPLE,), evidence=f"{at.address} {NASTY}"
@@ -70,6 +73,7 @@ async def test_probe_of_a_configured_target(site: str) -> None:
     status, text = await get(f"{site}/probe", target="good", debug="1")
     assert "reason   ok" in text
     assert "evidence h:1" in text
+    assert "\naddress      192.0.2.1 forged 1\n" in text
     assert 'phase="tls"' in text
 
 
