@@ -20,7 +20,8 @@ async def test_only_who_asked_is_told() -> None:
         return len(notes.lines)
 
     assert not await measure()
-    assert await asyncio.gather(asking(), measure(), asking()) == [1, False, 1]
+    told = await asyncio.gather(asking(), measure(), asking())
+    assert tuple(told) == (1, False, 1)
     assert evidence.asked() is None
 
 
