@@ -22,7 +22,7 @@ from exporters.registry import convert_options
 from inventory.load import load
 from inventory.names import Reason
 from tests.exporters.pki import Pki
-from tests.exporters.servers import Handler, closed_port, page, serve, then_silent
+from tests.exporters.servers import Handler, answering, closed_port, page, serve, then_silent
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quang-ngai.yml"
 TOKEN = "eyJhbGciOi.J9+x/YQ==.kết"
@@ -284,7 +284,12 @@ async def test_debug_shows_how_far_it_came() -> None:
     async with serve(then_silent(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")) as port:
         outcome, notes = await run(port, {}, 0.2)
     assert outcome.reason is Reason.STALLED
-    assert "request" in dict(notes.lines)
+    assert ("answer", "HTTP/1.1 200, incomplete") in notes.lines
+    assert ("  header", "content-length: 5") in notes.lines
+    assert ("  body", "3 bytes: 'hel'") in notes.lines
+    async with serve(answering(b"220 smtp ready\r\n")) as port:
+        outcome, notes = await run(port, {})
+    assert ("answer", "no status line, incomplete") in notes.lines
 
 
 # --- the worked example: the population database through the LGSP ---------------------------------
