@@ -51,10 +51,11 @@ LAB: Final = (
     "nft",
     "openssl",
     "snmpd",
+    "iperf3",
     "upsc",
     "dummy-ups",
 )
-BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3")
+BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user

@@ -10,6 +10,7 @@ the transfer but not the transfer's socket buffers: what another user of the lin
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -26,6 +27,8 @@ ECHO_SECONDS: Final = 0.02
 BLOCK_BYTES: Final = 262144
 MAX_HEADER_BYTES: Final = 16384
 ECHO_BYTES: Final = 65536
+_SIOCOUTQNSD: Final = 0x894B
+"""Bytes in a socket's queue that were never sent (linux/sockios.h)."""
 _RECORD: Final = struct.Struct("!Q8s")
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -152,12 +155,12 @@ def _receive(sock: socket.socket) -> bytes | None:
 class Down:
     """Bytes from the hub, counted as they are read."""
 
+    sent = 0
+
     def __init__(self, streams: list[Stream], size: int) -> None:
         self._left, self._into = size, memoryview(bytearray(BLOCK_BYTES))
-        self.count = self.sent = 0
+        self.count = sum(len(stream.left_over) for stream in streams)
         self.events = select.EPOLLIN
-        for stream in streams:
-            self.count += len(stream.left_over)
 
     def ready(self, stream: Stream, mask: int) -> bool:
         """Move what can be moved; False when no more is wanted."""
@@ -181,7 +184,8 @@ class Up:
 
     def __init__(self, streams: list[Stream], size: int) -> None:
         self._size, self._block = size, memoryview(os.urandom(BLOCK_BYTES))
-        self.sent, self.events = 0, select.EPOLLIN | select.EPOLLOUT
+        self._streams, self._taken = streams, 0
+        self.events = select.EPOLLIN | select.EPOLLOUT
         self._offset = dict.fromkeys(streams, 0)
         self._text = {stream: stream.left_over for stream in streams}
         self.count = 0
@@ -194,12 +198,22 @@ class Up:
         if mask & select.EPOLLOUT:
             with contextlib.suppress(*_NOT_NOW):
                 begin = self._offset[stream]
-                piece = self._block[begin : begin + min(65536, self._size - self.sent)]
+                piece = self._block[begin : begin + min(65536, self._size - self._taken)]
                 gone = stream.sock.send(piece)
                 # Under TLS what could not go must be offered again exactly as it was: the offset stays.
                 self._offset[stream] = (begin + gone) % (BLOCK_BYTES - 65536)
-                self.sent += gone
-        return self.sent < self._size
+                self._taken += gone
+        return self._taken < self._size
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left: what the kernel has taken less what still waits in its buffers."""
+        waiting = bytearray(4)
+        total = self._taken
+        for stream in self._streams:
+            fcntl.ioctl(stream.sock.fileno(), _SIOCOUTQNSD, waiting)
+            total -= int.from_bytes(waiting, sys.byteorder)
+        return max(0, total)
 
     def _listen(self, stream: Stream) -> None:
         data = _receive(stream.sock)
