@@ -1,20 +1,15 @@
-"""A report as a table for people, as CSV and as JSON. Pure.
-
-A percentage is rounded away from flattery: the lower bound down, the upper bound up.
-"""
+"""A report as a table for a terminal, as CSV and as JSON. Pure."""
 
 import csv
 import io
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from common.i18n import t
-from dashboards.reports import load_table as tables
-from dashboards.reports.availability import Report, Row, Subject
-from dashboards.reports.month import local
-from dashboards.reports.words import align, percent
+from dashboards.reports.availability import Report, Row
+from dashboards.reports.document import document
+from dashboards.reports.load import BYTES_PER_MEGABIT, Load, Way
+from dashboards.reports.words import align
 
 BOM: Final = "\ufeff"
 """Spreadsheet programs take a CSV file for UTF-8 only with it."""
@@ -28,79 +23,14 @@ CSV_COLUMNS: Final = (
 """Rows of subject ``load`` fill those from ``direction`` on; their ``verdict`` is the regulation's."""
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as ``d hh:mm:ss``, to the second.
-
-    >>> duration(90061.4)
-    '1d 01:01:01'
-    """
-    whole = round(seconds)
-    days, rest = divmod(whole, 86400)
-    text = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-    return f"{days}d {text}" if days else text
-
-
 def table(report: Report, language: str) -> str:
-    """Return the report for a terminal: a heading, then one table for each subject."""
-    month = report.month
-    parts = [
-        t("report.title", language, month=month.name),
-        t(
-            "report.period",
-            language,
-            start=local(month.start, month.timezone),
-            end=local(report.until, month.timezone),
-            timezone=month.timezone,
-        ),
-    ]
-    if report.provisional:
-        parts.append(t("report.provisional", language))
-    subjects: tuple[Subject, ...] = ("line", "system", "commune_system")
-    for subject in subjects:
-        rows = [row for row in report.rows if row.subject == subject]
-        if rows:
-            parts += ["", t(f"report.section_{subject}", language), _grid(rows, language)]
-    if report.loads:
-        parts += ["", t("report.section_load", language), tables.grid(report.loads, language)]
-    parts += ["", t("report.explained", language)]
-    parts += tables.footnotes(report, language)
-    return "\n".join(parts) + "\n"
-
-
-def _grid(rows: Sequence[Row], language: str) -> str:
-    heads = [
-        t(f"report.column_{name}", language)
-        for name in ("name", "lowest", "highest", "coverage", "down", "unknown", "target", "verdict")
-    ]
-    return align([heads, *(_cells(row, language) for row in rows)])
-
-
-def _cells(row: Row, language: str) -> list[str]:
-    found = row.availability
-    return [
-        _name(row, language),
-        percent(found.lowest, language, up=False),
-        percent(found.highest, language, up=True),
-        percent(found.coverage, language, up=False),
-        duration(row.down_seconds),
-        duration(row.unknown_seconds),
-        "" if row.target is None else percent(row.target, language, up=False),
-        _verdict(row, language),
-    ]
-
-
-def _verdict(row: Row, language: str) -> str:
-    if not row.heard:
-        return t("report.verdict_silent", language)
-    return "" if row.verdict == "none" else t(f"report.verdict_{row.verdict}", language)
-
-
-def _name(row: Row, language: str) -> str:
-    system = getattr(row.system_name, language) if row.system_name else ""
-    place = f"{row.commune} {row.commune_name}" if row.commune else ""
-    if row.subject == "line":
-        return f"{place} / {row.line}"
-    return f"{place}: {system}" if place else system
+    """Return the report for a terminal: a heading, then one table for each subject, then notes."""
+    shown = document(report, language)
+    parts = [shown.title, shown.period, *([shown.warning] if shown.warning else [])]
+    for section in shown.sections:
+        rows = [section.heads, *([cell.text for cell in row] for row in section.rows)]
+        parts += ["", section.title, align(rows)]
+    return "\n".join([*parts, "", *shown.notes]) + "\n"
 
 
 def as_csv(report: Report, language: str, *, bom: bool = False) -> str:
@@ -109,7 +39,7 @@ def as_csv(report: Report, language: str, *, bom: bool = False) -> str:
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
     records = [_record(row, report, language) for row in report.rows]
-    records += (tables.record(load, way, report) for load in report.loads for way in load.ways)
+    records += (_load_record(load, way, report) for load in report.loads for way in load.ways)
     for record in records:
         writer.writerow([record.get(column, "") for column in CSV_COLUMNS])
     return (BOM if bom else "") + out.getvalue()
@@ -131,6 +61,33 @@ def _record(row: Row, report: Report, language: str) -> dict[str, Any]:
         "unknown_seconds": round(row.unknown_seconds),
         "target": "" if row.target is None else row.target,
         "verdict": row.verdict,
+        "month": report.month.name,
+        "provisional": int(report.provisional),
+    }
+
+
+def _load_record(load: Load, way: Way, report: Report) -> dict[str, Any]:
+    """Return one direction of a line as plain values by CSV column."""
+    values = {
+        "contracted_mbps": way.contracted / BYTES_PER_MEGABIT,
+        "percentile": way.percentile,
+        "busiest": way.busiest,
+        "over": way.over,
+        "known": way.known,
+        "carried_bytes": way.carried_bytes,
+        "goodput_mbps": None if way.goodput is None else way.goodput / BYTES_PER_MEGABIT,
+    }
+    return {
+        "subject": "load",
+        "commune": load.commune,
+        "commune_name": load.commune_name,
+        "line": load.line,
+        "direction": way.direction,
+        **{key: "" if value is None else f"{value:.6g}" for key, value in values.items()},
+        "carried_bytes": "" if way.carried_bytes is None else round(way.carried_bytes),
+        "tests": way.tests,
+        "verdict": way.verdict,
+        "contract": way.contract,
         "month": report.month.name,
         "provisional": int(report.provisional),
     }

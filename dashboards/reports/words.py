@@ -25,6 +25,18 @@ def percent(ratio: float, language: str, *, up: bool, decimals: int = _DECIMALS)
     return text.replace(".", ",") if language == "vi" else text
 
 
+def duration(seconds: float) -> str:
+    """Return seconds as ``d hh:mm:ss``, to the second.
+
+    >>> duration(90061.4)
+    '1d 01:01:01'
+    """
+    whole = round(seconds)
+    days, rest = divmod(whole, 86400)
+    text = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days}d {text}" if days else text
+
+
 def number(value: float, language: str, decimals: int = 0) -> str:
     """Return a number with the language's separators.
 

@@ -18,7 +18,7 @@ from dashboards.reports.availability import Report, line_keys, report, system_ke
 from dashboards.reports.collect import STEP_SECONDS, counters, windows
 from dashboards.reports.counters import TOLERANCE_SECONDS, Key, Reading, Seam, Tally, gain, readings
 from dashboards.reports.month import DAY_SECONDS, MonthError, local, month
-from dashboards.reports.words import percent
+from dashboards.reports.words import duration, percent
 from inventory.names import HUB_SITE, State
 from tests.dashboards import province
 from tests.dashboards.history import History, Phase
@@ -348,7 +348,7 @@ def test_a_percentage_encloses_its_ratio(ratio: float) -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "00:00:00"), (59.6, "00:01:00"), (90061, "1d 01:01:01")])
 def test_a_duration_is_readable(seconds: float, text: str) -> None:
-    assert render.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_csv_holds_plain_numbers_and_quotes_names() -> None:

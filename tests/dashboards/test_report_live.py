@@ -287,6 +287,25 @@ def test_the_command_prints_a_table_and_csv(server: str, capsys: pytest.CaptureF
     assert [(row["commune"], row["system"]) for row in measured] == [("21040", "dvc")]
 
 
+@pytest.mark.parametrize("form", ["xlsx", "pdf", "csv", "table"])
+def test_the_command_writes_files(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    out = tmp_path / f"march.{form}"
+    assert run(server, capsys, "--format", form, "--out", str(out), "--lang", "en") == f"Wrote {out}\n"
+    begins = {"xlsx": b"PK", "pdf": b"%PDF", "csv": b"subject,", "table": b"Availability in 2025-03"}
+    assert out.read_bytes().startswith(begins[form])
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["report", str(province.SMALL), "--month", "2025-03", "--prometheus", server, "--lang", "en"]
+    assert main([*words, "--format", "pdf", "--out", str(tmp_path / "file" / "x.pdf")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     [
