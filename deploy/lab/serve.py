@@ -6,6 +6,7 @@ shows what went out before. Then, one at a time::
     {"do": "play", "scenario": "cut-line"}            the result of the scenario
     {"do": "blip", "commune": "21040", "seconds": 2}
     {"do": "fault", "fault": "cut_line", "what": "21040"}, {"do": "heal"}
+    {"do": "fault", "fault": "impair_line", "what": "21040", "up": {"delay_seconds": 0.1, "loss_ratio": 0.02}}
     {"do": "kill", "words": ["/prometheus ", ...]}    kill -9 of processes by their command line
     {"do": "start_agent", "commune": "21040"}
     {"do": "run", "node": "agent-21040", "words": ["ping", "-c1", "10.51.0.1"]}
@@ -21,6 +22,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from deploy.lab.green import NotGreen, Watch
+from deploy.lab.impair import Impairment
 from deploy.lab.lab import Lab
 from deploy.lab.nodes import CommandFailed, kill_matching
 from deploy.lab.pages import Sink
@@ -37,8 +39,12 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     do: Literal["play", "blip", "fault", "heal", "kill", "start_agent", "run", "green", "pages"]
     scenario: str = ""
-    fault: Literal["", "cut_line", "cut_power", "kill_agent", "pop_down", "maintenance_page", "hub"] = ""
+    fault: Literal[
+        "", "cut_line", "cut_power", "kill_agent", "pop_down", "maintenance_page", "hub", "impair_line"
+    ] = ""
     what: str = ""
+    up: Impairment = Impairment()
+    down: Impairment = Impairment()
     commune: str = ""
     node: str = ""
     words: tuple[str, ...] = ()
@@ -115,6 +121,8 @@ class Servant:
                 await faults.maintenance_page(request.what)
             case "hub":
                 await faults.hub_unreachable()
+            case "impair_line":
+                await faults.impair_line(request.what, request.up, request.down)
             case "":
                 raise KeyError("fault")
 
