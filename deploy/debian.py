@@ -30,6 +30,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "fping": "fping",
     "tinyproxy": "tinyproxy-bin",
     "iperf3": "iperf3",
+    "tshark": "tshark",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
 }
@@ -52,6 +53,7 @@ LAB: Final = (
     "openssl",
     "snmpd",
     "iperf3",
+    "tshark",
     "upsc",
     "dummy-ups",
 )
