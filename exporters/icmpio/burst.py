@@ -62,13 +62,13 @@ class Afterwards:
 
 class Burst:
     """One burst. Times of packets in nanoseconds of (wall, monotonic) clock; ``begun``, ``last_sent`` and
-    ``deadline`` on the loop's clock, in seconds. ``closed`` when its answers are final: then only numbers
-    are kept."""
+    ``deadline`` on the loop's clock, in seconds. ``is_waiting`` for replies and nothing
+    else; ``closed`` when its answers are final: then only numbers are kept."""
 
     __slots__ = (
         "_answered", "_arrivals", "_errors", "_rtts", "afterwards", "begun", "closed", "cookie",
-        "deadline", "error", "first", "future", "gap", "hop_limit", "host", "last_sent", "payload", "sent",
-        "shape", "timer", "to", "unsent",
+        "deadline", "error", "first", "future", "gap", "hop_limit", "host", "is_waiting", "last_sent",
+        "payload", "sent", "shape", "timer", "to", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -85,15 +85,19 @@ class Burst:
         self.error: IcmpError | None = None
         self.unsent: OSError | None = None
         self.closed = False
+        self.is_waiting = False
         self._rtts: list[int | None] = []
         self._arrivals: list[int] = []
         self._answered = 0  # a bit for each packet that was answered, in time or late
         self._errors = 0
 
-    def start(self, first: int, now: float, timeout_seconds: float) -> None:
-        """Begin at ``now`` of the loop's clock, with sequence number ``first``."""
+    def start(self, first: int, now: float, timeout_seconds: float, *, aligned: bool = False) -> None:
+        """Begin at ``now`` of the loop's clock, with sequence number ``first``. ``aligned``: packets after
+        the first leave at whole multiples of the gap, so that bursts under way share their wake-ups."""
         self.first, self.begun, self.deadline = first, now, now + timeout_seconds
         self.gap = min(self.shape.gap_seconds, timeout_seconds * SHARE_OF_TIMEOUT / self.shape.packets)
+        if aligned and self.gap > 0:
+            self.begun = round(now / self.gap) * self.gap
 
     def left(self, wall_ns: int, monotonic_ns: int) -> None:
         """Note that the next packet leaves."""

@@ -106,6 +106,19 @@ def test_packets_leave_on_a_grid_closer_together_when_time_is_short() -> None:
     assert burst(10, timeout=0.1).gap == pytest.approx(0.005)
 
 
+def test_bursts_that_share_wake_ups_send_at_the_same_moments() -> None:
+    for begun in (100.001, 100.009, 100.011, 100.019):
+        one = Burst("h", ("h", 0), Shape(packets=9, gap_seconds=0.02), b"cookie..", Afterwards())
+        one.start(1, begun, 1.0, aligned=True)
+        leave(one, begun)
+        second = one.next_send(begun)
+        assert 0.0099 < second - begun < 0.0301
+        leave(one, second)
+        assert (second / 0.02, one.next_send(second) / 0.02) == pytest.approx(
+            (round(second / 0.02), round(second / 0.02) + 1)
+        )
+
+
 def test_sequence_numbers_wrap() -> None:
     one = burst()
     leave(one, 100.0)
