@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from common.files import read_plain
 from common.i18n import t
 from exporters.httpio.options import check_pattern
 from exporters.httpio.patterns import TooSlow, budget, find, readable
@@ -52,10 +53,9 @@ def _secret(path: str | None) -> bytes:
     if path is None:
         return b""
     try:
-        with open(path, "rb") as file:
-            held = file.read(MAX_SECRET_BYTES + 1)
+        held = read_plain(path, MAX_SECRET_BYTES + 1)
     except OSError as error:
-        raise Failure(Reason.LOCAL, f"send_file: {path}: {type(error).__name__}") from None
+        raise Failure(Reason.LOCAL, f"send_file: {path}: {error.strerror}") from None
     if len(held) > MAX_SECRET_BYTES:
         raise Failure(Reason.LOCAL, f"send_file: {path}: over {MAX_SECRET_BYTES} bytes")
     return held
