@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from typing import Final
 
@@ -47,6 +48,7 @@ async def ask(words: Sequence[str], seconds: float, package: str) -> Answer:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C"},  # decimal points, and words that we know
+            start_new_session=True,  # so that what it starts itself can be ended with it
         )
     except OSError as error:
         raise Failure(Reason.LOCAL, f"{words[0]}: {error.strerror}") from None
@@ -72,7 +74,10 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
 
 
 async def _end(started: asyncio.subprocess.Process) -> None:
-    if started.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await asyncio.shield(started.wait())
+    """End the program and whatever it started: a wrapper's child would hold the pipes, and us, for ever."""
+    # Not started.kill(), which would bury it behind the back of asyncio's own watcher.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, signal.SIGKILL)
+    for stream in (1, 2):
+        started._transport.get_pipe_transport(stream).close()  # type: ignore[attr-defined]  # no other way
+    await asyncio.shield(started.wait())
