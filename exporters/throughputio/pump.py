@@ -236,11 +236,10 @@ class Up:
 
 
 def _report(line: bytes) -> tuple[float, int]:
-    try:
-        at, count = line.split()
-        return float(at), int(count)
-    except ValueError:
-        raise Broken("protocol", f"the hub's report is not one: {line[:40]!r}") from None
+    at, _, count = line.partition(b" ")
+    if len(line) > 60 or not (count.isdigit() and at.replace(b".", b"", 1).isdigit()):
+        raise Broken("protocol", f"the hub's report is not one: {line[:40]!r}")
+    return float(at), int(count)
 
 
 class Idle:

@@ -114,10 +114,13 @@ async def test_an_account_is_reserved_while_open_and_settled_when_closed(tmp_pat
 
 
 async def test_what_fails_or_is_cancelled_costs_what_it_moved(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError):
+    async def failing() -> None:
         async with opened(config(tmp_path), "throughput/main", NOW, NIGHT) as account:
             account.spent.bytes = 1e6
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await failing()
     assert spent(tmp_path) == used(1e6)
 
     async def stuck() -> None:
