@@ -14,6 +14,8 @@ from exporters.net.resolve import SocketAddress
 
 REFUSED_PATIENCE_SECONDS: Final = 0.5
 """How long after its last packet a burst waits for replies once a router has refused and nobody answered."""
+BURSTS_REMEMBERED: Final = 4
+"""Bursts of one target whose stragglers are still told apart from forgeries."""
 SHARE_OF_TIMEOUT: Final = 0.5
 """The packets of a burst leave within this share of its deadline, closer together if need be."""
 
@@ -48,10 +50,16 @@ class Afterwards:
     """Replies to one target that no packet waited for any more: ``duplicate`` ones, during a burst or
     after it, and ``late`` ones, to packets given up as lost."""
 
-    __slots__ = ("duplicate", "late")
+    __slots__ = ("_cookies", "duplicate", "late")
 
     def __init__(self) -> None:
         self.duplicate = self.late = 0
+        self._cookies: list[bytes] = []
+
+    def remember(self, cookie: bytes) -> bytes | None:
+        """Note a burst that has ended; returns the one that is too long ago now, if any."""
+        self._cookies.append(cookie)
+        return self._cookies.pop(0) if len(self._cookies) > BURSTS_REMEMBERED else None
 
     def take(self) -> tuple[int, int]:
         """Return (duplicate, late) since the last call."""

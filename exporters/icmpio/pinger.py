@@ -78,7 +78,8 @@ class Pinger:
         self.broken = False
         self._descriptor = self.socket.fileno()
         self._reading = self._closed = False
-        self._waiting = 0  # bursts of which all packets have left
+        self._open = 0  # bursts on their way
+        self._waiting = 0  # those of which all packets have left
         loop = asyncio.get_running_loop()
         self._read(loop)
         weakref.finalize(loop, self.socket.close)
@@ -121,9 +122,10 @@ class Pinger:
 
     def _begin(self, burst: Burst, now: float, timeout_seconds: float) -> None:
         while self._ended and self._ended[0][0] <= now:
-            del self._by_cookie[self._ended.popleft()[1]]
-        if len(self._by_cookie) - len(self._ended) >= MAX_BURSTS:
+            self._by_cookie.pop(self._ended.popleft()[1], None)
+        if self._open >= MAX_BURSTS:
             raise Failure(Reason.LOCAL, f"{MAX_BURSTS} bursts of pings are on their way already")
+        self._open += 1
         aligned = len(self._by_host) < FEW_BURSTS
         burst.start((self.sequence + 1) & 0xFFFF, now, timeout_seconds, aligned=aligned)
         self.sequence = (self.sequence + burst.shape.packets) & 0xFFFF
@@ -136,17 +138,24 @@ class Pinger:
             burst.timer.cancel()
             burst.timer = None
         burst.future = None
+        self._open -= 1
         self._waiting -= burst.is_waiting
         bursts = self._by_host[burst.host]
         bursts.remove(burst)
         if not bursts:
             del self._by_host[burst.host]
         if burst.closed:
-            while len(self._ended) >= MAX_STRAGGLING:
-                del self._by_cookie[self._ended.popleft()[1]]
-            self._ended.append((now + LINGER_SECONDS, burst.cookie))
+            self._remember(burst, now)
         else:
             del self._by_cookie[burst.cookie]
+
+    def _remember(self, burst: Burst, now: float) -> None:
+        """Keep recognising stragglers for a while: some bursts a target, so many in all."""
+        while len(self._ended) >= MAX_STRAGGLING:
+            self._by_cookie.pop(self._ended.popleft()[1], None)
+        self._ended.append((now + LINGER_SECONDS, burst.cookie))
+        if (oldest := burst.afterwards.remember(burst.cookie)) is not None:
+            self._by_cookie.pop(oldest, None)
 
     def _move_on(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
         """Send what is due, and set the timer to what is due next."""
@@ -202,9 +211,12 @@ class Pinger:
 
     def _receive(self, most: int = _PACKETS_A_TURN) -> None:
         """Take what the socket has, so many packets at most before others have a turn."""
-        for _ in range(most):
+        for taken in range(most):
             try:
                 data, ancillary, _, sender = self.socket.recvmsg(2048, 256)
+            except BlockingIOError:
+                # After a packet, nothing more is what is usual; woken for nothing else, it is an error.
+                return None if taken else self._receive_errors()
             except OSError:
                 return self._receive_errors()
             self.take(data, ancillary, sender[0])

@@ -24,6 +24,9 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(rtts: Sequence[float]) -> Summary:
     """Return the summary of one or more round-trip times, in order of sending."""
+    if len(rtts) == 1:
+        only = rtts[0]
+        return Summary(only, only, only, only, only, None)
     ordered = sorted(rtts)
     steps = [abs(after - before) for before, after in pairwise(rtts)]
     return Summary(
@@ -32,7 +35,7 @@ def summarise(rtts: Sequence[float]) -> Summary:
         maximum=ordered[-1],
         p50=percentile(ordered, 0.5),
         p95=percentile(ordered, 0.95),
-        mean_variation=sum(steps) / len(steps) if steps else None,
+        mean_variation=sum(steps) / len(steps),
     )
 
 

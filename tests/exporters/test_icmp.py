@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
 from exporters.icmpio import pinger as pinger_module
-from exporters.icmpio.burst import Afterwards, Answers, Shape
+from exporters.icmpio.burst import BURSTS_REMEMBERED, Afterwards, Answers, Shape
 from exporters.icmpio.errors import IcmpError
 from exporters.icmpio.packet import encode_request, strip_ipv4_header
 from exporters.icmpio.pinger import Pinger, pinger_for
@@ -366,6 +366,20 @@ async def test_what_is_under_way_is_bounded(wire: Wire, monkeypatch: pytest.Monk
         wire.reply(sent)
         await task
     assert (await start(wire))[0].cancel()
+
+
+async def test_stragglers_of_a_target_are_remembered_for_its_last_bursts_only(wire: Wire) -> None:
+    address, afterwards, sent = literal("192.0.2.9"), Afterwards(), []
+    assert address is not None
+    for _ in range(BURSTS_REMEMBERED + 1):
+        task = asyncio.create_task(wire.pinger.burst(address, Shape(), 30.0, afterwards))
+        await asyncio.sleep(0)
+        sent.append(wire.sent[-1])
+        wire.reply(sent[-1])
+        await task
+    for data in sent:
+        wire.reply(data)
+    assert afterwards.take() == (BURSTS_REMEMBERED, 0)
 
 
 async def test_stragglers_are_remembered_for_some_bursts_only(
