@@ -16,7 +16,7 @@ from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
 from exporters.probes import stamp
 from exporters.registry import convert_options
-from exporters.stampio import clock, listen, packet, session
+from exporters.stampio import clock, listen, packet, places, session
 from exporters.stampio.clock import ClockError, Reading, Timeline
 from exporters.stampio.clockword import ErrorEstimate, encode_error, ntp_of
 from exporters.stampio.reflector import Rules, Verdict
@@ -159,7 +159,7 @@ async def test_losses_of_a_stateless_reflector_are_unknown() -> None:
 
 async def test_our_own_reflector_with_a_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(KEY)
-    chosen = listen.Chosen((listen.Place("127.0.0.1", 0),), Rules(key=KEY))
+    chosen = listen.Chosen((places.Place("127.0.0.1", 0),), Rules(key=KEY))
     with listen.reflecting(chosen) as reflector:
         target = at(reflector.addresses[0], 0.5)
         good = await train(target, key_file=str(tmp_path / "key"), padding_octets=40)

@@ -65,7 +65,9 @@ def options(at: Hub, directory: Path, **more: Any) -> dict[str, Any]:
 
 async def probe(at: Hub, directory: Path, timeout_seconds: float = 20, **more: Any) -> Outcome:
     target = Target(name="throughput/main", address=at.url, timeout_seconds=timeout_seconds)
-    return await throughput.probe(target, convert_options("throughput", options(at, directory, **more)))
+    config = convert_options("throughput", options(at, directory, **more))
+    assert isinstance(config, Config)
+    return await throughput.probe(target, config)
 
 
 def samples(outcome: Outcome) -> dict[str, float]:
@@ -86,8 +88,8 @@ def children() -> list[psutil.Process]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what must come; where it does not, the suite's timeout ends the test."""
-    while not condition():
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - it happens in another process, which sets no event
+    while not condition():  # noqa: ASYNC110 - it happens in another process, which sets no event
+        await asyncio.sleep(0.01)
 
 
 # --- whole tests ----------------------------------------------------------------------------------
