@@ -86,7 +86,7 @@ async def _measure(target: Target, config: Config, phases: Phases) -> None:
     with Wire(await connect(address, port, target.source)) as wire:
         if config.tls:
             await _secure(wire, config, host, phases)
-        conversation = Conversation(wire, config.max_received_bytes)
+        conversation = Conversation(wire, config.max_received_bytes, secrets)
         for number, step in enumerate(config.steps):
             phases.enter("exchange")
             await conversation.take(number, step, secrets[number])

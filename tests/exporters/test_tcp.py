@@ -143,7 +143,14 @@ async def test_a_secret_that_comes_back_is_not_told(tmp_path: Path, said: str) -
     word = "swordfish-and-more"
     secret = tmp_path / "password"
     secret.write_text(f"{word}\n")
-    handler = script(b"ready\n", said.format(word).encode())
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"ready\n")
+        await reader.readline()
+        writer.write(said.format(word).encode())
+        await writer.drain()
+        writer.close()
+
     steps = {"expect": "ready", "send": "PASS ", "send_file": str(secret)}, {"expect": "welcome"}
     outcome = await talk(handler, *steps, max_received_bytes=1000)
     assert (outcome.reason, word in outcome.evidence) == (Reason.BODY, False)
@@ -212,7 +219,7 @@ async def test_many_lines_are_searched_in_turns_with_others(monkeypatch: pytest.
         nonlocal turns
         turns += 1
 
-    monkeypatch.setattr(conversation.asyncio, "sleep", sleep)
+    monkeypatch.setattr("exporters.net.conversation.asyncio.sleep", sleep)
     held = [b"x\n" * 1050 + b"OK\n"]
 
     class Said(Wire):
