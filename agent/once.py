@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from time import monotonic
 from typing import TextIO
 
-from agent.build import Find, measure_of, state_directory
+from agent.build import Find, measure_of, state_directory, traits_of
 from agent.config import AgentConfig, AgentTarget
 from agent.deadline import measure_once, target_of
 from common.i18n import t
@@ -27,11 +29,13 @@ def run_once(config: AgentConfig, find: Find | None = None, out: TextIO | None =
 
 
 async def measure_all(config: AgentConfig, find: Find) -> list[Outcome]:
-    """Measure all targets, at most ``max_concurrent_probes`` at a time."""
+    """Measure all targets, at most ``max_concurrent_probes`` at a time; never two of an exclusive kind."""
     limiter = asyncio.Semaphore(config.max_concurrent_probes)
+    turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def one(target: AgentTarget) -> Outcome:
-        async with limiter:
+        alone = turns[target.probe] if traits_of(target).exclusive else nullcontext()
+        async with alone, limiter:
             return await _measure(target, find)
 
     return await asyncio.gather(*(one(target) for target in config.targets))

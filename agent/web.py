@@ -118,10 +118,9 @@ async def _sent(parts: list[bytes]) -> AsyncIterator[bytes]:
 async def _measure(runner: Runner, *, debug: bool) -> str:
     with evidence.collecting() if debug else nullcontext() as notes:
         try:
-            outcome = await runner.probe()
+            outcome = await runner.probe_aside()
         except Exception as error:  # noqa: BLE001 - a bug in a probe is an answer here, not a broken page
             return f"# bug in the probe: {type(error).__name__}: {error}\n"
-    runner.measured.take_aside(outcome)
     return metrics_text(outcome) if notes is None else debug_text(runner, outcome, notes)
 
 

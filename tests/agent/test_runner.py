@@ -60,7 +60,7 @@ class Bench:
         gate: str | None = None,
         traits: Traits = Traits(),  # noqa: B008 - frozen
         samples: tuple[Sample, ...] = (),
-        urgent: bool = False,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> Runner:
         async def measure(_: Target) -> Outcome:
             self.sent.setdefault(name, []).append(virtual.now())
@@ -72,7 +72,7 @@ class Bench:
             finally:
                 self.flying -= 1
             seconds = virtual.now() - began
-            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent)
+            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent())
 
         target = AgentTarget(
             name=name,
