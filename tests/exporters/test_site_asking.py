@@ -49,7 +49,9 @@ async def test_a_cancelled_question_leaves_no_program() -> None:
 NAP = f"sleep 60.{os.getpid()}"
 
 
-@pytest.mark.parametrize("words", [NAP, f"{NAP} & exit 0", f"setsid {NAP}1 & {NAP}"])
+@pytest.mark.parametrize(
+    "words", [NAP, f"{NAP} & exit 0", f"setsid {NAP}1 & {NAP}"], ids=["runs", "ended", "apart"]
+)
 async def test_what_a_wrapper_started_keeps_nobody_waiting(words: str) -> None:
     before = psutil.Process().num_fds()
     with pytest.raises(Failure) as failure:
