@@ -24,6 +24,7 @@ AT_ONCE: Final = 64
 """Packets taken from one socket before others of this process have a turn."""
 SWEEP_SECONDS: Final = 10.0
 _RECEIVE_BUFFER_OCTETS: Final = 1 << 20
+_SO_RCVBUFFORCE: Final = 33
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -86,7 +87,7 @@ def _open(place: Place) -> socket.socket | None:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         set_up(sock, answering=True)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
+        _widen(sock)
         address = socket.getaddrinfo(place.host, place.port, family, socket.SOCK_DGRAM)[0][4]
         sock.bind(address)
     except OSError as error:
@@ -94,6 +95,14 @@ def _open(place: Place) -> socket.socket | None:
         _bear(place, error)
         return None
     return sock
+
+
+def _widen(sock: socket.socket) -> None:
+    """Give bursts room: beyond the system's limit where that is allowed."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_OCTETS)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
 
 
 def _bear(place: Place, error: OSError) -> None:
