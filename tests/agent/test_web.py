@@ -122,7 +122,7 @@ async def test_what_comes_from_outside_is_escaped(agent: Agent) -> None:
     for runner in agent.runners.values():
         runner.measured.take(await runner.probe_aside())
     for language in ("vi", "en"):
-        assert "<script" not in status_page(agent, language)
+        assert "<script" not in await status_page(agent, language)
 
 
 def test_label_values_are_quoted() -> None:
