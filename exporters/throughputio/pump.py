@@ -27,6 +27,8 @@ ECHO_SECONDS: Final = 0.02
 BLOCK_BYTES: Final = 262144
 MAX_HEADER_BYTES: Final = 16384
 ECHO_BYTES: Final = 65536
+MOST: Final = 0.98
+"""Of the bytes that go up so many are all: the hub says nothing of the last ones, after which none come."""
 _SIOCOUTQNSD: Final = 0x894B
 """Bytes in a socket's queue that were never sent (linux/sockios.h)."""
 _RECORD: Final = struct.Struct("!Q8s")
@@ -116,6 +118,11 @@ class Echo:
         self._next, self._left, self._buffer = 0, ECHO_BYTES // _RECORD.size, stream.left_over
         self.rtts: list[tuple[float, float]] = []
 
+    @property
+    def descriptor(self) -> int:
+        """Of its connection."""
+        return self._stream.sock.fileno()
+
     def send(self) -> None:
         """Send the next record unless the connection is stuck: then the last ones tell enough."""
         if self._left <= 0:
@@ -192,7 +199,7 @@ class Up:
         self._points: list[tuple[float, int]] = []
 
     def ready(self, stream: Stream, mask: int) -> bool:
-        """Move what can be moved; False when all is sent."""
+        """Move what can be moved; False when all has arrived."""
         if mask & ~select.EPOLLOUT:
             self._listen(stream)
         if mask & select.EPOLLOUT:
@@ -203,7 +210,9 @@ class Up:
                 # Under TLS what could not go must be offered again exactly as it was: the offset stays.
                 self._offset[stream] = (begin + gone) % (BLOCK_BYTES - 65536)
                 self._taken += gone
-        return self._taken < self._size
+        if self._taken >= self._size:  # what waits in buffers has to arrive before it is known how fast
+            self.events = select.EPOLLIN
+        return self.count < self._size * MOST
 
     @property
     def sent(self) -> int:
@@ -307,40 +316,65 @@ def say(**values: Any) -> None:
     sys.stdout.flush()
 
 
-def pump(job: dict[str, Any], parent: int) -> None:
-    """Move bytes until the time or the bytes are up, or the parent closes its end. Raises Broken, OSError."""
-    echo, streams, mover = open_all(job)
-    zero = time.monotonic()
-    by_descriptor = {stream.sock.fileno(): stream for stream in streams}
-    poll = select.epoll()
-    for descriptor in by_descriptor:
-        poll.register(descriptor, mover.events)
-    echo_descriptor = echo._stream.sock.fileno()
-    poll.register(echo_descriptor, select.EPOLLIN)
-    poll.register(parent, select.EPOLLIN)
-    report_at, echo_at, going = zero, zero, True
-    while going:
+class Loop:
+    """Waits for all connections and for the parent, and says every 100 ms where things stand."""
+
+    def __init__(self, echo: Echo, streams: list[Stream], mover: Mover, parent: int) -> None:
+        self._echo, self._mover, self._parent = echo, mover, parent
+        self._by_descriptor = {stream.sock.fileno(): stream for stream in streams}
+        self._events = mover.events
+        self._poll = select.epoll()
+        for descriptor in self._by_descriptor:
+            self._poll.register(descriptor, self._events)
+        self._poll.register(echo.descriptor, select.EPOLLIN)
+        self._poll.register(parent, select.EPOLLIN)
+        self._zero = self._report_at = self._echo_at = time.monotonic()
+
+    def run(self, seconds: float) -> None:
+        """Move until the time or the bytes are up, or the parent closes its end. Raises Broken, OSError."""
+        while time.monotonic() - self._zero < seconds:
+            self._punctual()
+            wait = min(self._echo_at, self._report_at) - time.monotonic()
+            for descriptor, mask in self._poll.poll(max(0.0, wait)):
+                if descriptor == self._parent:
+                    return  # nobody is there any more, or enough is known
+                if not self._move(descriptor, mask):
+                    self._say()
+                    return
+        self._say()
+
+    def _punctual(self) -> None:
+        """Do what is due by the clock."""
         now = time.monotonic()
-        if now >= echo_at:
-            echo.send()
-            echo_at = max(echo_at + ECHO_SECONDS, now)
-        if now >= report_at:
-            _say_where(mover, echo, now - zero)
-            report_at = max(report_at + REPORT_SECONDS, now)
-        going = now - zero < job["seconds"]
-        for descriptor, mask in poll.poll(max(0.0, min(echo_at, report_at) - time.monotonic())):
-            if descriptor == parent:
-                return  # nobody is there any more, or enough is known
-            if descriptor == echo_descriptor:
-                echo.receive(zero)
-            elif not mover.ready(by_descriptor[descriptor], mask):
-                going = False
-    _say_where(mover, echo, time.monotonic() - zero)
+        if now >= self._echo_at:
+            self._echo.send()
+            self._echo_at = max(self._echo_at + ECHO_SECONDS, now)
+        if now >= self._report_at:
+            self._say()
+            self._report_at = max(self._report_at + REPORT_SECONDS, now)
+
+    def _move(self, descriptor: int, mask: int) -> bool:
+        """Move what can be moved; False when no more is wanted."""
+        if descriptor == self._echo.descriptor:
+            self._echo.receive(self._zero)
+            return True
+        going = self._mover.ready(self._by_descriptor[descriptor], mask)
+        if self._mover.events != self._events:
+            self._events = self._mover.events
+            for each in self._by_descriptor:
+                self._poll.modify(each, self._events)
+        return going
+
+    def _say(self) -> None:
+        now = round(time.monotonic() - self._zero, 6)
+        rtts, self._echo.rtts = self._echo.rtts, []
+        moved = max(self._mover.count, self._mover.sent)
+        say(at=now, points=self._mover.points(now), moved=moved, rtts=rtts)
 
 
-def _say_where(mover: Mover, echo: Echo, now: float) -> None:
-    rtts, echo.rtts = echo.rtts, []
-    say(at=round(now, 6), points=mover.points(round(now, 6)), moved=max(mover.count, mover.sent), rtts=rtts)
+def pump(job: dict[str, Any], parent: int) -> None:
+    """Do the job, unless the parent closes its end before. Raises Broken, OSError."""
+    Loop(*open_all(job), parent).run(job["seconds"])
 
 
 def main() -> int:

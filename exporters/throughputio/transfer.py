@@ -1,7 +1,7 @@
 """One phase of a test: the line idle, filled down, or filled up; its rate and its round trips."""
 
 from statistics import median
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,7 +15,10 @@ from exporters.throughputio.place import Place
 from inventory.names import Reason
 
 Direction = Literal["idle", "down", "up"]
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS: Final = 3.0
+TAIL_SECONDS: Final = 0.2
+"""Twice the time between two words of the pump."""
+MBPS: Final = 125000
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,18 +29,24 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent:
-    """Payload bytes that a test has moved so far, whatever becomes of it."""
+    """Payload bytes that a test has moved so far, whatever becomes of it; rather too many than too few."""
 
     def __init__(self) -> None:
         self.bytes = 0.0
 
 
 class Transfer:
-    """Collects what the pump says of one transfer, and knows when it is enough."""
+    """Collects what the pump says of one transfer, and knows when it is enough.
 
-    def __init__(self, precision: float, watch: Watch, spent: Spent) -> None:
+    ``tail_bytes`` is what may have moved since the pump's last word: it counts from the beginning, for the
+    pump may be killed before its first.
+    """
+
+    def __init__(self, precision: float, watch: Watch, spent: Spent, tail_bytes: float = 0.0) -> None:
         self._precision, self._watch = precision, watch
         self._spent, self._before = spent, spent.bytes
+        self._tail = tail_bytes
+        spent.bytes += tail_bytes
         self._points: list[Point] = []
         self._looks: list[Estimate | None] = []
         self.rtts: list[tuple[float, float]] = []
@@ -46,7 +55,7 @@ class Transfer:
         """Take in a report; True once the estimate is tight. Raises Deferred when others need the line."""
         self._points += report.points
         self.rtts += report.rtts
-        self._spent.bytes = self._before + report.moved
+        self._spent.bytes = self._before + report.moved + self._tail
         self._watch.look(report.moved, report.rtts)
         if not report.points:
             return False
@@ -91,7 +100,9 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
     def transfer(self, direction: Direction) -> Transfer:
         """Return a collector for one phase."""
         watch = Watch(self.config, "" if direction == "idle" else direction)
-        return Transfer(self.config.precision, watch, self.spent)
+        mbps = {"idle": 0.0, "down": self.config.contracted_down_mbps, "up": self.config.contracted_up_mbps}
+        tail = (mbps[direction] or 0.0) * MBPS * TAIL_SECONDS
+        return Transfer(self.config.precision, watch, self.spent, tail)
 
 
 async def idle(test: Test, seconds: float) -> float:

@@ -106,7 +106,8 @@ async def test_a_test_tells_the_line_and_pays_for_it(tmp_path: Path) -> None:
         low, high = (
             found[f"goodput_bound_bytes_per_second {direction} {bound}"] for bound in ("low", "high")
         )
-        assert 0 < low <= rate <= high
+        assert 0 <= low <= rate <= high
+        assert 0 < rate <= 6e6  # the hub gives 4
         assert found[f"rtt_seconds {direction}"] > 0
     assert found["measured_timestamp_seconds"] == datetime.fromisoformat(EVENING).timestamp()
     assert "Mbit/s [" in outcome.evidence
@@ -198,7 +199,7 @@ async def test_what_another_tests_is_left_alone(tmp_path: Path) -> None:
         foreign = tmp_path / "foreign"
         foreign.write_text(OTHER)
         config = Config(token_file=str(foreign))
-        there = await place.find(at.url, None, config, 5)
+        there = await place.find(await place.prepare(at.url, config), None, 5)
         for line, segments in (("line:1/main", ["pop:binh-son"]), (LINE, [])):
             async with lease.held(there, line, segments, 1000, lambda: None):
                 outcome = await probe(at, tmp_path)
@@ -297,7 +298,7 @@ def test_a_queue_that_grows_beyond_bounds_ends_the_test() -> None:
 def test_counters_of_interfaces() -> None:
     found = load.octets("lo")
     assert found is not None
-    assert found.down == found.up >= 0
+    assert min(found.down, found.up, found.at) >= 0
     assert load.octets("nosuch0") is None
 
 
