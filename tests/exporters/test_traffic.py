@@ -14,11 +14,14 @@ from common.yaml.options import convert_options
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
 from exporters.collectors import traffic
+from exporters.net.failure import Failure
 from exporters.nicio.counters import Field
 from exporters.registry import check_module
-from exporters.snmpio import interfaces, session
-from exporters.snmpio.options import Secrets
+from exporters.snmpio import interfaces, poller, session
+from exporters.snmpio.message import Question
+from exporters.snmpio.options import Secrets, Snmp
 from exporters.snmpio.session import MAX_REFUSED
+from exporters.snmpio.v2c import V2c
 from inventory.names import Reason
 from tests.exporters.snmp_agent import COMMUNITY, IF, IFX, UPTIME, interface, router, running
 
@@ -382,6 +385,35 @@ async def test_a_changed_community_is_used_at_once(options: dict[str, Any], tmp_
         await asyncio.gather(unheard, return_exceptions=True)
         path.write_text(COMMUNITY)
         assert await polling.counted() == ZEROS | SPEED
+
+
+async def test_changed_options_are_used_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload that changes nothing but options makes a target equal to the old one, and its keys are the
+    same too."""
+    made: list[str | None] = []
+
+    class Mute(V2c):
+        def ask(self, question: Question) -> bytes:
+            raise Failure(Reason.LOCAL, f"made for {made[-1]}")
+
+    def make(snmp: Snmp, _: Secrets) -> V2c:
+        made.append(snmp.auth_protocol)
+        return Mute(b"")
+
+    monkeypatch.setattr(poller, "make_codec", make)
+    (tmp_path / "key").write_text("khoa-rat-dai")
+    polls, seen = [], []
+    for protocol in ("sha", "sha", "sha256"):
+        snmp = {
+            "version": "3",
+            "user": "u",
+            "auth_key_file": str(tmp_path / "key"),
+            "auth_protocol": protocol,
+        }
+        polls.append(Polling("127.0.0.1:161", {"interface": "wan", "snmp": snmp}))
+        seen.append((await polls[-1].poll()).evidence)
+    assert made == ["sha", "sha256"]
+    assert seen == ["made for sha", "made for sha", "made for sha256"]
 
 
 async def test_no_evidence_and_no_text_holds_a_secret(options: dict[str, Any]) -> None:
