@@ -54,7 +54,8 @@ async def held(
         taken = answer.body[:120].decode("utf-8", "replace").strip()
         raise Deferred("the hub tests enough lines now" if taken == "full" else f"{taken} is being tested")
     if answer.status != 200:
-        raise Failure(Reason.STATUS, f"asked for a lease, the hub answers {answer.status}")
+        reason = Reason.AUTH if answer.status == 401 else Reason.STATUS
+        raise Failure(reason, f"asked for a lease, the hub answers {answer.status}")
     lease = parse(answer.body)
     renewing = asyncio.create_task(_renew(place, lease))
     try:

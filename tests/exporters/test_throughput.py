@@ -131,7 +131,7 @@ async def test_a_wrong_token_is_refused_and_in_no_evidence(tmp_path: Path) -> No
     async with hub(tmp_path) as at:
         at.token_file.write_text("not-the-token-at-all\n")
         outcome = await probe(at, tmp_path)
-        assert (outcome.reason, booked(tmp_path)) == (Reason.STATUS, 0)
+        assert (outcome.reason, booked(tmp_path)) == (Reason.AUTH, 0)
         assert "401" in outcome.evidence
         assert "not-the-token" not in outcome.evidence
         for text in ("", "two words", "ỷ"):
