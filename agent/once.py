@@ -18,12 +18,12 @@ from inventory.names import Reason
 
 
 def run_once(config: AgentConfig, find: Find | None = None, out: TextIO | None = None) -> int:
-    """Return 0 when every target answered, else 1."""
+    """Return 0 when every target answered or was put off on purpose, else 1."""
     measure = find or partial(measure_of, state=state_directory(config))
     outcomes = asyncio.run(measure_all(config, measure))
     write = (out or sys.stdout).write
     write(table(config.targets, outcomes))
-    failed = sum(not outcome.ok for outcome in outcomes)
+    failed = sum(outcome.reason not in (Reason.OK, Reason.DEFERRED) for outcome in outcomes)
     write(t("agent.once_sum", total=len(outcomes), failed=failed) + "\n")
     return 1 if failed else 0
 

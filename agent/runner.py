@@ -128,6 +128,11 @@ class Runner:
             self._apply(confirm.lapse(self._tracker))
 
     @property
+    def judges(self) -> bool:
+        """Whether this target is up or down at all."""
+        return self._traits.judges
+
+    @property
     def ready(self) -> bool:
         """Whether a first result is there."""
         return self.measured.seen

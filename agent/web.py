@@ -150,7 +150,7 @@ def debug_text(runner: Runner, outcome: Outcome, notes: Notes) -> str:
         f"deadline {target.timeout_seconds:g} s\n"
         f"reason   {outcome.reason.value}\n"
         f"evidence {outcome.evidence}\n"
-        f"state    {runner.measured.state.value}\n\n"
+        f"state    {runner.measured.state.value if runner.judges else 'none: it only measures'}\n\n"
     )
     head += "".join(f"{name:<12} {text}\n" for name, text in notes.lines) + ("\n" if notes.lines else "")
     return head + metrics_text(outcome)
@@ -197,6 +197,8 @@ def _row(agent: Agent, runner: Runner, language: str) -> str:
     )
     mark = {State.UP: "up", State.DOWN: "down", State.UNKNOWN: "unknown"}[state]
     shown = f'<td class="{mark}">{escape(t(f"agent.state_{state.value}", language))}'
+    if not runner.judges:
+        shown = "<td>"
     return f"<tr><td>{name}{shown}" + "".join(f"<td>{escape(cell)}" for cell in cells) + "</tr>"
 
 

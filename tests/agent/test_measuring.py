@@ -1,7 +1,9 @@
 """The harness of what says neither up nor down: power, traffic, goodput, traces."""
 
 import asyncio
+import io
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from agent.deadline import Measure
 from agent.expose import Point, Site, Tier
 from agent.measured import Measured
 from agent.runner import Runner
+from common import i18n
 from exporters.base import Outcome, Sample, Target
 from inventory.names import Metric, Reason, State
 from tests.agent import virtual
@@ -183,6 +186,25 @@ def test_who_asks_for_an_exclusive_kind_does_not_get_a_second_one() -> None:
         await bench.stop()
 
     virtual.run(main)
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_once_has_words_for_every_result_and_what_was_put_off_is_no_failure(
+    reason: Reason, language: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def find(_: AgentTarget) -> Measure:
+        async def measure(_: Target) -> Outcome:
+            return outcome(reason=reason)
+
+        return measure
+
+    monkeypatch.setattr(i18n, "_chosen", language)
+    target = AgentTarget(name="a", target="x", probe="tcp", address="x")
+    config = AgentConfig(version=1, site="21040", targets=(target,), state_directory=str(tmp_path))
+    out = io.StringIO()
+    assert once.run_once(config, find, out) == (reason not in (Reason.OK, Reason.DEFERRED))
+    assert i18n.t(f"agent.reason_{reason.value}", language) in out.getvalue()
 
 
 def test_once_measures_exclusive_kinds_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:

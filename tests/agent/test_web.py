@@ -125,6 +125,22 @@ async def test_what_comes_from_outside_is_escaped(agent: Agent) -> None:
         assert "<script" not in await status_page(agent, language)
 
 
+async def test_what_never_judges_is_not_called_unknown(tmp_path: Path) -> None:
+    targets = tuple(
+        AgentTarget(name=kind, target="agent:21040", probe=kind, address="localhost:1")
+        for kind in ("host", "tcp")
+    )
+    config = AgentConfig(version=1, site="21040", state_directory=str(tmp_path), targets=targets)
+    made = Agent(tmp_path / "agent.yml", config, find=find)
+    await made.start()
+    try:
+        page = await status_page(made, "vi")
+    finally:
+        await made.stop()
+    host, tcp = (row for row in page.split("<tr>") if "probe?target=" in row)
+    assert ("không rõ" in host, "không rõ" in tcp) == (False, True)
+
+
 def test_label_values_are_quoted() -> None:
     sample = Sample(PROBE_HTTP_DURATION, 1.0, (("phase", 'a"\\\nb'),))
     text = metrics_text(Outcome(reason=Reason.OK, duration_seconds=0, samples=(sample,)))
