@@ -19,7 +19,7 @@ from agent.expose import Group, Series, Tier
 from agent.slices import Slices
 from inventory.names import Metric
 
-PIECE_BYTES: Final = 1 << 16
+PIECE_BYTES: Final = 1 << 18
 _OPENMETRICS: Final = "application/openmetrics-text"
 _BETWEEN: Final = "\n\n"  # never inside a block: what breaks a line is escaped in labels
 _END: Final = b"# EOF\n"

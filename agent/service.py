@@ -1,6 +1,7 @@
 """The agent as a service: its lock, its pages, signals, and what systemd wants to hear."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -52,6 +53,7 @@ def _why(error: ListenError) -> str:
 
 
 async def _run(path: Path, config: AgentConfig) -> int:
+    gc.collect()  # what reading the configuration left: soon there is much more to go through
     agent = Agent(path, config)
     async with serve(make_app(agent), config.listen) as (host, port):
         with _reflecting(config):
