@@ -44,6 +44,7 @@ from inventory.names import DNS_ANSWER_STALE, PROBE_IP_PROTOCOL, SMTP_CODE, SMTP
 
 KIND: Final = "smtp"
 PORT: Final = 25
+QUIT_SECONDS: Final = 1.0
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, SMTP_DURATION, SMTP_CODE, *shown.METRICS)
 _EHLO_NAME: Final = r"^(?:\[[0-9A-Za-z:.]{1,60}\]|[0-9A-Za-z_](?:[0-9A-Za-z_.-]{0,251}[0-9A-Za-z_])?)$"
 
@@ -84,10 +85,9 @@ async def probe(target: Target, config: Config) -> Outcome:
     except Failure as failure:
         return phases.outcome(failure.reason, failure.evidence)
     except TimeoutError:
-        return phases.outcome(
-            _timed_out(phases.current),
-            f"{phases.current}: no answer within {target.timeout_seconds:g} s",
-        )
+        if phases.current != "quit":
+            said = f"{phases.current}: no answer within {target.timeout_seconds:g} s"
+            return phases.outcome(_timed_out(phases.current), said)
     return phases.outcome(Reason.OK)
 
 
@@ -118,9 +118,10 @@ async def _measure(target: Target, config: Config, phases: Phases) -> None:
             talk.check_nothing_left()
             await talk.secure(config, host)
             await talk.order("ehlo", hello)
-        # The server has shown all that was wanted: how it says goodbye is its own affair.
-        with contextlib.suppress(Failure):
-            await talk.order("quit", "QUIT")
+        # The server has shown all that was wanted: how it says goodbye, if at all, is its own affair.
+        with contextlib.suppress(Failure, TimeoutError):
+            async with asyncio.timeout(QUIT_SECONDS):
+                await talk.order("quit", "QUIT")
         phases.leave()
 
 
