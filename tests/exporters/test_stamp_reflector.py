@@ -8,13 +8,11 @@ import socket
 import struct
 import time
 import tracemalloc
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import i18n
 from exporters.stampio import listen, packet, places
 from exporters.stampio.ancillary import tell
 from exporters.stampio.clock import ClockError, Reading, Timeline
@@ -352,57 +350,3 @@ async def test_nothing_is_left_of_a_reflector() -> None:
     with listen.reflecting(place()):
         pass
     assert set(os.listdir("/proc/self/fd")) == before
-
-
-# --- what people choose --------------------------------------------------------------------------
-def test_addresses() -> None:
-    assert listen.choose([], None, []).places == places.everywhere(9462)
-    assert listen.choose([":862"], None, []).places == places.everywhere(862)
-    chosen = listen.choose(["10.51.0.1:862", "[fd51::1]:863"], None, ["10.0.0.0/8"])
-    assert chosen.places == (places.Place("10.51.0.1", 862), places.Place("fd51::1", 863))
-    assert [str(place) for place in chosen.places] == ["10.51.0.1:862", "[fd51::1]:863"]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "862", "hub:862", "::1:862", "[10.0.0.1]:862", "1.2.3.4:", "1.2.3.4:99999", "[]:1"]
-)
-def test_a_wrong_address_is_refused(text: str) -> None:
-    with pytest.raises(places.Unusable, match="expected address:port"):
-        listen.choose([text], None, [])
-
-
-def test_a_wrong_network_is_refused() -> None:
-    with pytest.raises(places.Unusable, match="expected a network"):
-        listen.choose([], None, ["10.51"])
-
-
-def test_keys_come_from_files(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    with pytest.raises(places.Unusable, match="No such file"):
-        listen.choose([], path, [])
-    path.write_bytes(b"too short\n")
-    with pytest.raises(places.Unusable, match="at least 16 octets") as refused:
-        listen.choose([], path, [])
-    assert "too short" not in str(refused.value)
-    path.write_bytes(KEY + b"\n")
-    assert listen.choose([], path, []).rules.key == KEY
-
-
-def test_a_port_that_needs_a_privilege_says_what_to_do() -> None:
-    with pytest.raises(places.Unusable, match=r"0\.0\.0\.0:862: ports below 1024 .*CAP_NET_BIND_SERVICE"):
-        listen._bear(places.everywhere(862)[0], PermissionError(13, "Permission denied"))
-    listen._bear(places.everywhere(862)[1], OSError(97, "Address family not supported"))
-
-
-async def test_a_port_in_use_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
-        chosen = listen.Chosen((places.Place("127.0.0.1", other.getsockname()[1]),), Rules())
-        with pytest.raises(places.Unusable, match="in use by another program"), listen.reflecting(chosen):
-            pass
-    foreign = listen.Chosen((places.Place("192.0.2.7", 0),), Rules())
-    with pytest.raises(places.Unusable, match="Cannot assign"), listen.reflecting(foreign):
-        pass
-    monkeypatch.setattr(i18n, "_chosen", "vi")
-    with pytest.raises(places.Unusable, match="không mở được"), listen.reflecting(foreign):
-        pass
