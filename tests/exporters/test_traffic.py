@@ -374,6 +374,15 @@ async def test_a_file_without_a_secret(
     assert words in outcome.evidence
 
 
+async def test_a_pipe_in_place_of_a_secret_does_not_hold_the_loop(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    changed = options | {"snmp": {"community_file": str(tmp_path / "pipe")}}
+    outcome = await Polling("127.0.0.1:161", changed).poll()
+    assert (outcome.reason, outcome.evidence) == (Reason.LOCAL, f"{tmp_path}/pipe: Not a plain file")
+
+
 async def test_a_changed_community_is_used_at_once(options: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "community"
     path.write_text("khac")
