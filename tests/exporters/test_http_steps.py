@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -238,6 +239,19 @@ async def test_a_variable_that_cannot_be_read_is_local(
     outcome, _ = await run(9, options)
     assert outcome.reason is Reason.LOCAL
     assert outcome.evidence.startswith("variable_files: ")
+
+
+@pytest.mark.parametrize("letters", [0, 40_000, 400_000])
+async def test_a_body_that_cannot_be_used_is_local(tmp_path: Path, letters: int) -> None:
+    body = tmp_path / "body"
+    if letters:
+        body.write_bytes(("ệ" * letters).encode() if letters > 65536 else b"\xe1\xbb" * letters)
+    else:
+        os.mkfifo(body)
+    outcome, _ = await run(9, {"method": "POST", "body_file": str(body)})
+    assert outcome.reason is Reason.LOCAL
+    why = {0: "Not a plain file", 40_000: "not UTF-8", 400_000: "over 65536 characters"}[letters]
+    assert outcome.evidence == f"body_file: {body}: {why}"
 
 
 async def test_a_body_from_a_file_and_its_type(tmp_path: Path) -> None:
