@@ -77,9 +77,11 @@ def check_address(address: str) -> None:
 
 async def probe(target: Target, config: Config) -> Outcome:
     """Connect, be greeted, put on TLS, leave. Never raises for what a network or a peer does."""
-    phases = Phases(SMTP_DURATION)
-    phases.note(SMTP_CODE, 0)
+    phases = _begin()
     try:
+        if config.tls or config.starts_tls:
+            await context_of(config)  # known from now on: the time to read our own files is not the server's
+            phases = _begin()
         async with asyncio.timeout(target.timeout_seconds):
             await _measure(target, config, phases)
     except Failure as failure:
@@ -89,6 +91,12 @@ async def probe(target: Target, config: Config) -> Outcome:
             said = f"{phases.current}: no answer within {target.timeout_seconds:g} s"
             return phases.outcome(_timed_out(phases.current), said)
     return phases.outcome(Reason.OK)
+
+
+def _begin() -> Phases:
+    phases = Phases(SMTP_DURATION)
+    phases.note(SMTP_CODE, 0)
+    return phases
 
 
 def _timed_out(phase: str) -> Reason:
