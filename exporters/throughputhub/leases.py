@@ -13,6 +13,8 @@ from msgspec import Meta
 
 TTL_SECONDS: Final = 15.0
 MAX_SEGMENTS: Final = 16
+MAX_ECHOES: Final = 8192
+"""Datagrams that one lease has echoed: 50 a second for the longest of tests."""
 _Component = Annotated[str, Meta(pattern=r"^[a-z]{1,20}:[A-Za-z0-9/_.-]{1,80}\Z")]
 
 
@@ -38,9 +40,10 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What it gets: ``bytes`` may be less than asked for."""
+    """What it gets: ``bytes`` may be less than asked for; ``echo`` is the key for datagrams, in hex."""
 
     lease: str
+    echo: str
     bytes: int
     ttl_seconds: float
 
@@ -50,7 +53,8 @@ class Lease:
     ``arrived`` what they have brought up."""
 
     def __init__(self, holder: str, places: frozenset[str], bytes_left: int, now: float, ends: float) -> None:
-        self.id = secrets.token_urlsafe(18)
+        self.id, self.echo = secrets.token_urlsafe(18), secrets.token_bytes(16)
+        self.echoes_left = MAX_ECHOES
         self.holder, self.places, self.bytes_left = holder, places, bytes_left
         self.arrived = 0
         self.expires, self.ends = min(now + TTL_SECONDS, ends), ends
@@ -68,6 +72,7 @@ class Leases:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_id: dict[str, Lease] = {}
+        self._by_echo: dict[bytes, Lease] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -83,13 +88,21 @@ class Leases:
             return "full"
         allowed = min(order.bytes, self._limits.test_bytes)
         lease = Lease(holder, wanted, allowed, now, now + self._limits.test_seconds)
-        self._by_id[lease.id] = lease
+        self._by_id[lease.id] = self._by_echo[lease.echo] = lease
         return lease
 
     def find(self, id_: str, holder: str, now: float) -> Lease | None:
         """Return a lease that is alive and the holder's own."""
         lease = self._by_id.get(id_)
         return lease if lease and lease.holder == holder and now < lease.expires else None
+
+    def echo(self, key: bytes, now: float) -> bool:
+        """Whether a datagram with this key is to be answered; counts it."""
+        lease = self._by_echo.get(key)
+        if lease is None or now >= lease.expires or lease.echoes_left <= 0:
+            return False
+        lease.echoes_left -= 1
+        return True
 
     def renew(self, id_: str, holder: str, now: float) -> bool:
         """Prolong a lease by its time to live; False when it is gone, or may not live longer."""
@@ -104,12 +117,14 @@ class Leases:
         lease = self.find(id_, holder, now)
         if lease is None:
             return False
-        del self._by_id[id_]
-        lease.cut()
+        self._end(lease)
         return True
 
     def sweep(self, now: float) -> None:
         """Free what has expired."""
         for lease in [lease for lease in self._by_id.values() if now >= lease.expires]:
-            del self._by_id[lease.id]
-            lease.cut()
+            self._end(lease)
+
+    def _end(self, lease: Lease) -> None:
+        del self._by_id[lease.id], self._by_echo[lease.echo]
+        lease.cut()

@@ -2,16 +2,26 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from common.web import ListenError, parse_listen
 
 MAX_CONNECTIONS: Final = 128
+
+
+class Datagrams(msgspec.Struct, frozen=True):
+    """Makes what takes the datagrams to the address and port that an application listens on."""
+
+    make: Callable[[], asyncio.DatagramProtocol]
+
+
+DATAGRAMS: Final = web.AppKey("datagrams", Datagrams)
 SILENT_SECONDS: Final = 5.0
 """How long a connection may be open without a request that was let in; also for the TLS handshake."""
 
@@ -71,11 +81,29 @@ async def serve(
         server = await _listen(runner, host, port, tls)
         try:
             bound = server.sockets[0].getsockname()
-            yield str(bound[0]), int(bound[1])
+            async with _datagrams(app, str(bound[0]), int(bound[1])):
+                yield str(bound[0]), int(bound[1])
         finally:
             server.close()
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _datagrams(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    if DATAGRAMS not in app:
+        yield
+        return
+    try:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            app[DATAGRAMS].make, local_addr=(host, port)
+        )
+    except OSError as error:
+        raise ListenError(f"{host}:{port}/udp: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        transport.close()
 
 
 async def _listen(

@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from exporters.net.failure import Failure
 from exporters.throughputio.deferred import Deferred
@@ -19,9 +20,10 @@ MAX_TTL_SECONDS: Final = 3600.0
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hub grants: ``bytes`` for the whole test."""
+    """What the hub grants: ``bytes`` for the whole test; ``echo``: the key for echoes by UDP."""
 
     lease: str
+    echo: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     bytes: int
     ttl_seconds: float
 

@@ -2,11 +2,10 @@
 
 A child of the agent for the seconds of one transfer: the standard library alone. It reads one
 JSON object from standard input (the job, with the token: nothing secret stands in a command line), opens
-the streams and an echo connection beside them, and writes a JSON line every 100 ms. When standard input
+the streams and an echo beside them, and writes a JSON line every 100 ms. When standard input
 ends, the agent is gone, and so is the pump: nothing is sent that nobody accounts for.
 
-The echo is 16 bytes every 20 ms over a connection of its own, which share the bottleneck's queue with
-the transfer but not the transfer's socket buffers: what another user of the line would see.
+Round trips beside the transfer are those of echo.py.
 """
 
 import contextlib
@@ -14,149 +13,22 @@ import fcntl
 import json
 import os
 import select
-import socket
 import ssl
-import struct
 import sys
 import threading
 import time
 from typing import Any, Final
 
+from exporters.throughputio.echo import ECHO_BYTES, Datagrams, Records
+from exporters.throughputio.stream import NOT_NOW, Broken, Stream, receive
+
 REPORT_SECONDS: Final = 0.1
 ECHO_SECONDS: Final = 0.02
 BLOCK_BYTES: Final = 262144
-MAX_HEADER_BYTES: Final = 16384
-ECHO_BYTES: Final = 65536
 MOST: Final = 0.98
 """Of the bytes that go up so many are all: the hub says nothing of the last ones, after which none come."""
 _SIOCOUTQNSD: Final = 0x894B
 """Bytes in a socket's queue that were never sent (linux/sockios.h)."""
-_RECORD: Final = struct.Struct("!Q8s")
-_NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class Broken(Exception):  # noqa: N818 - reads as what it says
-    """The transfer cannot go on; ``reason`` is one of inventory.names.Reason."""
-
-    def __init__(self, reason: str, evidence: str) -> None:
-        super().__init__(evidence)
-        self.reason, self.evidence = reason, evidence
-
-
-class Stream:
-    """One connection to the hub."""
-
-    def __init__(self, job: dict[str, Any], context: ssl.SSLContext | None) -> None:
-        self._job, self._context = job, context
-        self.sock: socket.socket = socket.socket(job["family"], socket.SOCK_STREAM)
-        self.left_over = b""
-        self.problem: Broken | None = None
-
-    def connect(self) -> None:
-        """Open it; what goes wrong is kept in ``problem``. Runs in a thread of its own."""
-        job = self._job
-        try:
-            self.sock.settimeout(job["patience_seconds"])
-            _bind(self.sock, job)
-            self.sock.connect(tuple(job["address"]))
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._context is not None:
-                self.sock = self._context.wrap_socket(self.sock, server_hostname=job["server_name"])
-        except TimeoutError:
-            self.problem = Broken("timeout", "connect: no answer")
-        except ssl.SSLError as error:
-            self.problem = Broken("tls", f"handshake: {error.reason or error}")
-        except OSError as error:
-            self.problem = Broken("reset", f"connect: {error.strerror or error}")
-
-    def ask(self, line: str, length: int | None) -> None:
-        """Send the head of a request, of HTTP/1.0 so that the answer's body is plain bytes."""
-        job = self._job
-        fields = [
-            line,
-            f"Host: {job['authority']}",
-            f"Authorization: Bearer {job['token']}",
-            f"Thongsuot-Lease: {job['lease']}",
-        ]
-        if length is not None:
-            fields.append(f"Content-Length: {length}")
-        self.sock.sendall("\r\n".join([*fields, "", ""]).encode("latin-1"))
-
-    def read_head(self) -> None:
-        """Read the answer's head; what follows is kept in ``left_over``. Raises Broken, OSError."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            more = self.sock.recv(4096)
-            if not more:
-                raise Broken("reset", "the hub closed the connection")
-            data += more
-            if len(data) > MAX_HEADER_BYTES:
-                raise Broken("too_large", f"header over {MAX_HEADER_BYTES} bytes")
-        head, _, self.left_over = data.partition(b"\r\n\r\n")
-        words = head.split(None, 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1."):
-            raise Broken("protocol", f"not HTTP: {data[:40]!r}")
-        if words[1] != b"200":
-            raise Broken("status", f"the hub answers {words[1][:10].decode('latin-1')}")
-        self.sock.setblocking(False)
-
-
-def _bind(sock: socket.socket, job: dict[str, Any]) -> None:
-    if job["source_address"]:
-        sock.bind((job["source_address"], 0))
-    elif job["source_interface"]:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, job["source_interface"].encode() + b"\0")
-
-
-class Echo:
-    """Round trips, one a record sent; only what was sent from here and has not come back counts."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._cookie = os.urandom(8)
-        self._sent: dict[int, float] = {}
-        self._next, self._left, self._buffer = 0, ECHO_BYTES // _RECORD.size, stream.left_over
-        self.rtts: list[tuple[float, float]] = []
-
-    @property
-    def descriptor(self) -> int:
-        """Of its connection."""
-        return self._stream.sock.fileno()
-
-    def send(self) -> None:
-        """Send the next record unless the connection is stuck: then the last ones tell enough."""
-        if self._left <= 0:
-            return
-        with contextlib.suppress(*_NOT_NOW):
-            now = time.monotonic()
-            if self._stream.sock.send(_RECORD.pack(self._next, self._cookie)) != _RECORD.size:
-                raise Broken("protocol", "the echo connection is stuck")
-            self._sent[self._next] = now
-            self._next, self._left = self._next + 1, self._left - 1
-
-    def receive(self, zero: float) -> None:
-        """Take in what has come back."""
-        data = _receive(self._stream.sock)
-        now = time.monotonic()
-        if data is None:
-            return
-        if not data:
-            raise Broken("reset", "the hub closed the echo connection")
-        self._buffer += data
-        while len(self._buffer) >= _RECORD.size:
-            number, cookie = _RECORD.unpack(self._buffer[: _RECORD.size])
-            self._buffer = self._buffer[_RECORD.size :]
-            sent = self._sent.pop(number, None)
-            if sent is None or cookie != self._cookie:
-                raise Broken("protocol", "the echo is not what was sent")
-            self.rtts.append((round(sent - zero, 6), round(now - sent, 6)))
-
-
-def _receive(sock: socket.socket) -> bytes | None:
-    try:
-        return sock.recv(65536)
-    except _NOT_NOW:
-        return None
 
 
 class Down:
@@ -171,7 +43,7 @@ class Down:
 
     def ready(self, stream: Stream, mask: int) -> bool:
         """Move what can be moved; False when no more is wanted."""
-        with contextlib.suppress(*_NOT_NOW):
+        with contextlib.suppress(*NOT_NOW):
             for _ in range(8 if isinstance(stream.sock, ssl.SSLSocket) else 1):  # TLS gives one record a call
                 got = stream.sock.recv_into(self._into)
                 if got == 0:
@@ -203,7 +75,7 @@ class Up:
         if mask & ~select.EPOLLOUT:
             self._listen(stream)
         if mask & select.EPOLLOUT:
-            with contextlib.suppress(*_NOT_NOW):
+            with contextlib.suppress(*NOT_NOW):
                 begin = self._offset[stream]
                 piece = self._block[begin : begin + min(65536, self._size - self._taken)]
                 gone = stream.sock.send(piece)
@@ -225,7 +97,7 @@ class Up:
         return max(0, total)
 
     def _listen(self, stream: Stream) -> None:
-        data = _receive(stream.sock)
+        data = receive(stream.sock)
         if data is None:
             return
         if not data:
@@ -269,11 +141,34 @@ class Idle:
 Mover = Down | Up | Idle
 
 
-def open_all(job: dict[str, Any]) -> tuple[Echo, list[Stream], Mover]:
+def open_all(job: dict[str, Any]) -> tuple[Datagrams | Records, list[Stream], Mover]:
     """Open every connection and ask for what is to come. Raises Broken, OSError."""
     context = _context(job)
-    wanted = 0 if job["direction"] == "idle" else job["streams"]
-    streams = [Stream(job, context) for _ in range(wanted + 1)]
+    datagrams = _datagrams(job)
+    echoing = [] if datagrams else [Stream(job, context)]
+    moving = [Stream(job, context) for _ in range(0 if job["direction"] == "idle" else job["streams"])]
+    _connect([*echoing, *moving])
+    for stream in echoing:
+        stream.ask("POST /echo HTTP/1.0", ECHO_BYTES)
+        stream.read_head()
+    for stream in moving:
+        if job["direction"] == "down":
+            stream.ask(f"GET /down?bytes={job['bytes']} HTTP/1.0", None)
+        else:
+            stream.ask("POST /up HTTP/1.0", job["bytes"])
+    for stream in moving:
+        stream.read_head()
+    return datagrams or Records(echoing[0]), moving, _mover(job, moving)
+
+
+def _datagrams(job: dict[str, Any]) -> Datagrams | None:
+    if not job["echo"]:
+        return None
+    found = Datagrams(job)
+    return found if found.works() else None
+
+
+def _connect(streams: list[Stream]) -> None:
     threads = [threading.Thread(target=stream.connect, daemon=True) for stream in streams]
     for thread in threads:
         thread.start()
@@ -282,17 +177,6 @@ def open_all(job: dict[str, Any]) -> tuple[Echo, list[Stream], Mover]:
     for stream in streams:
         if stream.problem is not None:
             raise stream.problem
-    first, rest = streams[0], streams[1:]
-    first.ask("POST /echo HTTP/1.0", ECHO_BYTES)
-    first.read_head()
-    for stream in rest:
-        if job["direction"] == "down":
-            stream.ask(f"GET /down?bytes={job['bytes']} HTTP/1.0", None)
-        else:
-            stream.ask("POST /up HTTP/1.0", job["bytes"])
-    for stream in rest:
-        stream.read_head()
-    return Echo(first), rest, _mover(job, rest)
 
 
 def _mover(job: dict[str, Any], streams: list[Stream]) -> Mover:
@@ -319,7 +203,7 @@ def say(**values: Any) -> None:
 class Loop:
     """Waits for all connections and for the parent, and says every 100 ms where things stand."""
 
-    def __init__(self, echo: Echo, streams: list[Stream], mover: Mover, parent: int) -> None:
+    def __init__(self, echo: Datagrams | Records, streams: list[Stream], mover: Mover, parent: int) -> None:
         self._echo, self._mover, self._parent = echo, mover, parent
         self._by_descriptor = {stream.sock.fileno(): stream for stream in streams}
         self._events = mover.events

@@ -91,6 +91,7 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
         return {
             **self.place.way(CONNECT_SECONDS),
             "lease": self.lease.lease,
+            "echo": self.lease.echo,
             "direction": direction,
             "streams": self.config.streams,
             "seconds": seconds,

@@ -32,6 +32,7 @@ from exporters.throughputio.config import Config
 from exporters.throughputio.deferred import Deferred
 from exporters.throughputio.ledger import Ledger
 from exporters.throughputio.measure import measure
+from exporters.throughputio.stream import Broken
 from exporters.throughputio.transfer import Spent, Transfer
 from inventory.names import Reason
 from tests.exporters.pki import Pki
@@ -376,7 +377,7 @@ def test_any_bytes_are_an_answer_or_a_reason(data: bytes) -> None:
     for parse in (place.parse_answer, lease.parse, child.parse):
         with contextlib.suppress(Failure):
             parse(data)
-    with contextlib.suppress(pump.Broken):
+    with contextlib.suppress(Broken):
         at, count = pump._report(data)
         assert math.isfinite(at)
         assert count >= 0
