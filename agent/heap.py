@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 LOOK_SECONDS: Final = 1.0
-THRESHOLDS: Final = (1000, 5, 200)
+THRESHOLDS: Final = (700, 2, 1000)
 """The young are looked at in small portions: as many objects again as these come and go between two looks.
 A look at all that is not set aside is rare, and what reference counting does not free is little."""
 PATIENCE_SECONDS: Final = 120.0
