@@ -762,8 +762,10 @@ class Recorded(StrEnum):
     SYSTEM_REPORTS = "system:thongsuot_reports:count"  # speaking communes with a verdict
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
     LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
+    LINE_LOSS_EACH_WAY = "line:thongsuot_stamp_loss:ratio_rate5m"  # by direction, where it can be told
     LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
     LINE_NOT_JUDGED = "line:thongsuot_not_judged:bool"  # present (1) while the line is down or silent
+    LINE_UNSETTLED = "line:thongsuot_unsettled:bool"  # present (1) while it is not judged, and 10 min more
     LINE_TRAFFIC = "line:thongsuot_traffic_bytes:rate5m"  # by direction
     LINE_UTILISATION = "line:thongsuot_utilisation:ratio_rate5m"  # of the contracted rate, by direction
     LINE_BUSY = "line:thongsuot_utilisation_percentile:ratio"  # hourly: the regulation's, by direction

@@ -141,7 +141,11 @@ def test_a_commune_that_ran_on_battery_says_so_once_it_is_dark(tmp_path: Path) -
     ("beginning", "alertname", "said"),
     [
         ("line:21040/main is slow", "LineSlow", "over 10 minutes is 80 ms; at most 50 ms"),
-        ("line:21040/main is lossy", "LineLossy", "2.5 % of the packets to the hub are lost; at most 1 %"),
+        (
+            "line:21040/main is lossy",
+            "LineLossy",
+            "2.5 % of the packets to the hub and back were lost in 5 minutes; at most 1 % is expected",
+        ),
         (
             "line:21040/main is congested",
             "LineCongested",
@@ -164,4 +168,14 @@ def test_a_bad_line_says_what_was_measured_and_that_it_is_shared(
     found = annotations(tmp_path, small, played, alertname, played.seconds)
     assert said in found["evidence_en"]
     assert found["shared"] == "main"
+    assert not re.search(r"\d\.\d", found["evidence_vi"])
     assert float(found["since"]) < played.seconds
+
+
+def test_a_lossy_line_says_which_way_where_that_is_known(tmp_path: Path) -> None:
+    small = province(SMALL)
+    both = [found for found in scenes(small) if found.name.startswith("line:21040/main is lossy")]
+    (played,) = (found for found in both if any("stamp" in one.series for one in found.measured))
+    found = annotations(tmp_path, small, played, "LineLossy", played.seconds)
+    assert found["evidence_en"].endswith("; downwards 0.0 %, upwards 1.5 %")
+    assert found["evidence_vi"].endswith("; riêng chiều xuống mất 0,0 %, chiều lên mất 1,5 %")
