@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from common.files import read_plain
 from exporters.httpio.tls import TlsFiles, context_for
 from exporters.httpio.url import Url, parse_url
 from exporters.net.address import version_for
@@ -83,8 +84,7 @@ async def find(means: Means, source: str | None, patience_seconds: float) -> Pla
 def read_token(path: str) -> str:
     """Return the token in a file. Raises Failure(local)."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_TOKEN_BYTES + 1).decode("ascii").strip()
+        text = read_plain(path, MAX_TOKEN_BYTES + 1).decode("ascii").strip()
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else "not a token"
         raise Failure(Reason.LOCAL, f"{path}: {words}") from None

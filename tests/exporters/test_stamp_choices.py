@@ -1,5 +1,6 @@
 """What people choose about sender and reflector, and what they are told when it cannot be."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -45,6 +46,9 @@ def test_keys_come_from_files(tmp_path: Path) -> None:
     assert "too short" not in str(refused.value)
     path.write_bytes(KEY + b"\n")
     assert listen.choose([], path, []).rules.key == KEY
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(places.Unusable, match="Not a plain file"):
+        listen.choose([], tmp_path / "pipe", [])
 
 
 def test_a_port_that_needs_a_privilege_says_what_to_do() -> None:

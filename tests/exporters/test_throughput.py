@@ -139,6 +139,9 @@ async def test_a_wrong_token_is_refused_and_in_no_evidence(tmp_path: Path) -> No
             at.token_file.write_text(text)
             assert (await probe(at, tmp_path)).reason is Reason.LOCAL
         assert (await probe(at, tmp_path, token_file=str(tmp_path / "none"))).reason is Reason.LOCAL
+        os.mkfifo(tmp_path / "pipe")
+        refused = await probe(at, tmp_path, token_file=str(tmp_path / "pipe"))
+        assert (refused.reason, refused.evidence) == (Reason.LOCAL, f"{tmp_path / 'pipe'}: Not a plain file")
 
 
 async def test_a_hub_that_hangs_up_midway_costs_what_was_moved(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -108,6 +109,10 @@ def test_tokens_are_read_again_and_a_broken_file_changes_nothing(tmp_path: Path)
     assert tokens.holder(f"Bearer {OTHER}") is not None
     path.write_text("x")
     assert TOKEN not in (tokens.reload() or TOKEN)
+    assert tokens.holder(f"Bearer {OTHER}") is not None
+    path.unlink()
+    os.mkfifo(path)  # nobody will ever write to it
+    assert "Not a plain file" in (tokens.reload() or "")
     assert tokens.holder(f"Bearer {OTHER}") is not None
 
 
