@@ -719,7 +719,7 @@ REFLECTED_LEASES = _hub(
 REFLECTED_REFUSED = _hub(
     "thongsuot_reflector_throughput_refused_total",
     "counter",
-    "Requests for throughput tests that were refused, by reason (token, busy, full, lease, limit, request)",
+    "Refused requests for throughput tests by reason (token, busy, full, lease, limit, request, connections)",
     "reason",
 )
 

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from exporters.throughputhub.echo import Echoes
 from exporters.throughputhub.leases import TTL_SECONDS, Grant, Leases, Limits, Order
-from exporters.throughputhub.listen import DATAGRAMS, Datagrams, Watched
+from exporters.throughputhub.listen import CROWD, DATAGRAMS, Crowd, Datagrams, Watched
 from exporters.throughputhub.meters import Meters
 from exporters.throughputhub.pace import Pace
 from exporters.throughputhub.tokens import Tokens
@@ -47,6 +47,7 @@ def make_app(tokens: Tokens, limits: Limits, registry: CollectorRegistry) -> web
     app.router.add_post("/up", pages.up)
     app.router.add_post("/echo", pages.echo)
     app.cleanup_ctx.append(pages.sweeping)
+    app[CROWD] = Crowd(lambda: pages.meters.refused("connections"))
     app[DATAGRAMS] = Datagrams(lambda: Echoes(pages.leases, pages.meters))
     return app
 

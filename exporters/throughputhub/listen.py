@@ -1,6 +1,7 @@
 """Listening on an open port: connections are few, and must say soon who they are."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,8 +12,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from common.web import ListenError, parse_listen
-
-MAX_CONNECTIONS: Final = 128
+from exporters.throughputhub.door import Door, open_door
 
 
 class Datagrams(msgspec.Struct, frozen=True):
@@ -21,7 +21,14 @@ class Datagrams(msgspec.Struct, frozen=True):
     make: Callable[[], asyncio.DatagramProtocol]
 
 
+class Crowd(msgspec.Struct, frozen=True):
+    """Is told of each connection that was one too many."""
+
+    tell: Callable[[], None]
+
+
 DATAGRAMS: Final = web.AppKey("datagrams", Datagrams)
+CROWD: Final = web.AppKey("crowd", Crowd)
 SILENT_SECONDS: Final = 5.0
 """How long a connection may be open without a request that was let in; also for the TLS handshake."""
 
@@ -59,13 +66,6 @@ class Watched(RequestHandler):
             self._watch = None
 
 
-class _Full(asyncio.Protocol):
-    """Hangs up at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
 @asynccontextmanager
 async def serve(
     app: web.Application, listen: str, tls: ssl.SSLContext | None = None
@@ -78,7 +78,8 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        server = await _listen(runner, host, port, tls)
+        turned_away = app[CROWD].tell if CROWD in app else _tell_nobody
+        server = await _listen(runner, await _door(host, port, turned_away), tls)
         try:
             bound = server.sockets[0].getsockname()
             async with _datagrams(app, str(bound[0]), int(bound[1])):
@@ -106,23 +107,28 @@ async def _datagrams(app: web.Application, host: str, port: int) -> AsyncIterato
         transport.close()
 
 
+async def _door(host: str, port: int, turned_away: Callable[[], None]) -> Door:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return open_door(found[0][0], found[0][4], turned_away)
+    except OSError as error:
+        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+
+
+def _tell_nobody() -> None:
+    """Where nobody counts."""
+
+
 async def _listen(
-    runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None
+    runner: web.AppRunner, door: Door, tls: ssl.SSLContext | None
 ) -> asyncio.base_events.Server:
     loop = asyncio.get_running_loop()
     server = runner.server
     assert server is not None  # noqa: S101 - setup() has made it
-
-    def protocol() -> asyncio.Protocol:
-        return Watched(server, loop) if len(server.connections) < MAX_CONNECTIONS else _Full()
-
     options: dict[str, Any] = {}
     if tls is not None:
         options = {"ssl": tls, "ssl_handshake_timeout": SILENT_SECONDS, "ssl_shutdown_timeout": 1.0}
-    try:
-        return await loop.create_server(protocol, host, port, **options)
-    except OSError as error:
-        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+    return await loop.create_server(lambda: Watched(server, loop), sock=door, **options)
 
 
 def server_context(certificate: str, key: str | None = None) -> ssl.SSLContext:

@@ -1,18 +1,22 @@
 """The hub's end: who is served, how much, and that nobody else costs it anything."""
 
 import asyncio
+import contextlib
 import json
 import os
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.throughputhub import listen
+from exporters.throughputhub import door, listen
 from exporters.throughputhub.leases import TTL_SECONDS, Lease, Leases, Limits, Order
 from exporters.throughputhub.pace import BURST_SECONDS, Pace
 from exporters.throughputhub.tokens import BadTokens, Tokens, parse
@@ -360,15 +364,61 @@ async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytes
         assert await reader.read() == b""
 
 
-async def test_connections_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listen, "MAX_CONNECTIONS", 1)
-    async with hub(tmp_path) as at, connected(at) as (_, writer):
-        writer.write(b"GET ")
-        while True:  # until the first is there
-            async with connected(at) as (reader, other):
-                other.write(head("GET /"))
-                if not await reader.read():
-                    return
+@pytest.mark.parametrize("limit", ["MAX_CONNECTIONS", "MAX_OF_ONE_ADDRESS"])
+async def test_connections_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(door, limit, 1)
+    async with hub(tmp_path) as at:
+        async with connected(at), connected(at) as (reader, _):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            assert at.count("refused_total", reason="connections") == 1
+        while not await ask_if_let_in(at):
+            pass  # until the first is seen to have gone
+
+
+async def ask_if_let_in(at: Hub) -> bool:
+    try:
+        return (await ask(at, "POST /lease"))[0] == 400
+    except (ConnectionError, IndexError):  # hung up on
+        return False
+
+
+async def test_those_who_never_shake_hands_are_counted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MAX_CONNECTIONS", 3)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    before = psutil.Process().num_fds()
+    async with hub(tmp_path, tls=context) as at:
+        own = psutil.Process().num_fds() - before
+        strangers = [await asyncio.open_connection("127.0.0.1", at.port) for _ in range(20)]
+        for reader, _ in strangers[3:]:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        assert psutil.Process().num_fds() - before <= own + len(strangers) + 3
+        for _, writer in strangers:
+            writer.transport.abort()
+
+
+def test_who_goes_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MAX_CONNECTIONS", 1)
+    turned_away: list[bool] = []
+    with door.open_door(socket.AF_INET, ("127.0.0.1", 0), lambda: turned_away.append(True)) as opened:
+        opened.listen()
+        opened.setblocking(True)
+        with socket.create_connection(opened.getsockname()):
+            first, _ = opened.accept()
+            with socket.create_connection(opened.getsockname()) as second:
+                opened.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    opened.accept()
+                assert second.recv(1) == b""
+            first.close()
+            opened.setblocking(True)
+            with socket.create_connection(opened.getsockname()):
+                third, _ = opened.accept()
+                third.close()
+        assert turned_away == [True]
 
 
 async def test_a_request_has_its_time_and_no_more(tmp_path: Path) -> None:
