@@ -54,14 +54,23 @@ def inside(module: str, *words: str, seconds: float) -> str:
 
 
 class Lane:
-    """The path while the context is open. ``up`` and ``down`` go to the relay; both None: a wire."""
+    """The path while the context is open. ``up`` and ``down`` go to the relay; both None: a wire.
+
+    ``spin``: the relay takes a core of its own, where there are several, to see each packet at once.
+    """
 
     def __init__(
-        self, directory: Path, up: Impairment | None = None, down: Impairment | None = None, seed: int = 1
+        self,
+        directory: Path,
+        up: Impairment | None = None,
+        down: Impairment | None = None,
+        *,
+        seed: int = 1,
+        spin: bool = False,
     ) -> None:
         self.directory = directory
         self._impaired = None if up is None and down is None else (up or Impairment(), down or Impairment())
-        self._seed = seed
+        self._seed, self._spin = seed, spin and (os.cpu_count() or 1) > 1
         self._relay: subprocess.Popen[str] | None = None
         self._running: list[subprocess.Popen[Any]] = []
 
@@ -167,7 +176,7 @@ class Lane:
     def _start_relay(self, up: Impairment, down: Impairment) -> None:
         order = RelayOrder(
             near=str(self._file("left")), far=str(self._file("right")), log=str(self._log), up=up, down=down,
-            seed=self._seed,
+            seed=self._seed, spin=self._spin,
         )  # fmt: skip
         words = [sys.executable, "-m", "deploy.lab.relay", msgspec.json.encode(order).decode()]
         self._relay = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,6 @@
 """2,000 targets on one agent, the hub's: every probe on time, ``/metrics`` quick, the loop never held up.
 
-1,900 icmp (as the hub measures, without distributions) and 100 http targets on loopback, every 5 s; pushed
+1,900 icmp (as the hub measures, without details) and 100 http targets on loopback, every 5 s; pushed
 to a stub and scraped every 5 s as well, both at once although a site has one transport, and the status page
 read. The agent runs in a process of its own as the service does, with a watch on its loop
 (:mod:`tests.bench._observed`). ``MANY_TARGETS_SECONDS`` sets how long.
@@ -38,7 +38,7 @@ def configuration(directory: Path, listen: str, port: int) -> dict[str, Any]:
     """Return agent.yml as data."""
     targets = [
         {"name": f"line:{n}/main", "target": f"line:{n}/main", "commune": str(n), "line": "main",
-         "probe": "icmp", "address": f"127.1.{n // 250}.{n % 250 + 1}", "options": {"histogram": False}}
+         "probe": "icmp", "address": f"127.1.{n // 250}.{n % 250 + 1}", "options": {"details": False}}
         for n in range(ICMP)
     ]  # fmt: skip
     targets += [

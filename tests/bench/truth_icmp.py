@@ -94,7 +94,8 @@ def truth_of(lane: Lane, seen: list[_probing.Seen], version: int = 4) -> Echoes:
 def delay(directory: Path, version: int) -> list[dict[str, Any]]:
     """A constant delay: every tool's median against the truth about its own packets."""
     address = FAR if version == 4 else FAR6
-    with Lane(directory, Impairment(delay_seconds=0.005), Impairment(delay_seconds=0.003)) as lane:
+    up, down = Impairment(delay_seconds=0.005), Impairment(delay_seconds=0.003)
+    with Lane(directory, up, down, spin=True) as lane:
         lane.must("near", str(find("ping")), "-c5", "-i.2", "-w5", address)
         seen, others = ours(lane, address), {"ping": ping(lane, address), "fping": fping(lane, address)}
         lane.stop_all()
