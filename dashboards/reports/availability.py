@@ -13,7 +13,7 @@ from dashboards.reports.counters import Key
 from dashboards.reports.load import Counted, Load, Period, WayKey, loads
 from dashboards.reports.month import Month
 from inventory.graph import Plan, plans
-from inventory.model import Commune, Inventory, System, Text
+from inventory.model import Commune, Inventory, Quality, System, Text
 from inventory.names import HUB_SITE
 
 Subject = Literal["line", "system", "commune_system"]
@@ -45,6 +45,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     provisional: bool
     rows: tuple[Row, ...]
     loads: tuple[Load, ...] = ()
+    quality: Quality = Quality()  # by which the loads are judged
 
 
 def line_keys(inventory: Inventory) -> dict[Key, tuple[Commune, str]]:
@@ -89,6 +90,7 @@ def report(
         provisional=month.is_provisional(now, inventory.storage.spool_days),
         rows=tuple(rows),
         loads=() if loaded is None else loads(inventory, Period(month.start, until), loaded),
+        quality=inventory.quality,
     )
 
 

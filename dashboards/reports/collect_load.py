@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from alerts.promapi import PromApi, Series
-from dashboards.reports.load import SAMPLE_SECONDS, Counted, Tried, WayKey
+from dashboards.reports.load import SAMPLE_SECONDS, Counted, Tried, WayKey, first_needed
 from dashboards.reports.month import Month
 from inventory import names
 from inventory.model import Inventory
@@ -17,14 +17,24 @@ TEST_STEP_SECONDS: Final = 3600.0
 """Tests are days apart, and what one found stays until the next."""
 _BY: Final = "commune, line, direction"
 
+Samples = tuple[tuple[float, float], ...]
+
 
 async def collect_loads(
     prometheus: PromApi, inventory: Inventory, month: Month, until: float
 ) -> dict[WayKey, Counted]:
     """Return the samples and tests of every line of which anything was heard. Raises ApiError."""
     found: dict[WayKey, Counted] = {}
+    before = first_needed(inventory.quality, month.start)
     for codes in batches([commune.code for commune in inventory.communes]):
-        found |= await _of(prometheus, codes, month.start, until)
+        chosen = f'site!="{HUB_SITE}",line!="",commune=~"{"|".join(codes)}"'
+        # In two parts: Prometheus answers with 11,000 points of a series at most.
+        earlier = await _samples(prometheus, chosen, before, month.start)
+        samples = await _samples(prometheus, chosen, month.start, until)
+        tests = await _tests(prometheus, chosen, month.start, until)
+        for key in {*earlier, *samples, *tests}:
+            all_samples = (*earlier.get(key, ()), *samples.get(key, ()))
+            found[key] = Counted(samples=all_samples, tests=tests.get(key, ()))
     return found
 
 
@@ -34,22 +44,24 @@ def batches(codes: Sequence[str]) -> Iterator[Sequence[str]]:
         yield codes[first : first + AT_ONCE]
 
 
-async def _of(prometheus: PromApi, codes: Sequence[str], start: float, until: float) -> dict[WayKey, Counted]:
-    chosen = f'site!="{HUB_SITE}",line!="",commune=~"{"|".join(codes)}"'
+async def _samples(prometheus: PromApi, chosen: str, start: float, until: float) -> dict[WayKey, Samples]:
+    """Return the samples that end after ``start``, and at ``until`` at the latest."""
     rate = f"max by ({_BY}) (rate({names.TRAFFIC_BYTES.name}{{{chosen}}}[{SAMPLE_SECONDS:.0f}s]))"
     last = start + math.floor((until - start) / SAMPLE_SECONDS) * SAMPLE_SECONDS
-    samples: dict[WayKey, tuple[tuple[float, float], ...]] = {}
-    if last > start:
-        grid = await prometheus.query_range(rate, start + SAMPLE_SECONDS, last, SAMPLE_SECONDS)
-        samples = {_key(series): series.points for series in grid}
+    if last <= start:
+        return {}
+    grid = await prometheus.query_range(rate, start + SAMPLE_SECONDS, last, SAMPLE_SECONDS)
+    return {_key(series): series.points for series in grid}
+
+
+async def _tests(
+    prometheus: PromApi, chosen: str, start: float, until: float
+) -> dict[WayKey, tuple[Tried, ...]]:
     # One step on: what was tested in the last hour is read there.
     span = (start, until + TEST_STEP_SECONDS, TEST_STEP_SECONDS)
     reached = await prometheus.query_range(_largest(names.THROUGHPUT_GOODPUT, _BY, chosen), *span)
     dated = await prometheus.query_range(_largest(names.THROUGHPUT_MEASURED, "commune, line", chosen), *span)
-    tests = join(reached, dated)
-    return {
-        key: Counted(samples=samples.get(key, ()), tests=tests.get(key, ())) for key in {*samples, *tests}
-    }
+    return join(reached, dated)
 
 
 def _largest(metric: Metric, by: str, chosen: str) -> str:

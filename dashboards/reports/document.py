@@ -10,6 +10,7 @@ from dashboards.reports.availability import Report, Row, Subject
 from dashboards.reports.load import BYTES_PER_MEGABIT, Load, Way
 from dashboards.reports.month import local
 from dashboards.reports.words import duration, number, percent
+from inventory.model import Quality
 
 Form = Literal["text", "share", "number", "duration"]
 _SUBJECTS: Final[tuple[Subject, ...]] = ("line", "system", "commune_system")
@@ -76,14 +77,29 @@ def _sections(report: Report, language: str) -> Iterator[Section]:
         ways = [(load, way) for load in report.loads for way in load.ways]
         cells = tuple(_load(load, way, language) for load, way in ways)
         bad = tuple(way.verdict == "exceeded" or way.contract == "missed" for _, way in ways)
-        yield _section("load", _LOAD, language, cells, bad)
+        yield _section("load", _LOAD, language, cells, bad, **_limits(report.quality, language))
+
+
+def _limits(quality: Quality, language: str) -> dict[str, str]:
+    """Return the inventory's numbers as the notes and heads name them."""
+
+    def said(value: float) -> str:
+        text = f"{value:g}"
+        return text.replace(".", ",") if language == "vi" else text
+
+    return {
+        "percentile": said(quality.congestion_percentile * 100),
+        "days": said(quality.congestion_days),
+        "limit": said(quality.congestion_ratio_max * 100),
+        "least": said(quality.contracted_ratio_min),
+    }
 
 
 def _section(
     name: str, columns: Sequence[str], language: str, rows: tuple[tuple[Cell, ...], ...],
-    bad: tuple[bool, ...],
+    bad: tuple[bool, ...], **values: str,
 ) -> Section:  # fmt: skip
-    heads = tuple(t(f"report.column_{column}", language) for column in columns)
+    heads = tuple(t(f"report.column_{column}", language, **values) for column in columns)
     return Section(name, t(f"report.section_{name}", language), heads, rows, bad)
 
 
@@ -91,7 +107,7 @@ def _notes(report: Report, language: str) -> Iterator[str]:
     yield t("report.explained", language)
     if report.loads:
         for place in range(1, _NOTES + 1):
-            yield t(f"report.load_note_{place}", language)
+            yield t(f"report.load_note_{place}", language, **_limits(report.quality, language))
 
 
 # --- availability ------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 Samples are means over 5 minutes, as the regulation takes them (Circular 06/2026/TT-BKHCN, Art. 5.6: the
 95th percentile per direction must not exceed 90 % of the capacity over 7 consecutive days; days,
-percentile and limit are the inventory's). A month holds many spans of 7 days: each that begins at a local
-midnight is judged. Where fewer than half of a span's samples are known it decides nothing.
+percentile and limit are the inventory's). A span of 7 days ends at any local midnight, and belongs to the
+month in which it ends: so each is judged once, whatever months it touches. Where fewer than half of a
+span's samples are known it decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ import msgspec
 
 from dashboards.reports.month import DAY_SECONDS
 from inventory.model import Commune, Inventory, Line, Quality
+from inventory.testable import is_testable
 
 SAMPLE_SECONDS: Final = 300.0
 BYTES_PER_MEGABIT: Final = 125_000
@@ -21,7 +23,7 @@ MIN_KNOWN_RATIO: Final = 0.5
 DIRECTIONS: Final = ("down", "up")
 
 LoadVerdict = Literal["met", "exceeded", "open"]
-ContractVerdict = Literal["met", "missed", "none"]
+ContractVerdict = Literal["met", "missed", "open", "none"]
 
 
 class Period(NamedTuple):
@@ -47,7 +49,8 @@ class Tried(msgspec.Struct, frozen=True, order=True):
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured of one direction: samples as (end of the 5 minutes, bytes a second)."""
+    """What was measured of one direction: samples as (end of the 5 minutes, bytes a second), from as long
+    before the month as a span reaches (:func:`first_needed`)."""
 
     samples: tuple[tuple[float, float], ...] = ()
     tests: tuple[Tried, ...] = ()
@@ -91,28 +94,39 @@ def loads(inventory: Inventory, period: Period, counted: Mapping[WayKey, Counted
             commune_name=commune.name,
             line=line.id,
             shared=line.shared,
-            ways=tuple(_ways(inventory.quality, commune, line, period, counted)),
+            ways=tuple(_ways(inventory, commune, line, period, counted)),
         )
         for commune in inventory.communes
         for line in commune.lines
     )
 
 
+def first_needed(quality: Quality, start: float) -> float:
+    """Return the beginning of the first span that ends within a month that begins at ``start``."""
+    return start - (quality.congestion_days - 1) * DAY_SECONDS
+
+
 def _ways(
-    quality: Quality, commune: Commune, line: Line, period: Period, counted: Mapping[WayKey, Counted]
+    inventory: Inventory, commune: Commune, line: Line, period: Period, counted: Mapping[WayKey, Counted]
 ) -> Iterator[Way]:
     for direction, mbps in zip(DIRECTIONS, (line.down_mbps, line.up_mbps), strict=True):
         found = counted.get(WayKey(commune.code, line.id, direction), Counted())
-        yield way(quality, direction, mbps * BYTES_PER_MEGABIT, period, found)
+        testable = is_testable(inventory, mbps)
+        yield way(inventory.quality, direction, mbps * BYTES_PER_MEGABIT, period, found, testable=testable)
 
 
-def way(quality: Quality, direction: str, contracted: float, period: Period, found: Counted) -> Way:
-    """Judge one direction of a line with a contracted rate in bytes a second."""
+def way(
+    quality: Quality, direction: str, contracted: float, period: Period, found: Counted, *,
+    testable: bool = True,
+) -> Way:  # fmt: skip
+    """Judge one direction of a line with a contracted rate in bytes a second; ``testable``: whether the hub
+    lets tests reach it."""
     start, until = period
-    inside = [(time, rate / contracted) for time, rate in found.samples if start < time <= until]
-    shares = sorted(share for _, share in inside)
+    every = [(time, rate / contracted) for time, rate in found.samples if time <= until]
+    shares = sorted(share for time, share in every if time > start)
     slots = int((until - start) // SAMPLE_SECONDS)
-    spans = list(_spans(quality, inside, period))
+    spans = _spans(quality, every, period)
+    judged = [span for span in spans.values() if span is not None]
     tested = [test.goodput for test in found.tests if start <= test.measured_at < until]
     reached = median(tested) if tested else None
     limit = quality.congestion_ratio_max
@@ -121,13 +135,13 @@ def way(quality: Quality, direction: str, contracted: float, period: Period, fou
         contracted=contracted,
         known=min(1.0, len(shares) / slots) if slots else 0.0,
         percentile=quantile(shares, quality.congestion_percentile),
-        busiest=max((span for span in spans if span is not None), default=None),
+        busiest=max(judged, default=None),
         over=sum(share > limit for share in shares) / len(shares) if shares else None,
         carried_bytes=sum(shares) * contracted * SAMPLE_SECONDS if shares else None,
         goodput=reached,
         tests=len(tested),
         verdict=_load_verdict(spans, limit),
-        contract=_contract_verdict(reached, contracted, quality),
+        contract=_contract_verdict(reached, contracted, quality, testable),
     )
 
 
@@ -145,27 +159,37 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
 
 
-def _spans(quality: Quality, inside: Iterable[tuple[float, float]], period: Period) -> Iterator[float | None]:
-    """Yield the percentile of every whole span of days, None where too little of it is known."""
+def _spans(quality: Quality, every: Iterable[tuple[float, float]], period: Period) -> dict[int, float | None]:
+    """Return the percentile of each span that ends within the period by its first day, which is negative in
+    the month before; None where too little of it is known."""
     start, until = period
     by_day: dict[int, list[float]] = {}
-    for time, share in inside:
+    for time, share in every:
         by_day.setdefault(int((time - start - SAMPLE_SECONDS / 2) // DAY_SECONDS), []).append(share)
     days = quality.congestion_days
     enough = days * DAY_SECONDS / SAMPLE_SECONDS * MIN_KNOWN_RATIO
-    for first in range(int((until - start) // DAY_SECONDS) - days + 1):
+    found: dict[int, float | None] = {}
+    for first in range(1 - days, int((until - start) // DAY_SECONDS) - days + 1):
         shares = sorted(share for day in range(first, first + days) for share in by_day.get(day, ()))
-        yield quantile(shares, quality.congestion_percentile) if len(shares) >= enough else None
+        found[first] = quantile(shares, quality.congestion_percentile) if len(shares) >= enough else None
+    return found
 
 
-def _load_verdict(spans: Sequence[float | None], limit: float) -> LoadVerdict:
-    """One span over the limit decides; that none is only when each is known."""
-    if any(span is not None and span > limit for span in spans):
+def _load_verdict(spans: Mapping[int, float | None], limit: float) -> LoadVerdict:
+    """One span over the limit decides; that none is only when each within the month is known: lines that
+    are measured since the month began can meet it."""
+    if any(span is not None and span > limit for span in spans.values()):
         return "exceeded"
-    return "met" if spans and None not in spans else "open"
+    within = [span for first, span in spans.items() if first >= 0]
+    return "met" if within and None not in within else "open"
 
 
-def _contract_verdict(reached: float | None, contracted: float, quality: Quality) -> ContractVerdict:
+def _contract_verdict(
+    reached: float | None, contracted: float, quality: Quality, testable: bool
+) -> ContractVerdict:
+    """What reaches enough has reached it, whatever the hub allows."""
     if reached is None:
         return "none"
-    return "met" if reached >= quality.contracted_ratio_min * contracted else "missed"
+    if reached >= quality.contracted_ratio_min * contracted:
+        return "met"
+    return "missed" if testable else "open"

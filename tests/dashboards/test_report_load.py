@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.promapi import Series
+from alerts.promapi import PromApi, Series
 from common.i18n import LANGUAGES
 from dashboards.reports import render
 from dashboards.reports.availability import report
-from dashboards.reports.collect_load import batches, join
+from dashboards.reports.collect_load import batches, collect_loads, join
 from dashboards.reports.load import SAMPLE_SECONDS, Counted, Period, Tried, Way, WayKey, quantile, way
 from dashboards.reports.month import DAY_SECONDS, month
 from inventory.model import Quality
@@ -58,6 +58,59 @@ def test_the_busiest_week_may_begin_on_any_day() -> None:
     assert judged(Counted(samples=samples(*week))).busiest == pytest.approx(0.95)
 
 
+def around(before: list[float], *days: float) -> Counted:
+    """Samples of the last days of the month before, and of November."""
+    earlier = samples(*before)
+    back = len(before) * DAY_SECONDS
+    return Counted(samples=(*((time - back, rate) for time, rate in earlier), *samples(*days)))
+
+
+def test_a_span_over_the_border_counts_in_the_month_in_which_it_ends() -> None:
+    """Busy on 30 and 31 October: seven days that end in November hold them."""
+    october = [0.2] * 4 + [0.97] * 2
+    found = judged(around(october, *[0.2] * 30))
+    assert found.verdict == "exceeded"
+    assert found.busiest == pytest.approx(0.97)
+    assert found.over == 0
+    assert found.percentile == pytest.approx(0.2)
+    assert found.known == 1
+    assert found.carried_bytes == pytest.approx(0.2 * RATE * 30 * DAY_SECONDS)
+
+
+def test_the_last_days_of_a_month_are_judged_with_the_next() -> None:
+    """Some hours over the limit on the last day are too few for seven days, in this month or the next;
+    with as many on the first of December they are enough, and only there."""
+    november = samples(*[0.2] * 30)
+    busy = 0.027 * 7 * PER_DAY  # samples at each side: together 5.4 % of a week
+    over = tuple((time, 0.95 * RATE if time > NOVEMBER.end - busy * SAMPLE_SECONDS else rate)
+                 for time, rate in november)  # fmt: skip
+    assert judged(Counted(samples=over)).verdict == "met"
+    december = month("2026-12", NOVEMBER.timezone)
+    next_ = tuple((december.start + (slot + 1) * SAMPLE_SECONDS, (0.95 if slot < busy else 0.2) * RATE)
+                  for slot in range(31 * PER_DAY))  # fmt: skip
+    period = Period(december.start, december.end)
+    assert judged(Counted(samples=next_), period).verdict == "met"
+    assert judged(Counted(samples=(*over, *next_)), period).verdict == "exceeded"
+
+
+def test_a_line_measured_since_the_month_began_can_meet_it() -> None:
+    assert judged(Counted(samples=samples(*[0.4] * 30))).verdict == "met"
+    assert judged(around([0.1] * 2, *[0.4] * 30)).verdict == "met"
+
+
+@pytest.mark.parametrize(("name", "days"), [("2027-02", 28), ("2028-02", 29), ("2026-10", 31)])
+def test_every_midnight_of_a_month_ends_a_span(name: str, days: int) -> None:
+    """Whatever its length; the last span is the one that ends with the month."""
+    found = month(name, NOVEMBER.timezone)
+    first = found.start - 6 * DAY_SECONDS
+    for busy in (0, 6 + days - 1):  # the first day that any span holds, and the last
+        counted = Counted(samples=tuple(
+            (first + (slot + 1) * SAMPLE_SECONDS, (0.97 if slot // PER_DAY == busy else 0.2) * RATE)
+            for slot in range((6 + days) * PER_DAY)
+        ))  # fmt: skip
+        assert judged(counted, Period(found.start, found.end)).verdict == "exceeded", busy
+
+
 def test_at_the_limit_is_within_it() -> None:
     assert judged(Counted(samples=samples(*[0.9] * 30))).verdict == "met"
 
@@ -67,10 +120,10 @@ def test_at_the_limit_is_within_it() -> None:
     [
         (Counted(), WHOLE),
         (Counted(samples=samples(*[0.1] * 30, known=0.4)), WHOLE),
-        (Counted(samples=samples(*[0.99] * 6)), Period(NOVEMBER.start, NOVEMBER.start + 6 * DAY_SECONDS)),
+        (Counted(samples=samples(*[0.99] * 3)), Period(NOVEMBER.start, NOVEMBER.start + 3 * DAY_SECONDS)),
         (Counted(samples=samples(*[0.1] * 20)), WHOLE),
     ],
-    ids=["nothing", "too few", "less than seven days", "the last weeks are unknown"],
+    ids=["nothing", "too few", "less than half of seven days", "the last weeks are unknown"],
 )
 def test_what_is_not_known_is_not_judged(found: Counted, period: Period) -> None:
     assert judged(found, period).verdict == "open"
@@ -93,6 +146,13 @@ def test_the_median_test_is_held_against_the_contract(reached: float, expected: 
     found = judged(Counted(tests=(*tests, Tried(NOVEMBER.start - 1, 0.0), Tried(NOVEMBER.end, 0.0))))
     assert (found.contract, found.tests) == (expected, 3)
     assert found.goodput == pytest.approx(reached * RATE)
+
+
+def test_a_test_that_the_hub_held_back_misses_nothing() -> None:
+    tried = Counted(tests=(Tried(NOVEMBER.start, 0.5 * RATE),))
+    assert way(Quality(), "down", RATE, WHOLE, tried, testable=False).contract == "open"
+    reached = Counted(tests=(Tried(NOVEMBER.start, 0.9 * RATE),))
+    assert way(Quality(), "down", RATE, WHOLE, reached, testable=False).contract == "met"
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=50), st.floats(0, 1))
@@ -131,6 +191,26 @@ def test_communes_are_asked_some_at_a_time() -> None:
     assert [code for batch in found for code in batch] == codes
     assert max(map(len, found)) <= 8
     assert all(len(one) >= len(other) for one, other in pairwise(found))
+
+
+@pytest.mark.parametrize("days", [1, 7, 31])
+async def test_no_question_is_longer_than_prometheus_answers(days: int) -> None:
+    asked: list[tuple[float, float, float]] = []
+
+    class Recorder(PromApi):
+        async def query_range(
+            self, promql: str, start: float, end: float, step_seconds: float
+        ) -> tuple[Series, ...]:
+            asked.append((start, end, step_seconds))
+            return ()
+
+    inventory = msgspec.structs.replace(province.small(), quality=Quality(congestion_days=days))
+    october = month("2026-10", NOVEMBER.timezone)
+    assert await collect_loads(Recorder("http://nowhere"), inventory, october, october.end) == {}
+    assert all((end - start) / step + 1 <= 11_000 for start, end, step in asked)
+    fine = [(start, end) for start, end, step in asked if step == SAMPLE_SECONDS]
+    assert min(fine)[0] == october.start - (days - 1) * DAY_SECONDS + SAMPLE_SECONDS
+    assert max(end for _, end in fine) == october.end
 
 
 # --- told ------------------------------------------------------------------------------------------
