@@ -13,6 +13,7 @@ Authorization and lease stand in header fields, so nothing of them is in a URL t
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NoReturn
 
@@ -33,6 +34,7 @@ HOLDER: Final = web.RequestKey("holder", str)
 LEASE_FIELD: Final = "Thongsuot-Lease"
 MAX_ORDER_BYTES: Final = 8192
 SWEEP_SECONDS: Final = 1.0
+log = logging.getLogger(__name__)
 _BROKEN: Final = (Exceeded, TimeoutError, ConnectionError, web.RequestPayloadError)
 
 
@@ -58,6 +60,7 @@ class _Pages:
         self.leases = Leases(limits)
         self._transfers = Transfers(limits.request_seconds)
         self._paces: dict[str, Pace] = {}
+        self._problem: str | None = None
 
     async def sweeping(self, _: web.Application) -> AsyncIterator[None]:
         """Free expired leases, and take in changed tokens, while the application runs."""
@@ -71,7 +74,16 @@ class _Pages:
             await asyncio.sleep(SWEEP_SECONDS)
             self.leases.sweep(_now())
             self.meters.leases.set(len(self.leases))
-            self._tokens.reload()
+            self._say(self._tokens.reload())
+
+    def _say(self, problem: str | None) -> None:
+        """Log, once, that changed tokens are not taken in, and that they are again."""
+        if problem != self._problem:
+            self._problem = problem
+            if problem is None:
+                log.info("tokens read again")
+            else:
+                log.error("tokens not read again, the old ones go on: %s", problem)
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -90,7 +102,7 @@ class _Pages:
             order = msgspec.json.decode(await request.read(), type=Order)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             self._refuse("request", web.HTTPBadRequest(text="not an order\n"))
-        given = self.leases.grant(order, request[HOLDER], _now())
+        given = self.leases.grant(order, request[HOLDER], _now(), request.remote or "")
         if isinstance(given, str):
             full = given == "full"
             error = web.HTTPServiceUnavailable if full else web.HTTPConflict

@@ -1,7 +1,10 @@
 """Echoes by UDP, for round trips under load: what is lost is lost, and nothing behind it has to wait.
 
-A datagram comes back as it came, to where it came from, if it carries the echo key of a lease: so nothing is
-amplified, and nobody without a lease is answered. The key is not the lease itself, since it travels in clear.
+A datagram comes back as it came if it carries the echo key of a lease, and comes from where the lease was
+asked for, over a connection: nobody can do that from an address that is not theirs. So nothing is amplified,
+nobody without a lease is answered, and not even who has one, or overhears the key, can have a third party
+answered. The key is not the lease itself, since it travels in clear. Behind a proxy, or where a line's two
+protocols leave from different addresses, echoes go over a connection instead.
 """
 
 import asyncio
@@ -31,7 +34,7 @@ class Echoes(asyncio.DatagramProtocol):
         now = asyncio.get_running_loop().time()
         if len(data) != DATAGRAM_BYTES or self._transport is None:
             return
-        if self._leases.echo(data[:KEY_BYTES], now):
+        if self._leases.echo(data[:KEY_BYTES], addr[0], now):
             self._transport.sendto(data, addr)
             self._meters.moved["echo"].inc(len(data))
 

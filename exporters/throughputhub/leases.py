@@ -50,12 +50,15 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 class Lease:
     """One test under way. ``cuts`` end its transfers; ``bytes_left`` is what they may still carry,
-    ``arrived`` what they have brought up."""
+    ``arrived`` what they have brought up; ``host`` is where it was asked for from, and datagrams go."""
 
-    def __init__(self, holder: str, places: frozenset[str], bytes_left: int, now: float, ends: float) -> None:
+    def __init__(
+        self, owner: tuple[str, str], places: frozenset[str], bytes_left: int, now: float, ends: float
+    ) -> None:
         self.id, self.echo = secrets.token_urlsafe(18), secrets.token_bytes(16)
         self.echoes_left = MAX_ECHOES
-        self.holder, self.places, self.bytes_left = holder, places, bytes_left
+        self.holder, self.host = owner
+        self.places, self.bytes_left = places, bytes_left
         self.arrived = 0
         self.expires, self.ends = min(now + TTL_SECONDS, ends), ends
         self.cuts: set[Callable[[], None]] = set()
@@ -77,7 +80,7 @@ class Leases:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def grant(self, order: Order, holder: str, now: float) -> Lease | str:
+    def grant(self, order: Order, holder: str, now: float, host: str = "") -> Lease | str:
         """Return a lease, or why there is none: the busy component, or ``full``."""
         self.sweep(now)
         wanted = frozenset((order.line, *order.segments))
@@ -87,7 +90,7 @@ class Leases:
         if len(self._by_id) >= self._limits.tests:
             return "full"
         allowed = min(order.bytes, self._limits.test_bytes)
-        lease = Lease(holder, wanted, allowed, now, now + self._limits.test_seconds)
+        lease = Lease((holder, host), wanted, allowed, now, now + self._limits.test_seconds)
         self._by_id[lease.id] = self._by_echo[lease.echo] = lease
         return lease
 
@@ -96,10 +99,10 @@ class Leases:
         lease = self._by_id.get(id_)
         return lease if lease and lease.holder == holder and now < lease.expires else None
 
-    def echo(self, key: bytes, now: float) -> bool:
-        """Whether a datagram with this key is to be answered; counts it."""
+    def echo(self, key: bytes, host: str, now: float) -> bool:
+        """Whether a datagram with this key, from this address, is to be answered; counts it."""
         lease = self._by_echo.get(key)
-        if lease is None or now >= lease.expires or lease.echoes_left <= 0:
+        if lease is None or lease.host != host or now >= lease.expires or lease.echoes_left <= 0:
             return False
         lease.echoes_left -= 1
         return True

@@ -24,6 +24,8 @@ BATCHES: Final = 10
 T_QUANTILE: Final = 2.2622
 """Student's t, nine degrees of freedom, two-sided 95 %."""
 STOP_BINS: Final = 2 * BATCHES
+MOST_BINS: Final = 600
+"""Twice the longest of tests: counts and their times may be a hub's, and what it says."""
 _MOST_CORRELATION: Final = 0.9
 Point = tuple[float, int]
 
@@ -48,7 +50,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 def rates(points: Sequence[Point], width_seconds: float = BIN_SECONDS) -> list[float]:
     """Return bytes per second in bins of equal width, from counts at whatever times they were taken.
 
-    Between two counts the bytes are spread evenly; counts out of order or falling are passed over.
+    Between two counts the bytes are spread evenly; counts out of order or falling are passed over, and what
+    comes after :data:`MOST_BINS` is left out.
 
     >>> rates([(0.0, 0), (0.2, 20), (0.3, 50)])
     [100.0, 100.0, 300.0]
@@ -58,7 +61,8 @@ def rates(points: Sequence[Point], width_seconds: float = BIN_SECONDS) -> list[f
         return []
     start, segment, result, before = clean[0][0], 0, [], float(clean[0][1])
     # A bin that lacks no more than rounding is whole.
-    for number in range(1, int((clean[-1][0] - start) / width_seconds + 1e-6) + 1):
+    bins = int(min(MOST_BINS, (clean[-1][0] - start) / width_seconds + 1e-6))
+    for number in range(1, bins + 1):
         edge = min(start + number * width_seconds, clean[-1][0])
         while clean[segment + 1][0] < edge:
             segment += 1

@@ -17,6 +17,8 @@ from inventory.names import Reason
 
 RELEASE_SECONDS: Final = 2.0
 MAX_TTL_SECONDS: Final = 3600.0
+LEAST_PAUSE_SECONDS: Final = 1.0
+"""Between two renewals, whatever the hub says."""
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ async def held(
 async def _renew(place: Place, lease: Lease) -> None:
     """Renew until cancelled. A lease that is lost ends the test by itself: the hub hangs up."""
     while True:
-        await asyncio.sleep(lease.ttl_seconds / 4)
+        await asyncio.sleep(max(LEAST_PAUSE_SECONDS, lease.ttl_seconds / 4))
         with contextlib.suppress(Failure, TimeoutError):
-            async with asyncio.timeout(lease.ttl_seconds / 2):
+            async with asyncio.timeout(max(LEAST_PAUSE_SECONDS, lease.ttl_seconds / 2)):
                 await call(place, "POST", f"/lease/{lease.lease}")

@@ -33,7 +33,7 @@ from exporters.throughputio.deferred import Deferred
 from exporters.throughputio.ledger import Ledger
 from exporters.throughputio.measure import measure
 from exporters.throughputio.stream import Broken
-from exporters.throughputio.transfer import Spent, Transfer
+from exporters.throughputio.transfer import MOST_POINTS, Spent, Transfer
 from inventory.names import Reason
 from tests.exporters.pki import Pki
 from tests.exporters.servers import answering, page, serve
@@ -318,6 +318,16 @@ def test_a_steady_transfer_ends_early_and_a_restless_one_does_not() -> None:
     for n in range(60):
         count += 180_000 if n % 7 < 3 else 20_000
         assert not restless.see(report(n / 10, count))
+
+
+def test_a_flood_of_counts_is_thinned_and_keeps_its_end() -> None:
+    transfer = Transfer(0.02, load.Watch(Config(), "down"), Spent())
+    points = [(n / 10000, n * 10) for n in range(20000)]
+    for begin in range(0, len(points), 1000):
+        transfer.see(child.Report(points=points[begin : begin + 1000]))
+    assert len(transfer._points) <= 20 * MOST_POINTS
+    assert transfer._points[-1] == points[-1]
+    assert transfer.estimate().rate == pytest.approx(100_000)
 
 
 def test_transfers_add_up_what_they_moved() -> None:

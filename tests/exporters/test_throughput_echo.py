@@ -21,6 +21,7 @@ from exporters.throughputio.echo import Datagrams
 from exporters.throughputio.measure import measure
 from tests.exporters.throughput import hub
 
+HERE = "192.0.2.1"
 KEY = "00112233445566778899aabbccddeeff"
 
 
@@ -67,13 +68,31 @@ async def test_only_the_key_of_a_lease_is_answered(tmp_path: Path, peer: socket.
 
 def test_a_lease_has_so_many_echoes_and_none_after_its_end() -> None:
     leases = Leases(Limits())
-    given_ = leases.grant(Order(line="line:1/main", bytes=1), "one", 0)
+    given_ = leases.grant(Order(line="line:1/main", bytes=1), "one", 0, HERE)
     assert isinstance(given_, Lease)
-    assert sum(leases.echo(given_.echo, 1) for _ in range(MAX_ECHOES + 10)) == MAX_ECHOES
+    assert sum(leases.echo(given_.echo, HERE, 1) for _ in range(MAX_ECHOES + 10)) == MAX_ECHOES
     given_.echoes_left = 5
-    assert not leases.echo(given_.echo, TTL_SECONDS)
+    assert not leases.echo(given_.echo, HERE, TTL_SECONDS)
     leases.sweep(TTL_SECONDS)
-    assert not leases.echo(given_.echo, 1)
+    assert not leases.echo(given_.echo, HERE, 1)
+
+
+async def test_with_the_right_key_no_third_party_is_answered(tmp_path: Path) -> None:
+    async with hub(tmp_path) as at:
+        there = await place.find(await place.prepare(at.url, Config(token_file=str(at.token_file))), None, 5)
+        async with lease.held(there, "line:1/main", [], 1000, lambda: None) as given_:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as victim:  # whose address somebody forges
+                victim.bind(("127.0.0.9", 0))
+                victim.setblocking(False)
+                victim.sendto(bytes.fromhex(given_.echo) + bytes(16), ("127.0.0.1", at.port))
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+                    own.bind(("127.0.0.1", 0))
+                    own.setblocking(False)
+                    own.sendto(bytes.fromhex(given_.echo) + bytes(16), ("127.0.0.1", at.port))
+                    await asyncio.get_running_loop().sock_recv(own, 100)
+                with pytest.raises(BlockingIOError):
+                    victim.recv(100)
+        assert at.count("bytes_total", direction="echo") == DATAGRAM_BYTES
 
 
 # --- at the pump ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from exporters.throughputio.estimate import (
     BATCHES,
     BIN_SECONDS,
+    MOST_BINS,
     STOP_BINS,
     Estimate,
     correlation,
@@ -28,7 +29,12 @@ points = st.lists(st.tuples(finite, st.integers(0, 10**12)), max_size=60)
 def test_rates_take_any_counts(counts: list[tuple[float, int]]) -> None:
     series = rates(counts)
     assert all(math.isfinite(rate) and rate >= 0 for rate in series)
-    assert len(series) * BIN_SECONDS <= 1e3 + 1
+    assert len(series) <= MOST_BINS
+
+
+@pytest.mark.parametrize("last", [1e9, 1e50, float("inf")])
+def test_a_time_that_cannot_be_costs_no_more_than_a_long_test(last: float) -> None:
+    assert len(rates([(0.0, 0), (last, 10)])) <= MOST_BINS
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 2.0), st.integers(0, 10**9)), min_size=1, max_size=50))

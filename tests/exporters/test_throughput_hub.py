@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.throughputhub import door, listen
+from exporters.throughputhub import app, door, listen
 from exporters.throughputhub.leases import TTL_SECONDS, Lease, Leases, Limits, Order
 from exporters.throughputhub.pace import BURST_SECONDS, Pace
 from exporters.throughputhub.tokens import BadTokens, Tokens, parse
@@ -118,6 +118,21 @@ def test_tokens_are_read_again_and_a_broken_file_changes_nothing(tmp_path: Path)
     os.mkfifo(path)  # nobody will ever write to it
     assert "Not a plain file" in (tokens.reload() or "")
     assert tokens.holder(f"Bearer {OTHER}") is not None
+
+
+async def test_tokens_that_are_not_taken_in_are_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app, "SWEEP_SECONDS", 0)
+    caplog.set_level("INFO")
+    async with hub(tmp_path) as at:
+        for text, said in (("short", "not read again"), (TOKEN, "tokens read again")):
+            (tmp_path / "tokens").write_text(text)
+            while said not in caplog.text:  # noqa: ASYNC110 - a log sets no event
+                await asyncio.sleep(0)
+            assert (await ask(at, "POST /lease"))[0] == 400  # the old token, and the new one
+    assert caplog.text.count("not read again") == 1
+    assert "short" not in caplog.text
 
 
 # --- leases ---------------------------------------------------------------------------------------
