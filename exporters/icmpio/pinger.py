@@ -19,7 +19,14 @@ from typing import Final
 from exporters.icmpio.burst import Afterwards, Answers, Burst, Shape
 from exporters.icmpio.errors import IcmpError, parse_extended_error, parse_local_mtu
 from exporters.icmpio.packet import ECHO_REPLY, ECHO_REQUEST, encode_request, parse_echo, strip_ipv4_header
-from exporters.icmpio.sockets import HOP_LIMIT_MESSAGES, TIMESTAMP_OPTION, Manner, error_option, open_icmp
+from exporters.icmpio.sockets import (
+    HOP_LIMIT_MESSAGES,
+    TIMESTAMP_OPTION,
+    Manner,
+    error_option,
+    hear_only,
+    open_icmp,
+)
 from exporters.net.failure import Failure
 from exporters.net.resolve import Address
 from inventory.names import Reason
@@ -69,6 +76,8 @@ class Pinger:
         self._checksums = self._has_header = self.is_raw and manner.family == socket.AF_INET
         self._error_option = error_option(manner.family)
         self._ident = int.from_bytes(os.urandom(2), "big")
+        if self.is_raw:
+            hear_only(self.socket, self._ident)
         self.sequence = int.from_bytes(os.urandom(2), "big")
         self._by_cookie: dict[bytes, Burst] = {}
         self._by_host: dict[str, list[Burst]] = {}  # those on their way

@@ -1,6 +1,6 @@
 """What a burst's round-trip times say. Pure; times in seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -79,11 +79,14 @@ class Jitter:
         self.seconds = 0.0
         self._before: float | None = None
 
-    def take(self, rtt: float) -> None:
-        """Take the next packet's round-trip time."""
-        if self._before is not None:
-            self.seconds += (abs(rtt - self._before) - self.seconds) * _GAIN
-        self._before = rtt
+    def take(self, rtts: Iterable[float]) -> None:
+        """Take the next packets' round-trip times, in order of arrival."""
+        before, seconds = self._before, self.seconds
+        for rtt in rtts:
+            if before is not None:
+                seconds += (abs(rtt - before) - seconds) * _GAIN
+            before = rtt
+        self._before, self.seconds = before, seconds
 
     @property
     def known(self) -> bool:

@@ -126,6 +126,33 @@ async def test_one_packet_has_no_spread_and_no_histogram_unless_asked() -> None:
     assert values(outcome, "thongsuot_icmp_jitter_seconds", method="rfc3550") == [0]
 
 
+async def test_without_details_there_are_three_series() -> None:
+    outcome = await ping("127.0.0.1", packets=2, details=False)
+    assert {(s.metric.name, s.labels) for s in outcome.samples} == {
+        ("thongsuot_icmp_packets_sent_total", ()),
+        ("thongsuot_icmp_packets_lost_total", ()),
+        ("probe_icmp_duration_seconds", (("phase", "rtt"),)),
+    }
+    failed = await ping("127.0.0.1", source="192.0.2.77", details=False)
+    assert [s.value for s in failed.samples] == [0, 0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_replies_to_others_do_not_wake_anybody(host: str) -> None:
+    address = literal(host)
+    assert address is not None
+    pinger, other = Pinger(Manner(address.family)), Pinger(Manner(address.family))
+    pinger._pause(asyncio.get_running_loop())
+    answers = await other.burst(address, Shape(packets=3), 30.0, Afterwards())
+    assert len(answers.arrivals) == 3
+    with pytest.raises(BlockingIOError):
+        pinger.socket.recvmsg(2048)
+    own = asyncio.create_task(pinger.burst(address, Shape(packets=3), 30.0, Afterwards()))
+    assert len((await own).arrivals) == 3
+    pinger.close()
+    other.close()
+
+
 async def test_no_packet_is_counted_that_did_not_leave() -> None:
     outcome = await ping("127.0.0.1", source="192.0.2.77")
     assert outcome.reason is Reason.LOCAL
