@@ -2,7 +2,8 @@
 
 They are held for some minutes beyond what the verdicts smooth already, say what was measured against what
 threshold, and whether the line is a shared one. Thresholds come from the inventory. A line that goes down
-is not judged any more; a ticket that was open stays open until it is again: nothing has been repaired.
+is not judged any more; a ticket that was open stays open until it is again: nothing has been repaired. It
+closes once the line has been well for some minutes: one about the threshold makes one ticket, not ten.
 """
 
 from typing import Final
@@ -33,6 +34,7 @@ HELD_SECONDS: Final = {
     LineVerdict.WEAK_SIGNAL: 600,
 }
 """Others speak of days, and wait for nothing."""
+WELL_FOR: Final = "10m"
 _LINE: Final = ("commune", "line")
 _OF_LINE: Final = "commune=%q, line=%q"
 _DECIMAL: Final = "%.1f"
@@ -67,9 +69,13 @@ def _alert(name: LineVerdict, evidence: dict[str, str]) -> AlertRule:
 
 
 def _found(name: LineVerdict) -> str:
-    """The lines of which the verdict holds, and those of an open ticket that are not judged now."""
+    """The lines of which the verdict holds, and those of an open ticket that are not judged now, or have not
+    been well for long."""
+    matchers = f'verdict="{name}"'
     firing = selector("ALERTS", f'alertname="{NAMES[name]}", alertstate="firing"')
-    still = f"(max by ({LINE}) ({firing}) and on ({LINE}) {not_judged(name)})"
+    lately = f"(max_over_time({selector(Recorded.LINE_VERDICT, matchers)}[{WELL_FOR}]) == 1)"
+    held = f"({not_judged(name)} or on ({LINE}) {lately})"
+    still = f"(max by ({LINE}) ({firing}) and on ({LINE}) {held})"
     return f"(max by ({LINE}) {verdict(name)} or {still})"
 
 

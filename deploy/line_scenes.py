@@ -31,6 +31,7 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield _chronic(at)
     yield from _down(at)
     yield _comes_back(at)
+    yield _gets_well(at)
     yield from _power(inventory.communes[0])
     yield _machine(inventory.communes[0])
 
@@ -253,6 +254,25 @@ def _comes_back(at: _Place) -> Scene:
         unseen={(at.commune.code, f"hub/{at.line.id}"): (down[0] * MINUTE, down[1] * MINUTE)},
         measured=(*at.packets(lost), *at.each_way(unknown=lost)),
         expected=tuple((second, ()) for second in range(300, LENGTH_SECONDS, MINUTE)),
+    )
+
+
+def _gets_well(at: _Place) -> Scene:
+    """Slow, well for a few minutes, slow again: one ticket, which ends when the line has been well for
+    long."""
+    bad, good = 1.6 * at.quality.rtt_ms_max / 1000, at.quality.rtt_ms_max / 4000
+    length = 2 * LENGTH_SECONDS // MINUTE
+    rtt = [good if 15 <= minute < 22 or minute >= 30 else bad for minute in range(length + 1)]
+    ticket = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)
+    return Scene(
+        name=f"{at.id} is slow, with some good minutes, and gets well",
+        seconds=length * MINUTE,
+        step_seconds=MINUTE,
+        measured=(at.rtt(rtt),),
+        expected=(
+            *((minute * MINUTE, ticket) for minute in range(10, 40, 2)),
+            *((minute * MINUTE, ()) for minute in (50, 55, 60)),
+        ),
     )
 
 
