@@ -235,5 +235,5 @@ async def test_pipe_in_place_of_a_file_keeps_no_thread(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for options in ({"bearer_token_file": str(pipe)}, {"ca_file": str(pipe)}):
-        reply = await send("https://127.0.0.1:1/", **options)
+        reply = await send("https://127.0.0.1:1/", **dict[str, Any](options))
         assert (reply.result, reply.detail) == (Result.LOCAL, f"{pipe}: Not a plain file")

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,8 @@ def test_round_trips_run_from_request_to_first_reply() -> None:
     log = [request(1, 1.0), request(2, 1.02), reply(1, 1.05), reply(1, 1.06, Fate.COPY), reply(2, 1.08)]
     found = echoes(log, SIZE)
     assert found.sent == 2
-    assert found.rtts == (pytest.approx(0.05), pytest.approx(0.06))
+    assert [rtt for rtt in found.rtts if rtt is not None] == pytest.approx([0.05, 0.06])
+    assert None not in found.rtts
     assert (found.lost, found.copies, found.overtaken) == (0, 1, 0)
 
 
@@ -51,7 +53,8 @@ def test_only_what_the_tool_sent_in_the_window_counts() -> None:
     log = [request(1, 1.0), request(2, 2.0), request(3, 3.0)]
     log += [Record(0, Fate.RELEASED, 1, 8, SIZE + 4, 9, 2.0, 2.1), reply(2, 2.5), reply(3, 3.5)]
     found = echoes(log, SIZE, 1.5, 2.5)
-    assert (found.sent, found.answered) == (1, [pytest.approx(0.5)])
+    assert found.sent == 1
+    assert found.answered == pytest.approx([0.5])
 
 
 def test_jitter_by_hand() -> None:
@@ -75,11 +78,10 @@ def udp(direction: int, key: int, start: float, end: float) -> Record:
 
 def test_the_nth_answer_is_to_the_nth_request_that_arrived() -> None:
     log = [udp(0, 10, 1.0, 1.2), udp(0, 12, 1.1, 1.3), udp(1, 0, 1.21, 1.25), udp(1, 1, 1.31, 1.33)]
-    assert [(p.up_seconds, p.down_seconds) for p in pairs(log)] == [
-        (pytest.approx(0.2), pytest.approx(0.04)),
-        (pytest.approx(0.2), pytest.approx(0.02)),
-    ]
-    assert pairs(log[:3]) == [Pair(1.0, pytest.approx(0.2), pytest.approx(0.04))]
+    assert [p.up_seconds for p in pairs(log)] == pytest.approx([0.2, 0.2])
+    assert [p.down_seconds for p in pairs(log)] == pytest.approx([0.04, 0.02])
+    (first,) = pairs(log[:3])
+    assert msgspec.structs.astuple(first) == pytest.approx(msgspec.structs.astuple(Pair(1.0, 0.2, 0.04)))
 
 
 def test_busy_is_the_longest_time_at_the_rate_without_its_beginning() -> None:
