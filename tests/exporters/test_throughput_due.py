@@ -24,7 +24,18 @@ def at(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "22-5", "24:00-05:00", "22:00-25:00", "22:60-05:00", " 22:00-05:00", "22:00-05:00\n"]
+    "text",
+    [
+        "",
+        "22-5",
+        "24:00-05:00",
+        "22:00-25:00",
+        "22:60-05:00",
+        " 22:00-05:00",
+        "22:00-05:00\n",
+        "22:00-22:00",
+        "00:00-00:00",
+    ],
 )
 def test_hours_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"\A"):
@@ -36,7 +47,7 @@ def test_hours_that_are_none(text: str) -> None:
 def test_hours() -> None:
     assert due.parse_hours("08:00-24:00").minutes == 960
     assert due.parse_hours("00:00-24:00").minutes == 1440
-    assert due.parse_hours("00:00-00:00").minutes == 1440
+    assert due.parse_hours("22:00-24:00").minutes == due.parse_hours("22:00-00:00").minutes == 120
 
 
 @pytest.mark.parametrize(
