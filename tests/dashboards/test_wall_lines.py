@@ -109,11 +109,15 @@ def test_a_ticket_about_a_line_says_what_is_wrong_with_it_and_that_it_is_shared(
     slow.labels["alertname"] = "LineSlow"
     other = alert("line:21061/main", "ticket", communes=VAN_TUONG)
     cut = alert("power|line:21040", communes=BINH_SON)
-    found, _ = outages(directory(), (slow, other, cut))
+    never = alert("agent:21040", "ticket", communes=BINH_SON)
+    never.labels["commune"] = BINH_SON
+    never.annotations["shared"] = "main"
+    found, _ = outages(directory(), (slow, other, cut, never))
     by_component = {outage.component: outage for outage in found}
     assert by_component["line:21040/main"].cause.en == "line: slow"
     assert by_component["line:21040/main"].shared
     assert by_component["power|line:21040"].shared
+    assert by_component["agent:21040"].shared
     assert not by_component["line:21061/main"].shared
 
 
