@@ -31,6 +31,10 @@ MAINTENANCE: Final = (
 _OWN: Final = frozenset({MAINTENANCE})
 
 
+_LONG_RUN: Final = re.compile(r"[^\x00-\x7f]{256}")
+_PIECE: Final = re.compile(r"[\x00-\x7f]+[^\x00-\x7f]{0,255}|[^\x00-\x7f]{1,256}")
+
+
 class TooSlow(Exception):  # noqa: N818 - reads as what it says
     """The search took longer than :data:`BUDGET_SECONDS` of CPU time."""
 
@@ -53,7 +57,15 @@ def readable(text: str) -> str:
     """
     if "&" in text:
         text = html.unescape(text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else _composed(text)
+
+
+def _composed(text: str) -> str:
+    """Compose accents. A run of them takes quadratic time, in which no timer breaks in: 64 KB, two seconds.
+    Nothing composes with an ASCII letter in front of it, so texts are only divided where a run is absurd."""
+    if _LONG_RUN.search(text) is None:
+        return unicodedata.normalize("NFC", text)
+    return "".join(unicodedata.normalize("NFC", piece) for piece in _PIECE.findall(text))
 
 
 def bounded(patterns: Iterable[str]) -> AbstractContextManager[None]:

@@ -53,6 +53,21 @@ def test_a_maintenance_page_is_not_health(body: str) -> None:
     assert verdict(body, Config(forbidden_body_regex=())) == "ok"
 
 
+def test_a_flood_of_accents_is_composed_in_linear_time() -> None:
+    """Of quadratic time these would be minutes, and the whole process would stand still."""
+    flood = "\u0301\u0323" * 200_000
+    before = time.process_time()
+    assert len(readable("a" + flood + "b")) <= len(flood) + 2
+    assert time.process_time() - before < 10
+
+
+@given(st.text("ae\u0301\u0323\u1ea1 <ệ" + "\u4e00", max_size=200))
+def test_only_absurd_runs_of_accents_are_composed_otherwise(text: str) -> None:
+    assert readable(text) == unicodedata.normalize("NFC", text)
+    long = text + "e\u0323\u0302" + "\u4e00" * 300 + "e\u0323\u0302"
+    assert readable(long) == unicodedata.normalize("NFC", long)
+
+
 @pytest.mark.parametrize(
     "body",
     [
