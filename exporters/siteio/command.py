@@ -1,16 +1,15 @@
 """Asking another program: its answer bounded in size and time, and nothing of it left running."""
 
 import asyncio
-import contextlib
 import os
 import shutil
-import signal
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from exporters.net.failure import Failure
+from exporters.net.processes import end
 from inventory.names import Reason
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
@@ -59,7 +58,7 @@ async def ask(words: Sequence[str], seconds: float, package: str) -> Answer:
     except TimeoutError:
         raise Failure(Reason.TIMEOUT, f"{words[0]}: no answer within {seconds:g} s") from None
     finally:
-        await _end(started)
+        await end(started)
     if len(out) > MAX_ANSWER_BYTES:
         raise Failure(Reason.TOO_LARGE, f"{words[0]}: more than {MAX_ANSWER_BYTES} bytes")
     return Answer(status, out, err[:MAX_ANSWER_BYTES])
@@ -71,13 +70,3 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
     while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk[: MAX_ANSWER_BYTES + 1 - len(kept)]
     return bytes(kept)
-
-
-async def _end(started: asyncio.subprocess.Process) -> None:
-    """End the program and whatever it started: a wrapper's child would hold the pipes, and us, for ever."""
-    # Not started.kill(), which would bury it behind the back of asyncio's own watcher.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(started.pid, signal.SIGKILL)
-    for stream in (1, 2):
-        started._transport.get_pipe_transport(stream).close()  # type: ignore[attr-defined]  # no other way
-    await asyncio.shield(started.wait())

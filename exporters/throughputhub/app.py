@@ -33,6 +33,7 @@ from exporters.throughputhub.transfers import Exceeded, Terms, Transfers, begin
 HOLDER: Final = web.RequestKey("holder", str)
 LEASE_FIELD: Final = "Thongsuot-Lease"
 MAX_ORDER_BYTES: Final = 8192
+ORDER_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 1.0
 log = logging.getLogger(__name__)
 _BROKEN: Final = (Exceeded, TimeoutError, ConnectionError, web.RequestPayloadError)
@@ -99,8 +100,9 @@ class _Pages:
     async def grant(self, request: web.Request) -> web.Response:
         """A lease for a test."""
         try:
-            order = msgspec.json.decode(await request.read(), type=Order)
-        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            async with asyncio.timeout(ORDER_SECONDS):
+                order = msgspec.json.decode(await request.read(), type=Order)
+        except (ValueError, RecursionError, TimeoutError):  # msgspec's errors are ValueErrors
             self._refuse("request", web.HTTPBadRequest(text="not an order\n"))
         given = self.leases.grant(order, request[HOLDER], _now(), request.remote or "")
         if isinstance(given, str):

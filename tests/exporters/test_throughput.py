@@ -157,6 +157,8 @@ async def test_cancelled_in_the_middle_nothing_goes_on(tmp_path: Path) -> None:
     async with hub(tmp_path) as at:
         task = asyncio.create_task(probe(at, tmp_path))
         await until(lambda: at.moved > 0)
+        (pump,) = children()
+        assert os.getsid(pump.pid) != os.getsid(0)  # a Ctrl-C is the agent's alone
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

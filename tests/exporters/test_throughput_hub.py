@@ -379,6 +379,13 @@ async def test_who_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytes
         assert await reader.read() == b""
 
 
+async def test_an_order_that_never_ends_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "ORDER_SECONDS", 0.05)
+    async with hub(tmp_path) as at, connected(at) as (reader, writer):
+        writer.write(head("POST /lease", length=100) + b"{")
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+
+
 @pytest.mark.parametrize("limit", ["MAX_CONNECTIONS", "MAX_OF_ONE_ADDRESS"])
 async def test_connections_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     monkeypatch.setattr(door, limit, 1)
