@@ -37,7 +37,7 @@ def line_cards(lines: tuple[LineView, ...], at: float, words: Words) -> Html:
 
 
 def _card(line: LineView, at: float, words: Words) -> Html:
-    tags = [line.technology, *(words.say(key) for key in _tags(line))]
+    tags = [line.technology.upper(), *(words.say(key) for key in _tags(line))]
     head = el(
         "h3",
         words.say("line_name", line=line.id, carrier=words.of(line.carrier)),
