@@ -161,9 +161,11 @@ def _verdicts(quality: Quality, testable_mbps: float | None) -> tuple[Rule, ...]
 
 def _lost() -> str:
     """Of every 5 minutes that end in the last 5 the best, so that no single gap counts: of the worse
-    direction where directions are told apart, else of the round trip."""
+    direction where directions are told apart, else of the round trip. An agent that has just begun is waited
+    for."""
     each_way = f"max by ({LINE}) (min_over_time({Recorded.LINE_LOSS_EACH_WAY}[5m]))"
-    return f"{each_way} or on ({LINE}) min_over_time({Recorded.LINE_LOSS}[5m])"
+    lost = f"({each_way} or on ({LINE}) min_over_time({Recorded.LINE_LOSS}[5m]))"
+    return f"{lost} and on ({LINE}) {Recorded.LINE_LOSS} offset 5m"
 
 
 def _under_contract(quality: Quality, testable_mbps: float | None) -> str:

@@ -18,8 +18,9 @@ HOUR: Final = 3600
 LENGTH_SECONDS: Final = 1800
 SPARSE_SECONDS: Final = 120
 """Between two samples of a scene that lasts days: less would be none in the regulation's 5 minutes."""
-_JUDGED_SECONDS: Final = 6 * MINUTE
-"""From the first sample to the first evaluation that judges it, at most: rates are over 5 minutes."""
+_JUDGED_SECONDS: Final = 8 * MINUTE
+"""From the first sample to the first evaluation that judges it, at most: rates are over 5 minutes, and loss
+is judged by 5 minutes of them."""
 
 
 def scenes(inventory: Inventory) -> Iterator[Scene]:
