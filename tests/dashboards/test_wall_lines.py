@@ -92,6 +92,18 @@ def test_what_is_not_of_now_is_not_shown(answers: Answers) -> None:
     assert shown.site == SiteView()
 
 
+def test_the_limit_on_a_bar_is_the_inventorys() -> None:
+    found = answered(sample(Recorded.LINE_UTILISATION, 0.5, direction="down"))
+    (line,) = page(with_measured(found)).lines
+    assert line.busy_limit == 0.9
+    within, over = (
+        str(line_cards((msgspec.structs.replace(line, busy_limit=of),), NOW, EN)) for of in (0.9, 0.4)
+    )
+    assert 'class="limit"' in within
+    assert ("fill over" in within, "fill over" in over) == (False, True)
+    assert 'x1="80"' in over
+
+
 def test_badges_and_numbers_are_said_in_both_languages() -> None:
     assert badges((), VI) is None
     said = str(badges((LineVerdict.LOSSY,), VI, on_battery=True))
