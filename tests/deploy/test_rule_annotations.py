@@ -19,7 +19,7 @@ from inventory.load import load
 from inventory.model import Inventory
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.promtool
+pytestmark = [pytest.mark.promtool, pytest.mark.timeout(300)]
 
 GOT = re.compile(r"Annotations:(\{.*?\})", re.DOTALL)
 PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -53,7 +53,7 @@ def annotations(
     (directory / "test.yml").write_bytes(dump(content, ""))
     done = subprocess.run(
         [str(debian.find("promtool")), "test", "rules", str(directory / "test.yml")],
-        capture_output=True, text=True, timeout=100, check=False, env=debian.environment(),
+        capture_output=True, text=True, timeout=280, check=False, env=debian.environment(),
     )  # fmt: skip
     found = GOT.findall((done.stdout + done.stderr).partition("got:")[2])
     assert len(found) == 1, done.stdout + done.stderr

@@ -22,6 +22,8 @@ INVENTORIES = {
     "lab": ROOT / "deploy/lab/province.yml",
 }
 
+pytestmark = pytest.mark.timeout(300)  # a scene of days takes promtool seconds, and a busy machine more
+
 
 def inventory(name: str) -> Inventory:
     return load(INVENTORIES[name]).inventory
@@ -30,7 +32,7 @@ def inventory(name: str) -> Inventory:
 def tool(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a program of Debian's packages."""
     return subprocess.run(
-        [str(debian.find(program)), *words], capture_output=True, text=True, timeout=110, check=False,
+        [str(debian.find(program)), *words], capture_output=True, text=True, timeout=280, check=False,
         env=debian.environment(),
     )  # fmt: skip
 
