@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerts.rules import FAST_FILE
+from alerts.rules import FAST_FILE, groups
 from common.yaml.write import dump
 from deploy import debian, render
 from deploy.rule_scenes import FAULT_SECONDS, HEAL_SECONDS, scenes, thinned
@@ -49,7 +49,13 @@ def annotations(
         "alert_rule_test": [asked],
     }
     every = f"{played.evaluation_seconds or played.step_seconds}s"
-    content = {"rule_files": [FAST_FILE], "evaluation_interval": every, "tests": [test]}
+    order = [group.name for group in groups(inventory)]
+    content = {
+        "rule_files": [FAST_FILE],
+        "evaluation_interval": every,
+        "group_eval_order": order,
+        "tests": [test],
+    }
     (directory / "test.yml").write_bytes(dump(content, ""))
     done = subprocess.run(
         [str(debian.find("promtool")), "test", "rules", str(directory / "test.yml")],
