@@ -33,6 +33,12 @@ SegmentKind = Literal["area", "pop", "ring", "wan", "dns", "host", "datacentre"]
 Technology = Literal["tslcd", "ftth", "leased", "4g", "5g", "satellite", "other"]
 Transport = Literal["push", "scrape"]
 Language = Literal["vi", "en"]
+Kind = Literal[
+    "power", "area", "lan", "agent", "line", "pop", "ring", "isp", "hub", "wan", "dns", "host", "datacentre",
+    "system",
+]  # fmt: skip
+"""Kinds of component, the values of ``names.ComponentKind``."""
+Severity = Literal["ticket", "page"]
 
 
 class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -241,24 +247,112 @@ class Maintenance(_Base, frozen=True, kw_only=True):
     reason: Text
 
 
+class Cover(_Base, frozen=True, kw_only=True):
+    """Somebody stands in for the rotation: from the handover of the first day to that after the last."""
+
+    starts: date
+    ends: date
+    contact: Id
+
+
+class Escalation(_Base, frozen=True, kw_only=True):
+    """Whom to tell when nobody has acknowledged for so long since the step before. Without ``contact`` the
+    next one of the rotation; without ``channels`` those of the page."""
+
+    after_minutes: Positive = 15
+    contact: Id | None = None
+    channels: tuple[Id, ...] = ()
+
+
 class OnCall(_Base, frozen=True, kw_only=True):
-    """Weekly rotation from ``starts``; ``handover`` is local time; then ``escalate_to``."""
+    """Who answers, by turns of a week or a day from ``starts``; ``handover`` is local time.
+
+    On days that ``calendar`` closes, ``days_off`` take turns day by day, where it names anybody; ``cover``
+    goes before both. ``escalate_to`` after ``escalate_after_minutes`` is short for one step of
+    ``escalation``. After the last step it is repeated every ``repeat_minutes``, ``repeat_times`` times.
+    """
 
     rotation: Annotated[tuple[Id, ...], _SOME]
     starts: date
     handover: Clock = "07:30"
+    every: Literal["week", "day"] = "week"
+    calendar: Id | None = None
+    days_off: tuple[Id, ...] = ()
+    cover: tuple[Cover, ...] = ()
     escalate_to: Id | None = None
     escalate_after_minutes: Positive = 15
+    escalation: tuple[Escalation, ...] = ()
+    repeat_minutes: Positive | None = None
+    repeat_times: Annotated[int, Meta(ge=1, le=20)] = 3
 
 
 class Channel(_Base, frozen=True, kw_only=True):
     """A way to reach people. ``options`` are the channel's own; secrets only as file names or
-    names of environment variables, never as values."""
+    names of environment variables, never as values.
+
+    It carries what is at least as severe as ``severity``, about one of ``kinds`` (empty: all), and hits
+    communes with at least so many dossiers a day; ``escalation_only`` channels carry only the steps that
+    name them.
+    """
 
     id: Id
     kind: Id
     languages: Annotated[tuple[Language, ...], _SOME] = ("vi", "en")
+    severity: Severity = "ticket"
+    kinds: tuple[Kind, ...] = ()
+    least_dossiers_per_day: Annotated[float, Meta(ge=0)] = 0
+    escalation_only: bool = False
     options: dict[str, Any] = {}
+
+
+class Damping(_Base, frozen=True, kw_only=True):
+    """When something that comes and goes is no longer told each time (after RFC 2439). Each outage adds 1
+    to a penalty that halves every ``half_life_minutes``; from ``suppress`` on it is told to be flapping,
+    once, until below ``reuse``, which takes at most ``longest_minutes``. What lasts ``steady_minutes`` is
+    told all the same."""
+
+    half_life_minutes: Positive = 10
+    suppress: Annotated[float, Meta(gt=1)] = 2.5
+    reuse: Positive = 1
+    longest_minutes: Positive = 60
+    steady_minutes: Positive = 5
+
+
+class Storm(_Base, frozen=True, kw_only=True):
+    """When many sites fail at once for no common cause, one message tells of them all: from ``outages`` on
+    that begin within ``wait_seconds`` of the one before; what follows within ``join_seconds`` joins it.
+    0 seconds: never."""
+
+    outages: Annotated[int, Meta(ge=2)] = 5
+    wait_seconds: Annotated[float, Meta(ge=0, le=30)] = 2
+    join_seconds: Annotated[float, Meta(ge=0, le=600)] = 60
+
+
+class Digest(_Base, frozen=True, kw_only=True):
+    """Tickets gathered in one message a day, at a local time, on the days that ``calendar`` opens."""
+
+    at: Clock = "08:00"
+    calendar: Id | None = None
+
+
+class OfficeHours(_Base, frozen=True, kw_only=True):
+    """Outages of only these kinds, hitting no commune whose office is open, wait as tickets until one opens;
+    unless these communes handle at least ``unless_dossiers_per_day``."""
+
+    kinds: Annotated[tuple[Kind, ...], _SOME]
+    unless_dossiers_per_day: Positive | None = None
+
+
+class Notify(_Base, frozen=True, kw_only=True):
+    """How people are told. Without ``digest`` tickets go at once; with ``answer_url``, the address of the
+    receiver's answering page as phones reach it, messages carry a link to acknowledge and silence."""
+
+    damping: Damping = Damping()
+    storm: Storm = Storm()
+    digest: Digest | None = None
+    office_hours: OfficeHours | None = None
+    answer_url: ShortText | None = None
+    answer_link_hours: Annotated[float, Meta(gt=0, le=720)] = 72
 
 
 class Probing(_Base, frozen=True, kw_only=True):
@@ -309,6 +403,7 @@ class Inventory(_Base, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     oncall: OnCall | None = None
+    notify: Notify = Notify()
     channels: tuple[Channel, ...] = ()
     dead_mans_switch_url_file: str | None = None
     runbook_base_url: str | None = None

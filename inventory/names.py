@@ -81,6 +81,14 @@ class LineVerdict(StrEnum):
     WEAK_SIGNAL = "weak_signal"
 
 
+class DeadZone(StrEnum):
+    """Why a commune is a chronic dead zone (``alerts/deadzone.py``). Closed list, measured ones first."""
+
+    AVAILABILITY = "availability"  # every line of it, surely, too often down
+    WEAK_SIGNAL = "weak_signal"  # and no fixed line
+    NEVER_REPORTED = "never_reported"
+
+
 class Label(StrEnum):
     """Label names. Identity labels first: the same whether pushed or scraped."""
 
@@ -689,6 +697,18 @@ WALL_REFUSED = _hub(
     "Requests that the wall page refused, by reason (full, login, rate, proxy)",
     "reason",
 )
+# --- the inventory itself, doubted (alerts/suspects.py) ----------------------------------------------
+INVENTORY_SUSPECT = _hub(
+    "thongsuot_inventory_suspect",
+    "gauge",
+    "1 for a line whose outages follow another component (suspected) than the one it is declared behind",
+    "commune", "line", "declared", "suspected",
+)  # fmt: skip
+SUSPECTS_FOUND = _hub(
+    "thongsuot_inventory_suspects_searched_timestamp_seconds",
+    "gauge",
+    "Unix time of the last search for lines that the inventory puts in the wrong place",
+)
 # --- the reflector of test packets (reflect) -------------------------------------------------------
 REFLECTOR_PACKETS = _hub(
     "thongsuot_reflector_packets_total",
@@ -778,6 +798,12 @@ class Recorded(StrEnum):
     LINE_GOODPUT_HIGH = "line:thongsuot_goodput_high:bytes_per_second"  # its upper confidence bound
     LINE_GOODPUT_AT = "line:thongsuot_goodput_measured:timestamp_seconds"
     LINE_VERDICT = "line:thongsuot_verdict:bool"  # by verdict; absent where it cannot be judged
+    # --- chronic dead zones: alerts/deadzone.py ---
+    LINE_LONG_AVAILABILITY = "line:thongsuot_availability:ratio_rate28d"  # hourly: up / (up + down)
+    LINE_LONG_UPPER = "line:thongsuot_availability_upper:ratio_rate28d"  # hourly: 95 % upper bound
+    LINE_LONG_DAYS = "line:thongsuot_availability_days:count"  # hourly: days with data, of 28
+    LINE_LONG_SIGNAL = "line:thongsuot_signal:dbm_median28d"  # hourly, on enough days
+    DEAD_ZONE = "commune:thongsuot_dead_zone:bool"  # by reason; absent where it cannot be judged
     ON_MAINS = "commune:thongsuot_on_mains:bool"  # as last heard, while the commune is silent
     BATTERY_LOW = "commune:thongsuot_battery_low:bool"  # likewise
 

@@ -13,6 +13,7 @@ from common.yaml.problems import Expected, Location
 from common.yaml.report import Reporter
 from inventory.addresses import is_email, is_host, is_host_port, is_http_url, is_phone, is_source
 from inventory.plain import lines
+from inventory.telling import judge_telling
 
 _Address = tuple[Location, Any]
 
@@ -36,7 +37,7 @@ def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
         _timezone, _addresses, _same_addresses, _people, _transport, _power, _two_lines, _coordinates,
-        _calendars, _times, _nights, _storage,
+        _calendars, _times, _nights, _storage, judge_telling,
     ):  # fmt: skip
         check(data, report)
 
