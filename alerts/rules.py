@@ -18,6 +18,7 @@ import msgspec
 from alerts import (
     rules_alerts,
     rules_boards,
+    rules_deadzones,
     rules_evidence,
     rules_lines,
     rules_quality,
@@ -61,11 +62,14 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
     lines: tuple[Rule | AlertRule, ...] = (
         *rules_lines.rules(inventory.quality, most_mbps(inventory)),
         *rules_quality.alerts(inventory.quality),
+        *rules_deadzones.rules(inventory.quality),
+        *rules_deadzones.alerts(inventory.quality),
     )
+    hourly = (*rules_lines.hourly(inventory.quality), *rules_deadzones.hourly())
     timed: tuple[tuple[str, float, tuple[Rule | AlertRule, ...]], ...] = (
         ("thongsuot", tuned.evaluation_seconds, fast),
         ("thongsuot-slow", tuned.slow_evaluation_seconds, slow),
-        ("thongsuot-hourly", tuned.hourly_evaluation_seconds, rules_lines.hourly(inventory.quality)),
+        ("thongsuot-hourly", tuned.hourly_evaluation_seconds, hourly),
         ("thongsuot-lines", tuned.line_evaluation_seconds, lines),
     )
     return tuple(
