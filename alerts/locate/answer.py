@@ -1,0 +1,123 @@
+"""From an explanation in numbers to causes with names: classes, who is hit, evidence."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from alerts.locate.classes import alike
+from alerts.locate.field import Counts
+from alerts.locate.incidence import Ints, Mask
+from alerts.locate.model import Answer, Cause, Component, Observation
+from alerts.locate.network import Network
+from alerts.locate.priors import penalty
+
+EVIDENCE_MOST: Final = 20
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """The best explanation without one suspect: how much worse it is, and whom it blames first instead."""
+
+    margin: float
+    instead: int | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the search found under an assumed noise, by numbers of the network: the loss of everybody who is
+    blamed, planned work included, and the doubt about everybody else."""
+
+    noise: float
+    losses: dict[int, float] = {}
+    doubts: dict[int, Doubt] = {}
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Results by path as they came, and by observation."""
+
+    sent: Ints
+    failed: Ints
+    counts: Counts
+
+
+def unexplained(network: Network, counts: Counts, verdict: Verdict) -> tuple[float, float]:
+    """Return results and failures of the observations that nobody who is blamed touches."""
+    rest = np.ones(network.observations, np.bool_)
+    for suspect in verdict.losses:
+        rest &= ~_hit(network, suspect, verdict.losses)
+    return float(counts.sent[rest].sum()), float(counts.failed[rest].sum())
+
+
+def read(network: Network, snapshot: Snapshot, verdict: Verdict) -> Answer:
+    """Name the causes, the surest first."""
+    causes = (_cause(network, snapshot, verdict, suspect) for suspect in verdict.doubts)
+    return Answer(tuple(sorted(causes, key=lambda c: (-c.confidence, c.component))), verdict.noise)
+
+
+def _hit(network: Network, suspect: int, blamed: Iterable[int]) -> Mask:
+    """Return the observations that a suspect makes fail: on a leg, where the other leg fails as well."""
+    solo, near, far = network.by_suspect
+    hit = np.zeros(network.observations, np.bool_)
+    hit[solo.of(suspect)] = True
+    for own, other in ((near, far), (far, near)):
+        mine = own.of(suspect)
+        if len(mine):
+            elsewhere = np.zeros(network.observations, np.bool_)
+            for someone in blamed:
+                elsewhere[other.of(someone)] = True
+            hit[mine[elsewhere[mine]]] = True
+    return hit
+
+
+def _cause(network: Network, snapshot: Snapshot, verdict: Verdict, suspect: int) -> Cause:
+    loss, doubt = verdict.losses[suspect], verdict.doubts[suspect]
+    members = _members(network, alike(network, snapshot.counts, suspect), loss)
+    # the numbers of paths speak of the one that is named: those of its class may stand on others, unmeasured
+    named = network.suspect_of[members[0].id]
+    affected = np.flatnonzero(_hit(network, named, verdict.losses)[network.observation_of])
+    communes, systems = _who(network, affected)
+    sent, failed = snapshot.sent[affected], snapshot.failed[affected]
+    return Cause(
+        component=members[0].id,
+        kind=members[0].kind,
+        members=tuple(member.id for member in members),
+        loss=round(loss, 3),
+        confidence=round(doubt.margin, 3),
+        runner_up=_name(network, doubt.instead, loss),
+        affected=tuple(affected.tolist()),
+        communes=communes,
+        systems=systems,
+        evidence=_evidence(affected, sent, failed),
+        sent=int(sent.sum()),
+        failed=int(failed.sum()),
+    )
+
+
+def _members(network: Network, suspects: Ints, loss: float) -> list[Component]:
+    """Return the components of suspects, the likeliest by prior first."""
+    found = [member for suspect in suspects.tolist() for member in network.members[suspect]]
+    return sorted(found, key=lambda member: (penalty(member.kind, loss, network.components), member.id))
+
+
+def _name(network: Network, suspect: int | None, loss: float) -> str | None:
+    return None if suspect is None else _members(network, np.array([suspect]), loss)[0].id
+
+
+def _who(network: Network, affected: Ints) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the communes that have an affected path, and the systems that have no other."""
+    routes = [network.routes[path] for path in affected.tolist()]
+    communes = sorted({route.commune for route in routes if route.commune})
+    counted: dict[str, int] = {}
+    for route in routes:
+        counted[route.system] = counted.get(route.system, 0) + 1
+    systems = sorted(name for name, count in counted.items() if name and count == network.system_paths[name])
+    return tuple(communes), tuple(systems)
+
+
+def _evidence(affected: Ints, sent: Ints, failed: Ints) -> tuple[Observation, ...]:
+    order = np.argsort(-failed, kind="stable")[:EVIDENCE_MOST]
+    return tuple(
+        Observation(*numbers)
+        for numbers in zip(affected[order].tolist(), sent[order].tolist(), failed[order].tolist(), strict=True)
+        if numbers[2]
+    )

@@ -1,0 +1,45 @@
+"""What is known before anything is measured: how readily each kind of component is blamed.
+
+A penalty is in nats: ln(number of components) + 2 + the offset of the kind, + 3 for a partial fault. It
+grows with the province, since a thousand times as many components find chance coincidences as often.
+"""
+
+import math
+from typing import Final
+
+from inventory.names import ComponentKind
+
+NOISE: Final = 0.005
+"""Share of results that fail on a path without a fault."""
+HARD: Final = 0.99
+"""Loss of a component that is down: one result in a hundred passes nevertheless, or is counted wrong."""
+PARTIAL_BELOW: Final = 0.9
+GRID: Final = (HARD, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
+"""Losses that are tried, falling."""
+SCREEN: Final = (HARD, 0.6, 0.2)
+"""Losses by which components are compared before the best few are refined over the grid."""
+RIGID: Final = frozenset({ComponentKind.POWER, ComponentKind.AREA, ComponentKind.AGENT})
+"""Kinds that are up or down, never in part."""
+
+_BASE: Final = 2.0
+_PARTIAL: Final = 3.0
+_OFFSET: Final = {
+    ComponentKind.LINE: 0.0,
+    ComponentKind.POWER: 0.5,
+    ComponentKind.LAN: 0.5,
+    ComponentKind.AGENT: 0.7,
+}
+_OTHER: Final = 1.5
+
+
+def offset(kind: str) -> float:
+    """Return the offset of a kind in nats; a kind that is not ours takes the default."""
+    return next((nats for known, nats in _OFFSET.items() if known == kind), _OTHER)
+
+
+def penalty(kind: str, loss: float, components: int) -> float:
+    """Return the nats that blaming a component costs; infinite where its kind has no such fault."""
+    if kind in RIGID and loss < HARD:
+        return math.inf
+    partial = _PARTIAL if loss < PARTIAL_BELOW else 0.0
+    return math.log(max(components, 1)) + _BASE + offset(kind) + partial

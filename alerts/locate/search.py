@@ -1,0 +1,184 @@
+"""The best explanation of a field: add greedily, then doubt everyone who was blamed."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from alerts.locate.field import Field
+from alerts.locate.incidence import Floats, Ints, Mask
+from alerts.locate.priors import GRID, SCREEN
+from alerts.locate.state import State
+
+Twins = Callable[[int], Ints]
+"""Suspect of the field -> those of the field that this snapshot cannot tell apart from it, itself included."""
+
+_SCREEN: Final = np.array([GRID.index(loss) for loss in SCREEN])
+_REFINED: Final = 3
+"""How many of the best by screening are refined over the grid."""
+_ROUNDS: Final = 4
+_REGROWN: Final = 3
+"""How many may replace one: a fault that looks like one wide component is seldom more than three."""
+_SURE: Final = 1e-6
+"""Nats below which two explanations are the same: sums differ in the last digits between machines."""
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """The best explanation without one suspect: how much worse it is, and whom it blames first instead."""
+
+    margin: float
+    instead: int | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The best explanation: the loss of everybody who is blamed, doubts about those who are not known."""
+
+    losses: dict[int, float]
+    doubts: dict[int, Doubt]
+
+
+def best(field: Field, twins: Twins) -> Found:
+    """Return the best explanation found."""
+    state = State(field)
+    _start_known(state)
+    _grow(state, np.arange(len(field.suspects)), len(field.suspects))
+    for _ in range(_ROUNDS):
+        better, doubts = _examined(state, twins)
+        if better is None:
+            break
+        state, doubts = better, {}
+    return Found(
+        losses={suspect: state.refined_loss(suspect) for suspect in sorted(state.blamed)},
+        doubts=doubts or _examined(state, twins)[1],
+    )
+
+
+def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt]]:
+    """Return a better explanation that lacks somebody whom ``state`` blames, or else the doubts."""
+    score = state.score()
+    doubts = {}
+    for suspect in _doubted(state):
+        other, instead = _without(state, suspect, twins)
+        margin = score - other.score()
+        if margin < -_SURE:
+            return other, {}
+        doubts[suspect] = Doubt(max(margin, 0.0), instead)
+    return None, doubts
+
+
+def _doubted(state: State) -> list[int]:
+    return sorted(suspect for suspect in state.blamed if suspect not in state.field.known)
+
+
+def _start_known(state: State) -> None:
+    """Blame what is down as planned, as far as it fails at all."""
+    for suspect in state.field.known:
+        _fit(state, suspect, _all_of_grid())
+
+
+def _without(state: State, suspect: int, twins: Twins) -> tuple[State, int | None]:
+    """Take a suspect and its twins out and let others grow in its place: removal and swap are among that."""
+    other = state.copy()
+    rows = state.rows_of(suspect)
+    other.blame(suspect, None)
+    touched = np.zeros(len(state.field.rows), np.bool_)
+    touched[rows] = True
+    for member in _sharing(other, touched):
+        _refit(other, member)
+    heirs = np.setdiff1d(_standing(other, touched), twins(suspect))
+    added = _grow(other, heirs, _REGROWN)
+    return other, added[0] if added else None
+
+
+def _standing(state: State, touched: Mask) -> Ints:
+    """Return the suspects, not blamed, that stand on a touched row."""
+    found = np.zeros(len(state.field.suspects), np.bool_)
+    for relation in state.field.roles:
+        owner = relation.owner()
+        found[owner[touched[relation.item]]] = True
+    found[list(state.blamed)] = False
+    return np.flatnonzero(found)
+
+
+def _grow(state: State, alive: Ints, limit: int) -> list[int]:
+    """Blame the best of ``alive`` again and again while it pays; returns whom, in that order."""
+    added: list[int] = []
+    while len(added) < limit and len(alive):
+        alive = alive[~np.isin(alive, list(state.blamed))]
+        gains = state.gains(alive, _SCREEN)
+        pays = (gains > 0).any(axis=1)
+        choice = _refined(state, alive, gains)
+        if choice is None:
+            break
+        suspect, at = choice
+        state.blame(suspect, at)
+        added.append(suspect)
+        _settle(state, suspect)
+        # a gain only falls from here on, except where another leg has just lost its way
+        alive = alive[pays | state.field.has_leg[alive]]
+    return added
+
+
+def _refined(state: State, alive: Ints, gains: Floats) -> tuple[int, int] | None:
+    """Return the best suspect with its loss on the grid, None where nobody pays."""
+    if not len(alive):
+        return None
+    leading = np.argsort(-gains.max(axis=1), kind="stable")[:_REFINED]
+    best: tuple[float, int, int] | None = None
+    for suspect, screened in zip(alive[leading].tolist(), gains[leading], strict=True):
+        near = _near(int(_SCREEN[int(np.argmax(screened))]))
+        found = state.gains(np.array([suspect]), near)[0]
+        at = int(np.argmax(found))
+        if found[at] > (best[0] if best else _SURE):
+            best = float(found[at]), suspect, int(near[at])
+    return None if best is None else best[1:]
+
+
+def _near(at: int) -> Ints:
+    """Return the grid up to the neighbours on the screen."""
+    place = int(np.searchsorted(_SCREEN, at))
+    low = _SCREEN[place - 1] + 1 if place else 0
+    high = _SCREEN[place + 1] if place + 1 < len(_SCREEN) else len(GRID)
+    return np.arange(low, high)
+
+
+def _settle(state: State, newest: int) -> None:
+    """Fit the losses again of those who share rows with the newest: failures that it explains are theirs no
+    more. Who no longer pays is let off."""
+    touched = np.zeros(len(state.field.rows), np.bool_)
+    touched[state.rows_of(newest)] = True
+    for suspect in _sharing(state, touched):
+        if suspect != newest:
+            _refit(state, suspect)
+    if newest in state.blamed:
+        _refit(state, newest)
+
+
+def _sharing(state: State, touched: Mask) -> list[int]:
+    """Return those blamed, or free to be blamed, that stand on a touched row."""
+    members = sorted({*state.blamed, *state.field.known})
+    return [member for member in members if touched[state.rows_of(member)].any()]
+
+
+def _refit(state: State, suspect: int) -> None:
+    """Move along the grid as far as that pays, one step at a time, or in one leap to a hard fault."""
+    at = state.blamed.get(suspect)
+    _fit(state, suspect, _all_of_grid() if at is None else _steps(at))
+
+
+def _steps(at: int) -> Ints:
+    return np.unique(np.clip([0, at - 1, at, at + 1], 0, len(GRID) - 1))
+
+
+def _fit(state: State, suspect: int, candidates: Ints) -> None:
+    """Blame a suspect at the best of the candidate losses, or not at all."""
+    state.blame(suspect, None)
+    found = state.gains(np.array([suspect]), candidates)[0]
+    at = int(np.argmax(found))
+    if found[at] > 0:
+        state.blame(suspect, int(candidates[at]))
+
+
+def _all_of_grid() -> Ints:
+    return np.arange(len(GRID))

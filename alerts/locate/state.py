@@ -1,0 +1,130 @@
+"""An explanation in the making: which suspects lose how much, and what that says of every row.
+
+Success of one result: (1 - noise) x product over the blamed in the solo role of (1 - loss), and for two
+legs x (1 - (1 - near)(1 - far)), each leg the product over its own.
+"""
+
+from typing import Self
+
+import numpy as np
+
+from alerts.locate.field import Field
+from alerts.locate.incidence import Floats, Ints, summed
+from alerts.locate.priors import GRID
+
+_LOSSES = np.array(GRID)
+
+
+class State:
+    """Which suspects of a field are blamed: ``blamed`` maps each to its position in the grid."""
+
+    __slots__ = ("_far", "_near", "_solo", "blamed", "field", "success")
+
+    def __init__(self, field: Field) -> None:
+        rows = len(field.rows)
+        self.field = field
+        self.blamed: dict[int, int] = {}
+        self._solo, self._near, self._far = np.ones(rows), np.ones(rows), np.ones(rows)
+        self.success = np.full(rows, 1 - field.noise)
+
+    def copy(self) -> Self:
+        """Return a state of its own that says the same."""
+        other = type(self).__new__(type(self))
+        other.field, other.blamed, other.success = self.field, dict(self.blamed), self.success.copy()
+        other._solo, other._near, other._far = self._solo.copy(), self._near.copy(), self._far.copy()
+        return other
+
+    def blame(self, suspect: int, at: int | None) -> None:
+        """Set the loss of a suspect to ``GRID[at]``; None blames it no more."""
+        before = self.blamed.pop(suspect, None)
+        ratio = 1.0 if at is None else 1 - GRID[at]
+        if before is not None:
+            ratio /= 1 - GRID[before]
+        if at is not None:
+            self.blamed[suspect] = at
+        solo, near, far = (relation.of(suspect) for relation in self.field.roles)
+        self._solo[solo] *= ratio
+        self._near[near] *= ratio
+        self._far[far] *= ratio
+        self._renew(np.concatenate((solo, near, far)))
+
+    def _renew(self, rows: Ints) -> None:
+        self.success[rows] = (1 - self.field.noise) * self._solo[rows] * self._leg(rows)
+
+    def _leg(self, rows: Ints | slice) -> Floats:
+        return 1 - (1 - self._near[rows]) * (1 - self._far[rows])
+
+    def score(self) -> float:
+        """Return the log-likelihood less penalties, up to what is the same for all explanations, in nats."""
+        field = self.field
+        seen = np.sum(field.failed * np.log(1 - self.success))
+        seen += np.sum(field.leg_passed * np.log(self._leg(slice(None))))
+        paid = sum(
+            field.passed[suspect] * np.log(1 - GRID[at]) - field.penalty[suspect, at]
+            for suspect, at in self.blamed.items()
+        )
+        return float(seen + paid)
+
+    def gains(self, chosen: Ints, at: Ints) -> Floats:
+        """Return by how much blaming each of ``chosen``, none of them blamed yet, raises the score.
+
+        ``at``: positions in the grid, one column each.
+        """
+        field, losses = self.field, _LOSSES[at]
+        passed = field.passed[chosen]
+        found = np.outer(passed, np.log(1 - losses)) - field.penalty[np.ix_(chosen, at)]
+        rows, position = field.roles.solo.gather(chosen)
+        everywhere = len(rows) > len(field.rows)  # then it is cheaper to look at each row once
+        places = np.arange(len(field.rows)) if everywhere else rows
+        failed, success = field.failed[places], self.success[places]
+        base = np.log(1 - success)
+        for column, loss in enumerate(losses):
+            gained = failed * (np.log(1 - success * (1 - loss)) - base)
+            found[:, column] += summed(position, gained[rows] if everywhere else gained, len(chosen))
+        if field.has_leg[chosen].any():
+            self._add_legs(found, chosen, losses)
+        return found
+
+    def _add_legs(self, found: Floats, chosen: Ints, losses: Floats) -> None:
+        """Add what rows gain on whose other leg somebody is blamed; elsewhere the other leg carries all."""
+        field = self.field
+        for relation, own, other in (
+            (field.roles.near, self._near, self._far),
+            (field.roles.far, self._far, self._near),
+        ):
+            rows, position = relation.gather(chosen)
+            halved = other[rows] < 1
+            rows, position = rows[halved], position[halved]
+            if not len(rows):
+                continue
+            leg, success = self._leg(rows), self.success[rows]
+            for column, loss in enumerate(losses):
+                ratio = (1 - (1 - own[rows] * (1 - loss)) * (1 - other[rows])) / leg
+                failing = np.log(1 - success * ratio) - np.log(1 - success)
+                gained = field.failed[rows] * failing + field.leg_passed[rows] * np.log(ratio)
+                found[:, column] += summed(position, gained, len(chosen))
+
+    def rows_of(self, suspect: int) -> Ints:
+        """Return the rows that a suspect stands on, in any role."""
+        return np.concatenate([relation.of(suspect) for relation in self.field.roles])
+
+    def refined_loss(self, suspect: int) -> float:
+        """Return the loss of somebody blamed, between the steps of the grid: where a parabola through the
+        likelihoods at the step and its neighbours is highest."""
+        at = self.blamed[suspect]
+        if at in (0, len(GRID) - 1):
+            return GRID[at]
+        steps = np.array([at - 1, at, at + 1])
+        free = self.copy()
+        free.blame(suspect, None)
+        height = free.gains(np.array([suspect]), steps)[0] + self.field.penalty[suspect, steps]
+        if not np.isfinite(height).all():
+            return GRID[at]
+        return float(np.clip(_vertex(_LOSSES[steps], height), _LOSSES[at + 1], _LOSSES[at - 1]))
+
+
+def _vertex(x: Floats, y: Floats) -> float:
+    """Return where the parabola through three points is highest; the middle where it is none."""
+    left, right = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
+    bend = (right - left) / (x[2] - x[0])
+    return float(x[1]) if bend >= 0 else float((x[0] + x[1]) / 2 - left / (2 * bend))
