@@ -709,6 +709,44 @@ SUSPECTS_FOUND = _hub(
     "gauge",
     "Unix time of the last search for lines that the inventory puts in the wrong place",
 )
+# --- the locator (alerts/pinpoint) ------------------------------------------------------------------
+OUTAGE = _hub(
+    "thongsuot_outage", "gauge", "1 for each outage that the locator found and that lasts",
+    "component", "kind",
+)  # fmt: skip
+OUTAGE_COMMUNES = _hub(
+    "thongsuot_outage_affected_communes", "gauge", "Communes that an outage hits", "component", "kind"
+)
+OUTAGE_SINCE = _hub(
+    "thongsuot_outage_since_timestamp_seconds",
+    "gauge",
+    "Unix time of the first failure that an outage explains",
+    "component", "kind",
+)  # fmt: skip
+OUTAGE_CONFIDENCE = _hub(
+    "thongsuot_outage_confidence_nats",
+    "gauge",
+    "Log-likelihood by which the best explanation with this cause beats the best one without it",
+    "component", "kind",
+)  # fmt: skip
+LOCATOR_TICKS = _hub(
+    "thongsuot_locator_ticks_total",
+    "counter",
+    "Ticks of the locator by result: judged, deaf (nothing is heard), patient (the hub has just begun to"
+    " listen), failed (Prometheus did not answer)",
+    "result",
+)
+LOCATOR_POSTS = _hub(
+    "thongsuot_locator_posts_total", "counter", "Posts to Alertmanager by result: ok, failed", "result"
+)
+LOCATOR_TICK_AT = _hub(
+    "thongsuot_locator_tick_timestamp_seconds", "gauge", "Unix time of the last tick that was judged"
+)
+LOCATOR_TICK = _hub("thongsuot_locator_tick_seconds", "histogram", "Time of a tick, reading included")
+LOCATOR_INFERENCE = _hub("thongsuot_locator_inference_seconds", "histogram", "Time of the inference alone")
+LOCATOR_TIME = _hub(
+    "thongsuot_locator_time_to_locate_seconds", "histogram", "From the first failure to the page's post"
+)
 # --- the reflector of test packets (reflect) -------------------------------------------------------
 REFLECTOR_PACKETS = _hub(
     "thongsuot_reflector_packets_total",

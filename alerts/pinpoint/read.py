@@ -1,0 +1,52 @@
+"""Reading Prometheus for one tick of the locator."""
+
+from typing import Final
+
+from alerts.pinpoint.events import Events, events, latest_beats
+from alerts.pinpoint.listening import unbroken_since
+from alerts.pinpoint.sight import WINDOW_SECONDS
+from alerts.promapi import PromApi
+from inventory import names
+from inventory.names import JOB_AGENT
+
+SETTLED_SECONDS: Final = 1.0
+"""What is looked at is so old at least: two locators that ask a moment apart see the same."""
+_BASE_SECONDS: Final = 8
+"""Before the window: the last sample before it, from which what the window gained is counted."""
+_RECALL_SECONDS: Final = 60
+_HEARTBEAT: Final = f'{names.HEARTBEAT.name}{{job="{JOB_AGENT}"}}'
+_JUDGING: Final = f'job="{JOB_AGENT}",probe!~"trace|stamp|throughput|traffic|uplink|host|power|cellular"'
+
+
+class Reader:
+    """Asks for the last seconds of everybody; remembers when each site was last heard."""
+
+    def __init__(self, prometheus: PromApi) -> None:
+        self._prometheus = prometheus
+        self.beats: dict[str, float] = {}
+
+    async def recall(self, at: float) -> float:
+        """Learn when each site was last heard in a day; return since when the hub has been listening.
+
+        Raises ApiError.
+        """
+        for sample in await self._prometheus.query(f"last_over_time({_HEARTBEAT}[1d])", at):
+            if sample.value <= at:
+                self.beats[sample.label("site")] = sample.value
+        raw = await self._prometheus.query_raw(f"{_HEARTBEAT}[{_RECALL_SECONDS}s]", at)
+        moments = [moment for series in raw for moment, _ in series.points]
+        return unbroken_since(moments, at, at - _RECALL_SECONDS)
+
+    async def results(self, at: float) -> Events:
+        """Return what completed in the window that ends at ``at``. Raises ApiError."""
+        window = f"{WINDOW_SECONDS + _BASE_SECONDS:.0f}s"
+        found = await self._prometheus.query_raw(f"{names.PROBE_RESULTS.name}{{{_JUDGING}}}[{window}]", at)
+        return events(found, at - WINDOW_SECONDS)
+
+    async def heartbeats(self, at: float) -> dict[str, float]:
+        """Return when each site was last heard, as far as is known. Raises ApiError."""
+        window = f"{WINDOW_SECONDS + _BASE_SECONDS:.0f}s"
+        found = await self._prometheus.query_raw(f'{names.HEARTBEAT.name}{{job="{JOB_AGENT}"}}[{window}]', at)
+        for site, last in latest_beats(found).items():
+            self.beats[site] = max(last, self.beats.get(site, 0.0))
+        return dict(self.beats)

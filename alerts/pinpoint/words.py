@@ -1,0 +1,104 @@
+"""An outage as an alert: labels that name it, annotations that say why. Pure.
+
+Labels are identity and nothing else: an alert whose labels change is another alert. What may change while
+it lasts (evidence, communes, confidence) is annotation. The names are those of the plain rules, so that one
+runbook and one set of inhibitions serve both; the label ``source`` tells them apart.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alerts.locate.model import Cause
+from alerts.pinpoint.holding import Open
+from alerts.rules_alerts import (
+    AGENT_SILENT,
+    COMMUNE_CUT_OFF,
+    LINE_DOWN,
+    SHARED_SEGMENT_DOWN,
+    SYSTEM_DOWN,
+    WIDE,
+)
+from alerts.topology import Upstream
+from common import annotations
+from common.i18n import LANGUAGES, t
+from inventory.names import ComponentKind
+
+SOURCE: Final = "locator"
+ALIVE: Final = "LocatorAlive"
+"""Always fires while the locator works; it keeps the plain rules quiet, and nobody is told of it."""
+MOST_NAMED: Final = 400
+_NAMES: Final[Mapping[str, str]] = {
+    **WIDE,
+    ComponentKind.SYSTEM: SYSTEM_DOWN,
+    ComponentKind.LINE: LINE_DOWN,
+    ComponentKind.AGENT: AGENT_SILENT,
+    ComponentKind.LAN: AGENT_SILENT,
+    "lan|agent": AGENT_SILENT,
+}
+_OF_COMMUNE: Final = frozenset({"power", "lan", "line", "agent"})
+_HARD: Final = 0.9
+
+
+def alert_name(kind: str) -> str:
+    """Return the name of the alert for a kind of component, or for a class such as ``power|line``."""
+    if kind in _NAMES:
+        return _NAMES[kind]
+    return COMMUNE_CUT_OFF if _OF_COMMUNE.issuperset(kind.split("|")) else SHARED_SEGMENT_DOWN
+
+
+def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
+    """Return the labels of an outage; ``upstream`` by component, a commune's row under its agent."""
+    commune = commune_of(outage.identity)
+    above = upstream.get(f"agent:{commune}" if commune else outage.identity)
+    found = {
+        "alertname": alert_name(outage.kind),
+        "component": outage.identity,
+        "kind": outage.kind,
+        "severity": "page",
+        "source": SOURCE,
+        "commune": commune,
+        **({"pop": above.pop, "ring": above.ring, "isp": above.isp} if above else {}),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def commune_of(identity: str) -> str:
+    """Return the commune of a component or class of one, else the empty string."""
+    kinds, _, rest = identity.partition(":")
+    return rest.partition("/")[0] if _OF_COMMUNE.issuperset(kinds.split("|")) else ""
+
+
+def notes(outage: Open, until: float | None = None, into: str | None = None) -> dict[str, str]:
+    """Return the annotations of an outage that lasts, or that ended at ``until``."""
+    cause = outage.cause
+    found = {
+        "communes": " ".join(cause.communes[:MOST_NAMED]),
+        "systems": " ".join(cause.systems[:MOST_NAMED]),
+        annotations.SINCE: f"{outage.since:.3f}",
+        "confidence": f"{cause.confidence:.1f}",
+        "class": " ".join(cause.members),
+        **{f"{annotations.EVIDENCE}_{language}": _evidence(cause, into, language) for language in LANGUAGES},
+    }
+    if until is not None:
+        found[annotations.UNTIL] = f"{until:.3f}"
+    return {name: value for name, value in found.items() if value}
+
+
+def _evidence(cause: Cause, into: str | None, language: str) -> str:
+    """Say what was seen, how sure that is, and what else it may be."""
+    said: dict[str, Any] = {
+        "failed": cause.failed,
+        "sent": cause.sent,
+        "loss": round(cause.loss * 100),
+        "others": ", ".join(cause.members[1:4]),
+        "instead": cause.runner_up or "",
+        "into": into or "",
+    }
+    parts = [t("pinpoint.lost" if cause.loss >= _HARD else "pinpoint.lossy", language, **said)]
+    if len(cause.members) > 1:
+        parts.append(t("pinpoint.class", language, **said))
+    if cause.runner_up:
+        parts.append(t("pinpoint.doubt" if cause.confidence < 3 else "pinpoint.instead", language, **said))
+    if into:
+        parts.append(t("pinpoint.into", language, **said))
+    return "; ".join(parts)
