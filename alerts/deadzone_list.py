@@ -81,7 +81,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 def listing(inventory: Inventory, evidence: Evidence) -> Listing:
     """Judge and rank. Communes that never reported lead nobody: nothing says how bad they are."""
     zones = [_zone(commune, inventory.quality.weak_rsrp_dbm, evidence) for commune in inventory.communes]
-    found = clusters(inventory, (zone.commune for zone in zones if zone.reasons))
+    # A commune that was never heard says nothing about what it shares with others.
+    measured = (z.commune for z in zones if z.reasons and DeadZone.NEVER_REPORTED not in z.reasons)
+    found = clusters(inventory, measured)
     of = {code: number for number, cluster in enumerate(found) for code in cluster.communes}
     ranked = sorted(zones, key=_rank)
     return Listing(

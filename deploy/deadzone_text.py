@@ -16,6 +16,7 @@ from dashboards.reports.words import align, number, percent
 from inventory.graph import Component, components
 from inventory.model import Inventory
 from inventory.names import DeadZone
+from inventory.naming import english
 
 CSV_COLUMNS: Final = (
     "rank", "commune", "commune_name", "reasons", "judged", "availability", "upper", "days",
@@ -29,14 +30,14 @@ def text(found: Listing, inventory: Inventory, language: str) -> str:
     """Return the listing for a terminal."""
     until = local(found.until, inventory.province.timezone)
     parts = [
-        t("deadzones.title", language, province=inventory.province.name, until=f"{until:%d/%m/%Y %H:%M}"),
+        t("deadzones.title", language, province=inventory.province.name, until=until),
         t("deadzones.counts", language, **_counts(found)),
     ]
     known = components(inventory)
     if found.dead:
         parts += ["", align([_head(language), *_rows(found, language)])]
     if found.clusters:
-        names = {commune.code: commune.name for commune in inventory.communes}
+        names = {commune.code: _called(commune.name, language) for commune in inventory.communes}
         parts += ["", t("deadzones.clusters", language)]
         parts += (f"  {line}" for line in _clusters(found, known, names, language))
     places = list(_dead_places(found, language))
@@ -80,7 +81,7 @@ def _rows(found: Listing, language: str) -> Iterator[list[str]]:
     for rank, zone in enumerate(found.dead, 1):
         yield [
             str(rank),
-            zone.name,
+            _called(zone.name, language),
             zone.commune,
             _percent(zone.availability, language),
             _percent(zone.upper, language),
@@ -90,6 +91,10 @@ def _rows(found: Listing, language: str) -> Iterator[list[str]]:
             "" if zone.cluster is None else str(zone.cluster + 1),
             ", ".join(t(f"deadzones.reason_{why}", language) for why in zone.reasons),
         ]
+
+
+def _called(name: str, language: str) -> str:
+    return name if language == "vi" else english(name)
 
 
 def _percent(ratio: float | None, language: str) -> str:
@@ -124,7 +129,7 @@ def _dead_places(found: Listing, language: str) -> Iterator[str]:
         for place in zone.places:
             if place.dead:
                 yield t(
-                    "deadzones.place", language, commune=zone.name, line=place.line,
+                    "deadzones.place", language, commune=_called(zone.name, language), line=place.line,
                     technology=place.technology, availability=_percent(place.availability, language),
                     upper=_percent(place.upper, language), days=place.days,
                 )  # fmt: skip
