@@ -188,7 +188,7 @@ async def test_the_rules_say_the_same_as_the_command(server: str) -> None:
     for key, place in places.items():
         # What was counted over a gap across the edge of the 28 days the command counts whole, rules not.
         assert availability[key] == pytest.approx(place.availability, abs=0.01), key
-        assert upper.get(key, 1.0) == pytest.approx(place.upper or 1.0, abs=0.015), key
+        assert upper.get(key) == pytest.approx(place.upper, abs=0.015), key
         assert abs(days.get(key, 0) - place.days) <= 1, key
     assert await asked(server, Recorded.LINE_LONG_SIGNAL) == {
         ("21484", "main"): -117,
@@ -224,7 +224,7 @@ def test_the_command_prints_each_form(
         assert main([*words, "--lang", language]) == 0
         out = capsys.readouterr().out
         assert expected in out
-        assert "Xã Vạn Tường" in out
+        assert "21061" in out
     assert main([*words, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["zones"][0]["commune"] == "21061" or shown["zones"][0]["reasons"]
