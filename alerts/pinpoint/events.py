@@ -55,7 +55,7 @@ def _gained(series: Series, reason: Reason, since: float) -> Iterator[Event]:
     for at, value in series.points:
         if before is not None and at > since:
             gained = value - before if value >= before else value
-            if 0 < gained <= MOST_RESULTS:
+            if 1 <= gained <= MOST_RESULTS:
                 yield Event(at, reason, round(gained))
         before = value
 

@@ -16,6 +16,8 @@ from inventory.names import HUB_SITE, Reason
 
 WINDOW_SECONDS: Final = 10.0
 MISSING_BEATS: Final = 3
+BEAT_SECONDS: Final = 2.0
+"""Between heartbeats of the hub's own agent."""
 LATE_SECONDS: Final = 0.5
 """A heartbeat is pushed as it is made; this long it may take to be seen."""
 _SURE: Final = 2
@@ -62,22 +64,20 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
     """Return what is seen at ``heard.at``."""
     tally = _Tally(len(watching.routes))
     latest = max(heard.beats.values(), default=0.0)
-    deaf = heard.at - latest > MISSING_BEATS * 2.0 + LATE_SECONDS
+    if heard.at - latest > MISSING_BEATS * BEAT_SECONDS + LATE_SECONDS:
+        return Sight(heard.at, tally.sent, tally.failed, {}, frozenset(), deaf=True)
+    silent = frozenset(beat.commune for beat in watching.beats.values() if _is_silent(beat, heard))
     patient = heard.at - heard.listening_since < resume_seconds
-    silent = frozenset(
-        beat.commune for beat in watching.beats.values() if _is_silent(beat, heard) and not deaf
-    )
     for beat in watching.beats.values():
         if beat.commune not in silent:
             _count_beats(tally, beat, heard)
         elif beat.commune in heard.known and not patient:
             _count_missing(tally, beat, heard)
-    if not deaf:
-        for probe, found in heard.events.items():
-            watched = watching.probes.get(probe)
-            if watched is not None and probe.site not in silent and _speaks(probe.site, heard):
-                tally.count(watched.paths, recent(found))
-    return Sight(heard.at, tally.sent, tally.failed, tally.spans, silent, deaf)
+    for probe, found in heard.events.items():
+        watched = watching.probes.get(probe)
+        if watched is not None and probe.site not in silent and _speaks(probe.site, heard):
+            tally.count(watched.paths, recent(found))
+    return Sight(heard.at, tally.sent, tally.failed, tally.spans, silent, deaf=False)
 
 
 def recent(found: list[Event]) -> list[Event]:

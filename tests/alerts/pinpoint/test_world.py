@@ -34,7 +34,6 @@ def test_one_fault_is_one_outage_and_ends_once(component: str, told: str) -> Non
     world = World(province.small())
     world.fault(component)
     when, found = first(world)
-    print(component, when, [o.identity for o in found], [c.members for c in world.causes])
     assert [one.identity for one in found] == [told]
     world.heal()
     ended = [end for _, step in world.run(PATIENCE) for end in step.ended]
@@ -47,7 +46,6 @@ def test_a_system_is_named_by_what_it_says(reason: Reason) -> None:
     world = World(province.small())
     world.fault("system:ho-tich", reason=reason)
     when, found = first(world)
-    print(reason, when, [(o.identity, o.cause.members) for o in found])
     assert [one.identity for one in found] == ["system:ho-tich"]
 
 

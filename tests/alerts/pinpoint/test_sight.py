@@ -1,0 +1,107 @@
+"""What is seen at one moment: reasons as evidence, silence, and the hub's own deafness."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.pinpoint.events import Event
+from alerts.pinpoint.sight import Heard, Sight, Span, recent, sight
+from alerts.pinpoint.watching import Aspect, Probe, watching
+from inventory.names import HUB_SITE, Reason
+from tests.dashboards import province
+
+NOW = 1_800_000_000.0
+SEEN = watching(province.small())
+SITES = (HUB_SITE, *SEEN.beats)
+SYSTEM = next(probe for probe in SEEN.probes if probe.site == "21040" and probe.target == "system:ho-tich")
+
+
+def heard(events: dict[Probe, list[Event]] | None = None, **more: Any) -> Heard:
+    beats = dict.fromkeys(SITES, NOW - 1) | more.pop("beats", {})
+    found = {"at": NOW, "beats": beats, "known": frozenset(SITES), "listening_since": NOW - 100, **more}
+    return Heard(events=events or {}, **found)
+
+
+def of(found: Sight, aspect: Aspect, probe: Probe = SYSTEM) -> tuple[int, int]:
+    route = SEEN.probes[probe].paths[aspect]
+    return found.sent[route], found.failed[route]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.OK, {Aspect.WHOLE: (3, 0), Aspect.NETWORK: (0, 0), Aspect.FAR_END: (0, 0)}),
+        (Reason.TIMEOUT, {Aspect.WHOLE: (3, 3), Aspect.NETWORK: (0, 0), Aspect.FAR_END: (0, 0)}),
+        (Reason.STATUS, {Aspect.WHOLE: (0, 0), Aspect.NETWORK: (3, 0), Aspect.FAR_END: (3, 3)}),
+        (Reason.LOCAL, {Aspect.WHOLE: (0, 0), Aspect.NETWORK: (0, 0), Aspect.FAR_END: (0, 0)}),
+    ],
+)
+def test_the_reason_is_evidence(reason: Reason, said: dict[Aspect, tuple[int, int]]) -> None:
+    found = sight(SEEN, heard({SYSTEM: [Event(NOW - 2, reason, 3)]}))
+    assert {aspect: of(found, aspect) for aspect in said} == said
+
+
+def test_names_that_do_not_resolve_speak_about_names_alone() -> None:
+    found = sight(SEEN, heard({SYSTEM: [Event(NOW - 2, Reason.DNS, 2)]}))
+    assert [of(found, aspect) for aspect in (Aspect.WHOLE, Aspect.NAMES)] == [(0, 0), (2, 2)]
+    names = SEEN.routes[SEEN.probes[SYSTEM].paths[Aspect.NAMES]].path
+    assert {name.partition(":")[0] for name in names} == {"dns"}
+
+
+def test_nothing_from_before_a_fault_softens_it() -> None:
+    before, after = Event(NOW - 8, Reason.OK, 4), Event(NOW - 2, Reason.TIMEOUT, 2)
+    assert of(sight(SEEN, heard({SYSTEM: [before, after]})), Aspect.WHOLE) == (2, 2)
+    one = Event(NOW - 2, Reason.TIMEOUT, 1)
+    assert of(sight(SEEN, heard({SYSTEM: [before, one]})), Aspect.WHOLE) == (5, 1)
+
+
+def test_a_silent_commune_says_nothing_but_its_silence() -> None:
+    found = sight(SEEN, heard({SYSTEM: [Event(NOW - 8, Reason.OK, 4)]}, beats={"21040": NOW - 9}))
+    beat = SEEN.beats["21040"].path
+    assert found.silent == {"21040"}
+    assert of(found, Aspect.WHOLE) == (0, 0)
+    assert (found.sent[beat], found.failed[beat]) == (4, 4)
+    assert found.spans[beat] == Span(NOW - 7, NOW)
+
+
+def test_who_never_reported_is_not_missed() -> None:
+    beats = {site: NOW - 1 for site in SITES if site != "21040"}
+    found = sight(SEEN, Heard(NOW, {}, beats, frozenset(beats), NOW - 100))
+    assert found.failed[SEEN.beats["21040"].path] == 0
+
+
+def test_while_the_hub_has_just_begun_to_listen_silence_proves_nothing() -> None:
+    found = sight(SEEN, heard(beats={"21040": NOW - 20}, listening_since=NOW - 5))
+    assert sum(found.failed) == 0
+
+
+def test_a_deaf_hub_accuses_nobody() -> None:
+    events = {SYSTEM: [Event(NOW - 8, Reason.TIMEOUT, 3)]}
+    found = sight(SEEN, heard(events, beats=dict.fromkeys(SITES, NOW - 9)))
+    assert found.deaf
+    assert sum(found.sent) == 0
+
+
+EVENT = st.builds(Event, st.floats(NOW - 10, NOW), st.sampled_from(list(Reason)), st.integers(1, 20))
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(SEEN.probes)), st.lists(EVENT, max_size=5), max_size=20),
+    st.dictionaries(st.sampled_from(SITES), st.floats(NOW - 40, NOW)),
+    st.floats(NOW - 60, NOW),
+)
+def test_counts_are_counts(events: dict[Probe, list[Event]], beats: dict[str, float], since: float) -> None:
+    found = sight(SEEN, heard(events, beats=beats, listening_since=since))
+    assert len(found.sent) == len(found.failed) == len(SEEN.routes)
+    assert all(0 <= failed <= sent for sent, failed in zip(found.sent, found.failed, strict=True))
+    assert set(found.spans) == {route for route, failed in enumerate(found.failed) if failed}
+    assert all(span.first <= span.last <= NOW for span in found.spans.values())
+
+
+@given(st.lists(EVENT, max_size=8))
+def test_the_present_is_an_end_of_what_was_seen(found: list[Event]) -> None:
+    kept = recent(found)
+    assert found[len(found) - len(kept) :] == kept
+    assert bool(kept) == bool(found)
