@@ -1,4 +1,4 @@
-"""Reading Alertmanager's open alerts (API v2): who fires, since when, and what mutes it.
+"""Alertmanager's API v2: open alerts, since when and what mutes them; silences made and ended.
 
     async with AmApi("http://127.0.0.1:9493") as alertmanager:
         shown = [alert for alert in await alertmanager.alerts() if not alert.muted]
@@ -8,12 +8,13 @@ API: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 
 from alerts.httpapi import ApiError, BadAnswerError, JsonApi
 
-__all__ = ["Alert", "AmApi", "ApiError", "parse_alerts"]
+__all__ = ["Alert", "AmApi", "ApiError", "Matcher", "Silence", "parse_alerts"]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,30 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     def label(self, name: str) -> str:
         """Return a label's value, or the empty string."""
         return self.labels.get(name, "")
+
+
+class Matcher(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A label that a silence asks for; a regular expression matches whole values."""
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A silence. With an ``id`` it takes the place of that one."""
+
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    created_by: str
+    comment: str
+    id: str | None = None
+
+
+class _Made(msgspec.Struct):
+    silenceID: str  # noqa: N815 - Alertmanager's name
 
 
 class _Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -83,3 +108,19 @@ class AmApi(JsonApi):
         if status != 200:
             raise BadAnswerError(f"HTTP status {status}")
         return parse_alerts(body)
+
+    async def make_silence(self, silence: Silence) -> str:
+        """Make or replace a silence; return its id. Raises ApiError."""
+        status, body = await self.post_json("/api/v2/silences", msgspec.json.encode(silence))
+        if status != 200:
+            raise BadAnswerError(f"silence refused: HTTP status {status}")
+        try:
+            return msgspec.json.decode(body, type=_Made).silenceID
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadAnswerError(f"silence: {error}") from error
+
+    async def end_silence(self, identity: str) -> None:
+        """End a silence; one that is unknown or over is fine. Raises ApiError."""
+        status, body = await self.delete(f"/api/v2/silence/{quote(identity, safe='')}")
+        if status not in {200, 404} and b"already expired" not in body:
+            raise BadAnswerError(f"silence not ended: HTTP status {status}")

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from alerts.outage import Outage
+from alerts.rotation import Holidays, no_holidays
 from inventory.graph import Component, components, line_id
 from inventory.model import Commune, Contact, Inventory, Language, Line, System, Text
 from inventory.naming import english
@@ -20,9 +21,10 @@ class Book(msgspec.Struct, frozen=True):
     contacts: dict[str, Contact]
     communes: dict[str, Commune]
     systems: dict[str, System]
+    holidays: Holidays = no_holidays
 
     @classmethod
-    def of(cls, inventory: Inventory) -> "Book":
+    def of(cls, inventory: Inventory, holidays: Holidays = no_holidays) -> "Book":
         """Index ``inventory``."""
         return cls(
             inventory=inventory,
@@ -30,6 +32,7 @@ class Book(msgspec.Struct, frozen=True):
             contacts={contact.id: contact for contact in inventory.contacts},
             communes={commune.code: commune for commune in inventory.communes},
             systems={system.id: system for system in inventory.systems},
+            holidays=holidays,
         )
 
     def commune(self, code: str, language: Language) -> str:

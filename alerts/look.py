@@ -95,7 +95,8 @@ class Look:
             return None
         self._am_complaint.works()
         alerts = {alert.fingerprint: alert.annotations.get("outage_id", "") for alert in found}
-        return Alertmanager(started_at=status.uptime.timestamp(), alerts=alerts)
+        muted = frozenset(alert.fingerprint for alert in found if alert.muted)
+        return Alertmanager(started_at=status.uptime.timestamp(), alerts=alerts, muted=muted)
 
     async def _ask_prometheus(self) -> Prometheus | None:
         if self._prometheus is None:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from alerts.outage import MONITORING_DOWN, RULES, Outage
+from alerts.outage import MONITORING_DOWN, OWN, RULES, Outage
 from alerts.store import Standing
 
 ABSENT_POLLS: Final = 3
@@ -35,9 +35,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alertmanager(Memory, frozen=True, kw_only=True):
-    """``alerts``: fingerprint -> annotation ``outage_id``, or the empty string."""
+    """``alerts``: fingerprint -> annotation ``outage_id``, or the empty string; ``muted``: those of them that
+    are silenced or inhibited."""
 
     alerts: Mapping[str, str]
+    muted: frozenset[str] = frozenset()
 
     def holds(self, outage: Outage) -> bool:
         """Whether the alert of ``outage`` stands, as that outage."""
@@ -85,6 +87,11 @@ class Verdict(msgspec.Struct, frozen=True):
     ends_at: float = 0.0
 
 
+def _own(outage: Outage) -> bool:
+    """Whether neither Alertmanager nor Prometheus knows of it."""
+    return outage.source == OWN or outage.alertname == MONITORING_DOWN
+
+
 class Judge:
     """Counts for each open outage how often in a row, and since when, it was absent."""
 
@@ -98,7 +105,7 @@ class Judge:
 
     def verdicts(self, standing: Sequence[Standing], view: View) -> tuple[Verdict, ...]:
         """Return what to do after one look around."""
-        judged = [item for item in standing if item.outage.alertname != MONITORING_DOWN]
+        judged = [item for item in standing if not _own(item.outage)]
         self._forget_others(item.outage.id for item in judged)
         found = (self._verdict(item, view) for item in judged)
         return tuple(verdict for verdict in found if verdict is not None)

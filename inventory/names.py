@@ -679,6 +679,43 @@ WEBHOOKS = _hub(
     "result",
 )
 OPEN_PAGES = _hub("thongsuot_receiver_open_pages", "gauge", "Pages that went out and are not resolved")
+# --- how the receiver tells people -----------------------------------------------------------------
+DECISIONS = _hub(
+    "thongsuot_receiver_decisions_total",
+    "counter",
+    "Outages by how they were told: page, ticket, storm, flapping, damped (not told), escalation, digest",
+    "decision",
+)
+CHANNEL_LAST_SUCCESS = _hub(
+    "thongsuot_channel_last_success_timestamp_seconds",
+    "gauge",
+    "Unix time when the channel last took a message, since this receiver started",
+    "channel",
+)
+CHANNEL_FAILING = _hub(
+    "thongsuot_channel_failing_since_timestamp_seconds",
+    "gauge",
+    "Unix time since when the channel has taken nothing that it was given, 0 while it works",
+    "channel",
+)
+CHANNEL_PENDING = _hub(
+    "thongsuot_channel_pending", "gauge", "Messages that wait for the channel to take them", "channel"
+)
+SEND_DURATION = _hub(
+    "thongsuot_channel_send_seconds", "histogram", "How long one attempt to deliver took", "channel"
+)
+ANSWERS = _hub(
+    "thongsuot_receiver_answers_total",
+    "counter",
+    "Requests to the answering page by result (shown, acknowledged, silenced, or why refused)",
+    "result",
+)
+SILENCES_FAILED = _hub(
+    "thongsuot_receiver_silences_failed_total",
+    "counter",
+    "Attempts to make or end a silence in Alertmanager that failed",
+)
+
 WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
 WALL_POLLS = _hub(
     "thongsuot_wall_polls_total",
