@@ -10,7 +10,7 @@ from alerts.locate.classes import alike
 from alerts.locate.field import Counts
 from alerts.locate.incidence import Ints, Mask
 from alerts.locate.model import Answer, Cause, Component, Observation
-from alerts.locate.network import Network
+from alerts.locate.network import Labels, Network
 from alerts.locate.priors import penalty
 
 EVIDENCE_MOST: Final = 20
@@ -65,7 +65,7 @@ def _hit(network: Network, suspect: int, blamed: Iterable[int]) -> Mask:
             elsewhere = np.zeros(network.observations, np.bool_)
             for someone in blamed:
                 elsewhere[other.of(someone)] = True
-            hit[mine[elsewhere[mine]]] = True
+            hit[mine.compress(elsewhere.take(mine))] = True
     return hit
 
 
@@ -74,9 +74,9 @@ def _cause(network: Network, snapshot: Snapshot, verdict: Verdict, suspect: int)
     members = _members(network, alike(network, snapshot.counts, suspect), loss)
     # the numbers of paths speak of the one that is named: those of its class may stand on others, unmeasured
     named = network.suspect_of[members[0].id]
-    affected = np.flatnonzero(_hit(network, named, verdict.losses)[network.observation_of])
+    affected = np.flatnonzero(_hit(network, named, verdict.losses).take(network.observation_of))
     communes, systems = _who(network, affected)
-    sent, failed = snapshot.sent[affected], snapshot.failed[affected]
+    sent, failed = snapshot.sent.take(affected), snapshot.failed.take(affected)
     return Cause(
         component=members[0].id,
         kind=members[0].kind,
@@ -105,19 +105,28 @@ def _name(network: Network, suspect: int | None, loss: float) -> str | None:
 
 def _who(network: Network, affected: Ints) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the communes that have an affected path, and the systems that have no other."""
-    routes = [network.routes[path] for path in affected.tolist()]
-    communes = sorted({route.commune for route in routes if route.commune})
-    counted: dict[str, int] = {}
-    for route in routes:
-        counted[route.system] = counted.get(route.system, 0) + 1
-    systems = sorted(name for name, count in counted.items() if name and count == network.system_paths[name])
-    return tuple(communes), tuple(systems)
+    communes, systems = (_among(labels, affected) for labels in (network.communes, network.systems))
+    return (
+        _named(network.communes, communes > 0),
+        _named(network.systems, (systems > 0) & (systems == network.systems.paths)),
+    )
+
+
+def _among(labels: Labels, paths: Ints) -> Ints:
+    """Return how many of the paths have each name."""
+    return np.bincount(labels.of.take(paths), minlength=len(labels.names))
+
+
+def _named(labels: Labels, chosen: Mask) -> tuple[str, ...]:
+    return tuple(name for index in np.flatnonzero(chosen).tolist() if (name := labels.names[index]))
 
 
 def _evidence(affected: Ints, sent: Ints, failed: Ints) -> tuple[Observation, ...]:
     order = np.argsort(-failed, kind="stable")[:EVIDENCE_MOST]
     return tuple(
         Observation(*numbers)
-        for numbers in zip(affected[order].tolist(), sent[order].tolist(), failed[order].tolist(), strict=True)
+        for numbers in zip(
+            affected[order].tolist(), sent[order].tolist(), failed[order].tolist(), strict=True
+        )
         if numbers[2]
     )

@@ -30,4 +30,4 @@ def _same(network: Network, own: list[Ints], other: int, measured: Mask) -> bool
 
 def _of(relation: Incidence, suspect: int, measured: Mask) -> Ints:
     rows = relation.of(suspect)
-    return rows[measured[rows]]
+    return rows.compress(measured.take(rows))

@@ -6,16 +6,18 @@ gain of a suspect that stood there alone is a bound). So a suspect that does not
 every failure through it granted, never pays, and where none does, the answer is empty at once.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from alerts.locate.incidence import Floats, Incidence, Ints, Mask, starts, summed
+from alerts.locate.incidence import Floats, Incidence, Ints, Mask, summed
 from alerts.locate.network import Network, Roles
 from alerts.locate.priors import GRID
 
-_LOSSES = np.array(GRID)
+_LOSSES: Final = np.array(GRID)
+_MANY: Final = 8
+"""Times as many items: going through all of them in a row is then faster than picking some."""
 
 
 class Counts(NamedTuple):
@@ -29,7 +31,8 @@ class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
     ``leg_passed``: results of a row that passed, where two legs can decide (else 0); those of the solo role
-    stand per suspect in ``passed``. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+    stand per suspect in ``passed``. ``owners``: for each entry of the relations, whose it is.
+    ``failed_through``: failures of the rows of each suspect in the solo role. ``penalty``: by suspect and position in the grid, 0 for ``known``.
     """
 
     noise: float
@@ -38,7 +41,9 @@ class Field(msgspec.Struct, frozen=True):
     failed: Floats
     leg_passed: Floats
     roles: Roles
+    owners: tuple[Ints, Ints, Ints]
     passed: Floats
+    failed_through: Floats
     penalty: Floats
     known: tuple[int, ...]
     has_leg: Mask
@@ -50,17 +55,18 @@ def field(network: Network, counts: Counts, penalty: Floats, known: Ints, noise:
     ``penalty``: by suspect of the network and position in the grid. ``known``: suspects that are down as
     planned, blamed free of charge.
     """
-    kept, passed = _worth(network, counts, penalty, known, noise)
+    failed_through = _failed_through(network.by_suspect.solo, network.by_observation.solo, counts)
+    kept, passed = _worth(network, counts, penalty, known, noise, failed_through)
     if not len(kept):
         return None
     double = _double(network, counts, kept)
-    deciding = counts.failed > 0
-    solo = _only(network.by_suspect.solo, kept, deciding)
-    near, far = (_only(relation, kept, double) for relation in network.by_suspect[1:])
+    solo = network.by_suspect.solo.gather(kept).only(counts.failed > 0)
+    near, far = (relation.gather(kept).only(double) for relation in network.by_suspect[1:])
     touched = double.copy()
     touched[solo.item] = True
     rows = np.flatnonzero(touched)
-    number = np.cumsum(touched) - 1
+    place = np.cumsum(touched) - 1
+    roles = Roles(*(Incidence(part.start, place.take(part.item)) for part in (solo, near, far)))
     free = np.isin(kept, known)
     return Field(
         noise=noise,
@@ -68,8 +74,10 @@ def field(network: Network, counts: Counts, penalty: Floats, known: Ints, noise:
         rows=rows,
         failed=counts.failed[rows],
         leg_passed=np.where(double, counts.sent - counts.failed, 0.0)[rows],
-        roles=Roles(*(Incidence(part.start, number[part.item]) for part in (solo, near, far))),
+        roles=roles,
+        owners=(roles.solo.owner(), roles.near.owner(), roles.far.owner()),
         passed=passed,
+        failed_through=failed_through[kept],
         penalty=np.where(free[:, None], 0.0, penalty[kept]),
         known=tuple(np.flatnonzero(free).tolist()),
         has_leg=(np.diff(near.start) + np.diff(far.start)) > 0,
@@ -77,39 +85,42 @@ def field(network: Network, counts: Counts, penalty: Floats, known: Ints, noise:
 
 
 def _worth(
-    network: Network, counts: Counts, penalty: Floats, known: Ints, noise: float
+    network: Network, counts: Counts, penalty: Floats, known: Ints, noise: float, failed_through: Floats
 ) -> tuple[Ints, Floats]:
     """Return the suspects whose blame can pay, and what passed through each of them in the solo role."""
-    failing = np.flatnonzero(counts.failed)
-    item, position = network.every.gather(failing)
-    failed = summed(item, counts.failed[failing][position], len(penalty))
+    failed = failed_through + _on_legs(network, counts)
     per_failure = np.log((1 - (1 - noise) * (1 - _LOSSES)) / noise)
     kept = np.flatnonzero(failed * per_failure[0] > penalty.min(axis=1))
     kept = np.union1d(kept, known[failed[known] > 0])
     if not len(kept):
         return kept, np.zeros(0)
-    passed = _passed(network.by_suspect.solo, counts.sent - counts.failed, kept)
+    solo = network.by_suspect.solo.gather(kept)
+    passed = solo.sums((counts.sent - counts.failed).take(solo.item))
     bound = failed[kept, None] * per_failure + passed[:, None] * np.log(1 - _LOSSES) - penalty[kept]
     pays = (bound > 0).any(axis=1) | np.isin(kept, known)
     return kept[pays], passed[pays]
 
 
-def _passed(relation: Incidence, passed: Floats, owners: Ints) -> Floats:
-    """Return the results that passed through each of ``owners``; whole numbers, so exact in any order."""
-    item, position = relation.gather(owners)
-    return summed(position, passed[item], len(owners))
+def _failed_through(by_suspect: Incidence, by_observation: Incidence, counts: Counts) -> Floats:
+    """Return by suspect the failures of its observations."""
+    failing = np.flatnonzero(counts.failed)
+    if _MANY * by_observation.sizes(failing).sum() > len(by_suspect.item):
+        return by_suspect.sums(counts.failed.take(by_suspect.item))
+    found = by_observation.gather(failing)
+    return summed(found.item, np.repeat(counts.failed[failing], np.diff(found.start)), by_suspect.owners)
+
+
+def _on_legs(network: Network, counts: Counts) -> Floats:
+    """Return the failures of the observations on which each suspect lies on one of two legs."""
+    pairs = zip(network.by_suspect[1:], network.by_observation[1:], strict=True)
+    return sum(
+        (_failed_through(*pair, counts) for pair in pairs), start=np.zeros(len(network.members))
+    )  # fmt: skip
 
 
 def _double(network: Network, counts: Counts, kept: Ints) -> Mask:
     """Return the observations, measured lately, that have a suspect left on either leg."""
     near, far = (np.zeros(network.observations, np.bool_) for _ in range(2))
-    near[network.by_suspect.near.gather(kept)[0]] = True
-    far[network.by_suspect.far.gather(kept)[0]] = True
+    near[network.by_suspect.near.gather(kept).item] = True
+    far[network.by_suspect.far.gather(kept).item] = True
     return near & far & (counts.sent > 0)
-
-
-def _only(relation: Incidence, owners: Ints, wanted: Mask) -> Incidence:
-    """Return the lists of ``owners``, renumbered from 0, with nothing but the wanted items."""
-    item, position = relation.gather(owners)
-    chosen = wanted[item]
-    return Incidence(starts(np.bincount(position[chosen], minlength=len(owners))), item[chosen])

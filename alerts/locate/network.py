@@ -8,14 +8,14 @@ The **role** of a suspect on an observation is ``solo`` where its fault makes th
 ``near`` or ``far`` where it lies on one of two legs and the other may carry the packets.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from alerts.locate import incidence
-from alerts.locate.incidence import Incidence, Ints
+from alerts.locate.incidence import Incidence, Ints, Mask
 from alerts.locate.model import Component, Route
 
 Key = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
@@ -29,9 +29,17 @@ class Roles(NamedTuple):
     far: Incidence
 
 
+class Labels(NamedTuple):
+    """A name for each path: ``names`` sorted, ``of`` by path, ``paths`` that have each name."""
+
+    names: tuple[str, ...]
+    of: Ints
+    paths: Ints
+
+
 class Network(msgspec.Struct, frozen=True):
     """See the module. ``components`` counts those on a path at all; the others are left out everywhere.
-    ``system_paths``: how many paths lead to each system."""
+    ``double``: observations with two legs."""
 
     components: int
     members: tuple[tuple[Component, ...], ...]
@@ -39,20 +47,22 @@ class Network(msgspec.Struct, frozen=True):
     observation_of: Ints
     by_suspect: Roles
     by_observation: Roles
-    every: Incidence
-    routes: tuple[Route, ...]
-    system_paths: dict[str, int]
+    double: Mask
+    communes: Labels
+    systems: Labels
 
     @property
     def observations(self) -> int:
         """Number of different paths."""
-        return self.every.owners
+        return len(self.double)
 
 
 def network(components: Iterable[Component], routes: Sequence[Route]) -> Network:
     """Prepare a network. Raises KeyError for a path through a component that is not given."""
     known = {component.id: component for component in components}
-    used = sorted({known[i].id for route in routes for leg in (route.path, route.alternate or ()) for i in leg})
+    used = sorted(
+        {known[i].id for route in routes for leg in (route.path, route.alternate or ()) for i in leg}
+    )
     number = {name: index for index, name in enumerate(used)}
     keys = [_key(route, number) for route in routes]
     distinct = sorted(set(keys))
@@ -71,9 +81,9 @@ def network(components: Iterable[Component], routes: Sequence[Route]) -> Network
         observation_of=incidence.build([[place[key] for key in keys]]).item,
         by_suspect=by_suspect,
         by_observation=by_observation,
-        every=incidence.joined(by_observation),
-        routes=tuple(routes),
-        system_paths=Counter(route.system for route in routes),
+        double=np.array([bool(key[1]) for key in distinct], np.bool_),
+        communes=_labels(route.commune for route in routes),
+        systems=_labels(route.system for route in routes),
     )
 
 
@@ -101,3 +111,11 @@ def _groups(relations: Sequence[Incidence], count: int) -> list[list[int]]:
 
 def _first_of(groups: list[list[int]], relation: Incidence) -> Incidence:
     return incidence.build([relation.of(group[0]).tolist() for group in groups])
+
+
+def _labels(given: Iterable[str]) -> Labels:
+    by_path = list(given)
+    names = sorted(set(by_path))
+    number = {name: index for index, name in enumerate(names)}
+    of = np.array([number[name] for name in by_path], np.intp)
+    return Labels(tuple(names), of, np.bincount(of, minlength=len(names)))

@@ -1,5 +1,6 @@
 """The best explanation of a field: add greedily, then doubt everyone who was blamed."""
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +21,8 @@ _REFINED: Final = 3
 _ROUNDS: Final = 4
 _REGROWN: Final = 3
 """How many may replace one: a fault that looks like one wide component is seldom more than three."""
+_CLEAR: Final = 30.0
+"""Nats behind from which another explanation is not worked out to its end."""
 _SURE: Final = 1e-6
 """Nats below which two explanations are the same: sums differ in the last digits between machines."""
 
@@ -59,7 +62,7 @@ def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt
     score = state.score()
     doubts = {}
     for suspect in _doubted(state):
-        other, instead = _without(state, suspect, twins)
+        other, instead = _without(state, suspect, twins, score)
         margin = score - other.score()
         if margin < -_SURE:
             return other, {}
@@ -77,8 +80,11 @@ def _start_known(state: State) -> None:
         _fit(state, suspect, _all_of_grid())
 
 
-def _without(state: State, suspect: int, twins: Twins) -> tuple[State, int | None]:
-    """Take a suspect and its twins out and let others grow in its place: removal and swap are among that."""
+def _without(state: State, suspect: int, twins: Twins, score: float) -> tuple[State, int | None]:
+    """Take a suspect and its twins out and let others grow in its place: removal and swap are among that.
+
+    Returns that explanation and who came first; it may be unfinished where it stays far behind ``score``.
+    """
     other = state.copy()
     rows = state.rows_of(suspect)
     other.blame(suspect, None)
@@ -87,37 +93,54 @@ def _without(state: State, suspect: int, twins: Twins) -> tuple[State, int | Non
     for member in _sharing(other, touched):
         _refit(other, member)
     heirs = np.setdiff1d(_standing(other, touched), twins(suspect))
-    added = _grow(other, heirs, _REGROWN)
+    added = _grow(other, heirs, _REGROWN, score - _CLEAR)
     return other, added[0] if added else None
 
 
 def _standing(state: State, touched: Mask) -> Ints:
     """Return the suspects, not blamed, that stand on a touched row."""
     found = np.zeros(len(state.field.suspects), np.bool_)
-    for relation in state.field.roles:
-        owner = relation.owner()
-        found[owner[touched[relation.item]]] = True
+    for relation, owner in zip(state.field.roles, state.field.owners, strict=True):
+        found[owner.compress(touched.take(relation.item))] = True
     found[list(state.blamed)] = False
     return np.flatnonzero(found)
 
 
-def _grow(state: State, alive: Ints, limit: int) -> list[int]:
-    """Blame the best of ``alive`` again and again while it pays; returns whom, in that order."""
+def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> list[int]:
+    """Blame the best of ``alive`` again and again while it pays; returns whom, in that order.
+
+    Where the score cannot reach ``wanted``, the first look at who is best has to do.
+    """
     added: list[int] = []
     while len(added) < limit and len(alive):
-        alive = alive[~np.isin(alive, list(state.blamed))]
+        alive = state.promising(alive[~np.isin(alive, list(state.blamed))])
         gains = state.gains(alive, _SCREEN)
-        pays = (gains > 0).any(axis=1)
-        choice = _refined(state, alive, gains)
+        hopeless = _promise(state, gains, limit - len(added)) < wanted
+        choice = _screened(alive, gains) if hopeless else _refined(state, alive, gains)
         if choice is None:
             break
         suspect, at = choice
         state.blame(suspect, at)
         added.append(suspect)
+        if hopeless:
+            break
         _settle(state, suspect)
         # a gain only falls from here on, except where another leg has just lost its way
-        alive = alive[pays | state.field.has_leg[alive]]
+        alive = alive[(gains > 0).any(axis=1) | state.field.has_leg[alive]]
     return added
+
+
+def _promise(state: State, gains: Floats, more: int) -> float:
+    """Return a score that ``more`` of those who gain this much will not exceed together."""
+    return state.score() + float(np.sort(gains.max(axis=1, initial=0.0))[-more:].sum())
+
+
+def _screened(alive: Ints, gains: Floats) -> tuple[int, int] | None:
+    """Return the best suspect with its loss on the screen, None where nobody pays."""
+    if not len(alive) or gains.max() <= _SURE:
+        return None
+    place, column = divmod(int(np.argmax(gains)), len(_SCREEN))
+    return int(alive[place]), int(_SCREEN[column])
 
 
 def _refined(state: State, alive: Ints, gains: Floats) -> tuple[int, int] | None:

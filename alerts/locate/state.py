@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from alerts.locate.field import Field
-from alerts.locate.incidence import Floats, Ints, summed
+from alerts.locate.incidence import Floats, Ints, Mask
 from alerts.locate.priors import GRID
 
 _LOSSES = np.array(GRID)
@@ -71,19 +71,45 @@ class State:
         ``at``: positions in the grid, one column each.
         """
         field, losses = self.field, _LOSSES[at]
-        passed = field.passed[chosen]
-        found = np.outer(passed, np.log(1 - losses)) - field.penalty[np.ix_(chosen, at)]
-        rows, position = field.roles.solo.gather(chosen)
-        everywhere = len(rows) > len(field.rows)  # then it is cheaper to look at each row once
-        places = np.arange(len(field.rows)) if everywhere else rows
+        found = np.outer(field.passed[chosen], np.log(1 - losses)) - field.penalty[np.ix_(chosen, at)]
+        if not self.blamed:  # then all rows are alike, and no leg has lost its other
+            per_failure = np.log((1 - (1 - field.noise) * (1 - losses)) / field.noise)
+            return found + np.outer(field.failed_through[chosen], per_failure)
+        self._add_solo(found, chosen, losses)
+        if field.has_leg[chosen].any():
+            self._add_legs(found, chosen, losses)
+        return found
+
+    def promising(self, chosen: Ints) -> Ints:
+        """Return those of ``chosen`` whose blame may pay, or turn on a leg: a quick look before :meth:`gains`.
+
+        A failure is explained the better the higher the loss, a pass contradicted the less the lower it is,
+        so the best of both is a bound.
+        """
+        field = self.field
+        if not self.blamed:
+            return chosen
+        gained = field.failed * (np.log(1 - self.success * (1 - _LOSSES[0])) - np.log(1 - self.success))
+        solo = field.roles.solo
+        through = solo.sums(gained.take(solo.item))
+        least = field.penalty.min(axis=1) - field.passed * np.log(1 - _LOSSES[-1])
+        hopeful: Mask = (through > least) | field.has_leg
+        return chosen[hopeful[chosen]]
+
+    def _add_solo(self, found: Floats, chosen: Ints, losses: Floats) -> None:
+        """Add what the failures of rows gain on which each of ``chosen`` has the solo role."""
+        field, solo = self.field, self.field.roles.solo
+        everybody = 2 * solo.sizes(chosen).sum() > len(solo.item)  # then each row is looked at once
+        part = solo if everybody else solo.gather(chosen)
+        places = slice(None) if everybody else part.item
         failed, success = field.failed[places], self.success[places]
         base = np.log(1 - success)
         for column, loss in enumerate(losses):
             gained = failed * (np.log(1 - success * (1 - loss)) - base)
-            found[:, column] += summed(position, gained[rows] if everywhere else gained, len(chosen))
-        if field.has_leg[chosen].any():
-            self._add_legs(found, chosen, losses)
-        return found
+            if everybody:
+                found[:, column] += part.sums(gained.take(part.item))[chosen]
+            else:
+                found[:, column] += part.sums(gained)
 
     def _add_legs(self, found: Floats, chosen: Ints, losses: Floats) -> None:
         """Add what rows gain on whose other leg somebody is blamed; elsewhere the other leg carries all."""
@@ -92,9 +118,8 @@ class State:
             (field.roles.near, self._near, self._far),
             (field.roles.far, self._far, self._near),
         ):
-            rows, position = relation.gather(chosen)
-            halved = other[rows] < 1
-            rows, position = rows[halved], position[halved]
+            part = relation.gather(chosen).only(other < 1)
+            rows = part.item
             if not len(rows):
                 continue
             leg, success = self._leg(rows), self.success[rows]
@@ -102,7 +127,7 @@ class State:
                 ratio = (1 - (1 - own[rows] * (1 - loss)) * (1 - other[rows])) / leg
                 failing = np.log(1 - success * ratio) - np.log(1 - success)
                 gained = field.failed[rows] * failing + field.leg_passed[rows] * np.log(ratio)
-                found[:, column] += summed(position, gained, len(chosen))
+                found[:, column] += part.sums(gained)
 
     def rows_of(self, suspect: int) -> Ints:
         """Return the rows that a suspect stands on, in any role."""
