@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from alerts import rules_deadzones
 from alerts.deadzone_list import Listing, listing
 from alerts.promapi import PromApi
+from alerts.rules_lines import kept
 from common import i18n
 from deploy import deadzone_evidence, deadzone_text
 from deploy.cli import main
@@ -139,10 +139,9 @@ def unrecorded() -> dict[tuple[str, str], str]:
 
     def raw(expression: str) -> str:
         for record, own in hourly.items():
-            kept = re.escape(rules_deadzones.kept(Recorded(record)))
-            expression = re.sub(
-                rf"{kept}|{re.escape(record)}", lambda _, own=own: f"({raw(own)})", expression
-            )
+            for read in (kept(Recorded(record)), record):
+                if read in expression:
+                    expression = expression.replace(read, f"({raw(own)})")
         return expression
 
     return {key: raw(expression) for key, expression in found.items()}
