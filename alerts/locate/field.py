@@ -27,12 +27,24 @@ class Counts(NamedTuple):
     failed: Floats
 
 
+class Beliefs(NamedTuple):
+    """What is held before a snapshot is looked at.
+
+    ``penalty``: nats by suspect of the network and position in the grid. ``known``: suspects that are down as
+    planned, blamed free of charge. ``noise``: share of false failures.
+    """
+
+    penalty: Floats
+    known: Ints
+    noise: float
+
+
 class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
     ``leg_passed``: results of a row that passed, where two legs can decide (else 0); those of the solo role
-    stand per suspect in ``passed``. ``owners``: for each entry of the relations, whose it is.
-    ``failed_through``: failures of the rows of each suspect in the solo role. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+    stand per suspect in ``passed``, the failures in ``failed_through``. ``owners``: for each entry of the
+    relations, whose it is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
     """
 
     noise: float
@@ -49,14 +61,11 @@ class Field(msgspec.Struct, frozen=True):
     has_leg: Mask
 
 
-def field(network: Network, counts: Counts, penalty: Floats, known: Ints, noise: float) -> Field | None:
-    """Cut a snapshot down; None where nobody can be blamed for anything.
-
-    ``penalty``: by suspect of the network and position in the grid. ``known``: suspects that are down as
-    planned, blamed free of charge.
-    """
+def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
+    """Cut a snapshot down; None where nobody can be blamed for anything."""
+    penalty, known, noise = beliefs
     failed_through = _failed_through(network.by_suspect.solo, network.by_observation.solo, counts)
-    kept, passed = _worth(network, counts, penalty, known, noise, failed_through)
+    kept, passed = _worth(network, counts, beliefs, failed_through)
     if not len(kept):
         return None
     double = _double(network, counts, kept)
@@ -84,10 +93,9 @@ def field(network: Network, counts: Counts, penalty: Floats, known: Ints, noise:
     )
 
 
-def _worth(
-    network: Network, counts: Counts, penalty: Floats, known: Ints, noise: float, failed_through: Floats
-) -> tuple[Ints, Floats]:
+def _worth(network: Network, counts: Counts, beliefs: Beliefs, failed_through: Floats) -> tuple[Ints, Floats]:
     """Return the suspects whose blame can pay, and what passed through each of them in the solo role."""
+    penalty, known, noise = beliefs
     failed = failed_through + _on_legs(network, counts)
     per_failure = np.log((1 - (1 - noise) * (1 - _LOSSES)) / noise)
     kept = np.flatnonzero(failed * per_failure[0] > penalty.min(axis=1))

@@ -50,7 +50,7 @@ class Incidence(msgspec.Struct, frozen=True):
         return Incidence(before.take(self.start), self.item.compress(chosen))
 
     def sums(self, values: Floats) -> Floats:
-        """Return for each owner the sum of the values of its entries, one of ``values`` for each of ``item``."""
+        """Return for each owner the sum over its entries; ``values`` has one for each of ``item``."""
         found = np.zeros(self.owners)
         if len(values):
             holding = np.flatnonzero(np.diff(self.start))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from alerts.locate import search
 from alerts.locate.answer import Doubt, Snapshot, Verdict, read, unexplained
 from alerts.locate.classes import alike
-from alerts.locate.field import Counts, Field, field
+from alerts.locate.field import Beliefs, Counts, Field, field
 from alerts.locate.incidence import Floats, Ints, summed
 from alerts.locate.model import Answer, Component, Route
 from alerts.locate.network import Network, network
@@ -67,7 +67,7 @@ class Locator:
         return min(failed / sent, _NOISE_MOST)
 
     def _verdict(self, counts: Counts, known: Ints, noise: float) -> Verdict:
-        cut = field(self.network, counts, self._penalty, known, noise)
+        cut = field(self.network, counts, Beliefs(self._penalty, known, noise))
         if cut is None:
             return Verdict(noise)
         return _named(cut, search.best(cut, self._twins(counts, cut)))

@@ -13,7 +13,7 @@ from alerts.locate.priors import GRID, SCREEN
 from alerts.locate.state import State
 
 Twins = Callable[[int], Ints]
-"""Suspect of the field -> those of the field that this snapshot cannot tell apart from it, itself included."""
+"""Suspect of the field -> those of it that this snapshot cannot tell apart from it, itself included."""
 
 _SCREEN: Final = np.array([GRID.index(loss) for loss in SCREEN])
 _REFINED: Final = 3

@@ -81,7 +81,7 @@ class State:
         return found
 
     def promising(self, chosen: Ints) -> Ints:
-        """Return those of ``chosen`` whose blame may pay, or turn on a leg: a quick look before :meth:`gains`.
+        """Return those of ``chosen`` whose blame may pay or turn on a leg: a quick look before :meth:`gains`.
 
         A failure is explained the better the higher the loss, a pass contradicted the less the lower it is,
         so the best of both is a bound.
