@@ -13,6 +13,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """Listen addresses, ``host:port``. Everything but ingest (Prometheus) and the wall is loopback."""
 
     prometheus: str = f"127.0.0.1:{PORT_BASE}"
+    locator: str = f"127.0.0.1:{PORT_BASE + 1}"
     alertmanager: str = f"127.0.0.1:{PORT_BASE + 3}"
     receiver: str = f"127.0.0.1:{PORT_BASE + 4}"
     wall: str = f"127.0.0.1:{PORT_BASE + 5}"
@@ -34,6 +35,7 @@ def endpoints(base: int = PORT_BASE, prometheus: str | None = None, wall: str | 
             parse_listen(chosen)
     return Endpoints(
         prometheus=prometheus or local(0),
+        locator=local(1),
         alertmanager=local(3),
         receiver=local(4),
         wall=wall or local(5),

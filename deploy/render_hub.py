@@ -9,12 +9,15 @@ import math
 from typing import Any, Final
 
 from alerts import rules, rules_quality
+from alerts.outage import LOCATOR, LOCATOR_ALIVE
 from alerts.rules_alerts import (
     AGENT_SILENT,
     COMMUNE_CUT_OFF,
     HUB_BLIND,
     HUB_CUT_OFF,
     LINE_DOWN,
+    SHARED_SEGMENT_DOWN,
+    SYSTEM_DOWN,
     SYSTEM_UNREACHABLE,
     WATCHDOG,
     WIDE,
@@ -68,6 +71,7 @@ def _hub_job(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
         "supervisor": endpoints.supervisor,
         "receiver": endpoints.receiver,
         "wall": endpoints.wall,
+        "locator": endpoints.locator,
         "prometheus": endpoints.prometheus,
         "alertmanager": endpoints.alertmanager,
     }
@@ -154,12 +158,27 @@ def inhibitions() -> list[dict[str, Any]]:
     }
     everything = [*wide, *small, SYSTEM_UNREACHABLE, HUB_CUT_OFF]
     return [
+        *_located([*everything, SYSTEM_DOWN, SHARED_SEGMENT_DOWN]),
         _inhibit(HUB_BLIND, everything),
         _inhibit(HUB_CUT_OFF, [name for name in everything if name != HUB_CUT_OFF]),
         *(_inhibit(WIDE[label], names, label) for label, names in inside.items()),
         _inhibit(COMMUNE_CUT_OFF, [AGENT_SILENT, LINE_DOWN, *badly], "commune"),
         _inhibit(LINE_DOWN, badly, "component"),
         _inhibit(BATTERY_LOW, [ON_BATTERY], "commune"),
+    ]
+
+
+def _located(names: list[str]) -> list[dict[str, Any]]:
+    """While the locator lives, what it judges is its own; what it has said stands until somebody takes it
+    back, so the plain rules that take over from a dead one say nothing twice."""
+    rules_alone = [f'alertname=~"{"|".join(names)}"', 'source="rules"']
+    return [
+        {"source_matchers": [f'alertname="{LOCATOR_ALIVE}"'], "target_matchers": rules_alone},
+        {
+            "source_matchers": [f'source="{LOCATOR}"', 'severity="page"'],
+            "target_matchers": [*rules_alone, 'component!=""'],
+            "equal": ["component"],
+        },
     ]
 
 

@@ -72,6 +72,7 @@ def specs(
         _ours(_Ours("receiver", "receive", at.receiver), paths, at, own),
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
+        _ours(_Ours("locator", "locate", at.locator), paths, at, own),
         _agent(paths, at, own),
         _reflector(at, inventory, own),
         _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),

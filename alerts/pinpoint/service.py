@@ -24,6 +24,7 @@ from alerts.guard import forever
 from alerts.ledger import Entry, Ledger, LedgerError, Why
 from alerts.locate.locator import Locator
 from alerts.locate.model import Cause
+from alerts.outage import LOCATOR, LOCATOR_ALIVE
 from alerts.pinpoint import words
 from alerts.pinpoint.holding import Ended, Holding, Open, Step
 from alerts.pinpoint.listening import Listening
@@ -243,7 +244,7 @@ class Service:
         if self._is_fresh():
             hub = f"hub:{self._known.inventory.hub.id}"
             alive = {
-                "alertname": words.ALIVE, "severity": "none", "source": words.SOURCE, "component": hub,
+                "alertname": LOCATOR_ALIVE, "severity": "none", "source": LOCATOR, "component": hub,
                 "kind": "hub",
             }  # fmt: skip
             found.append(lasting(alive, {}, self._judged_at, now, ALIVE_SECONDS))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from alerts.locate.model import Cause
+from alerts.outage import LOCATOR
 from alerts.pinpoint.holding import Open
 from alerts.rules_alerts import (
     AGENT_SILENT,
@@ -23,9 +24,6 @@ from common import annotations
 from common.i18n import LANGUAGES, t
 from inventory.names import ComponentKind
 
-SOURCE: Final = "locator"
-ALIVE: Final = "LocatorAlive"
-"""Always fires while the locator works; it keeps the plain rules quiet, and nobody is told of it."""
 MOST_NAMED: Final = 400
 _NAMES: Final[Mapping[str, str]] = {
     **WIDE,
@@ -55,7 +53,7 @@ def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
         "component": outage.identity,
         "kind": outage.kind,
         "severity": "page",
-        "source": SOURCE,
+        "source": LOCATOR,
         "commune": commune,
         **({"pop": above.pop, "ring": above.ring, "isp": above.isp} if above else {}),
     }
