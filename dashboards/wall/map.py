@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from inventory.names import DeadZone
+
 from .geo import Inset, Layout, Point
 from .markup import Html, el
-from .shapes import glyph, shape
+from .shapes import glyph, shape, zone, zone_glyph
 from .snapshot import CommuneView, State
 from .wording import Words
 
@@ -41,7 +43,7 @@ def province_map(communes: Sequence[CommuneView], layout: Layout, words: Words) 
     )
     missing = [words.of(c.name) for c in communes if c.code not in layout.points]
     note = el("p", words.say("not_on_map", names=", ".join(missing)), class_="note") if missing else None
-    return Html(drawing + el("div", note, legend(words), class_="below"))
+    return Html(drawing + el("div", note, legend(words), zone_legend(shown, words), class_="below"))
 
 
 def legend(words: Words) -> Html:
@@ -54,11 +56,27 @@ def legend(words: Words) -> Html:
     )
 
 
+def zone_legend(communes: Sequence[CommuneView], words: Words) -> Html:
+    """Return what the rings of dead zones mean, and how many there are of each."""
+    leading = [commune.dead_zone[0] for commune in communes if commune.dead_zone]
+    return el(
+        "ul",
+        (
+            el("li", zone_glyph(why), words.say(f"zone_{why}"), ": ", el("b", leading.count(why)))
+            for why in DeadZone
+        ),
+        class_="legend zones",
+        aria_label=words.say("zones"),
+    )
+
+
 def describe(commune: CommuneView, words: Words) -> str:
     """Return a commune's name and state in words, for those who do not see the dot."""
     why = words.say(f"reason_{commune.reason}") if commune.reason else None
     state = words.say(f"state_{commune.state}")
-    return f"{words.of(commune.name)}: {state}" + (f". {why}" if why else "")
+    zones = ", ".join(words.say(f"zone_{one}") for one in commune.dead_zone)
+    told = (f"{words.of(commune.name)}: {state}", why, f"{words.say('zones')}: {zones}" if zones else None)
+    return ". ".join(part for part in told if part)
 
 
 def _land(points: Sequence[Point]) -> Html:
@@ -83,6 +101,7 @@ def _dot(commune: CommuneView, point: Point, words: Words) -> Html:
         "a",
         el("title", said),
         el("circle", r=20, class_="touch"),
+        zone(commune.dead_zone[0]) if commune.dead_zone else None,
         shape(commune.state),
         href=f"/commune/{commune.code}",
         class_=f"dot {commune.state}",

@@ -21,7 +21,8 @@ _PATTERNS: Final = ("age_seconds", "age_minutes", "age_hours", "age_days", "more
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page needs besides its content. ``theme``: light, dark, or "" for the system's choice.
+    """What a page needs besides its content. ``theme``: light, dark, or "" for the system's choice;
+    ``zones``: whether the map shows dead zones from the start.
 
     ``build`` changes with the program and the inventory: a browser that sees another one reloads.
     """
@@ -32,6 +33,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     build: str
     assets: Mapping[str, str] = {}
     theme: str = ""
+    zones: bool = False
     user: str | None = None
     page: str = ""
     path: str = "/"
@@ -90,7 +92,7 @@ def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:
         live("banner", parts["banner"]),
         el(
             "main",
-            _section("map", words.say("map"), live("map", parts["map"])),
+            _section("map", words.say("map"), layers(frame), live("map", parts["map"])),
             _section("outages", words.say("outages"), live("outages", parts["outages"])),
             _section(
                 "matrix",
@@ -127,6 +129,13 @@ def live(name: str, content: Html, *, tag: str = "div") -> Html:
 def _section(name: str, title: str, *content: Html) -> Html:
     heading = el("h2", title, id=f"{name}-title", tabindex="-1")
     return el("section", heading, *content, class_=name, aria_labelledby=f"{name}-title")
+
+
+def layers(frame: Frame) -> Html:
+    """Return the switch of the map's layer of dead zones; the style sheet alone obeys it, so that it works
+    without JavaScript and outlives every fragment."""
+    box = el("input", type="checkbox", id="zones", checked=frame.zones)
+    return el("label", box, frame.words.say("zones"), class_="layers")
 
 
 def header(frame: Frame, health: Health, *content: Html) -> Html:

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from inventory.model import Text
-from inventory.names import LineVerdict
+from inventory.names import DeadZone, LineVerdict
 
 
 class State(StrEnum):
@@ -55,6 +55,8 @@ class CommuneView(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...] = ()
     verdicts: tuple[LineVerdict, ...] = ()
     on_battery: bool = False
+    dead_zone: tuple[DeadZone, ...] = ()
+    """Why it is a chronic dead zone, the gravest reason first."""
 
 
 class SystemView(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,6 +125,7 @@ class _Scene:
             cells=self._cells(place.code),
             verdicts=quality.verdicts(self.answers, place) if measures else (),
             on_battery=measures and quality.on_battery(self.answers, place),
+            dead_zone=quality.dead_zone(self.answers, place.code),
         )
 
     def _is_planned(self, place: Place) -> bool:

@@ -37,6 +37,7 @@ class Field:
         self.frozen_at: float | None = None
         self.verdicts: dict[tuple[str, str], set[str]] = {}  # (commune, line) -> what is wrong with it
         self.on_battery: set[str] = set()
+        self.dead_zones: dict[str, str] = {}  # commune -> why
         self._changed: dict[tuple[str, str], float] = {}
 
     # --- what happens ----------------------------------------------------------------------------
@@ -75,6 +76,8 @@ class Field:
     def sample_lines(self, now: float, at: float | None = None) -> Iterator[str]:
         """Yield the exposition at ``now``; with ``at`` each line has a time (OpenMetrics)."""
         stamp = "" if at is None else f" {at:.3f}"
+        for code, why in self.dead_zones.items():
+            yield f'{Recorded.DEAD_ZONE}{{commune="{code}",reason="{why}"}} 1{stamp}'
         for site, its_plans in self._plans.items():
             if site in self.never:
                 continue
