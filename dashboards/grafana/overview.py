@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from dashboards.grafana import queries
+from dashboards.grafana import dead_zones, queries
 from dashboards.grafana.layout import WIDE, Layout, Say, frame, name_label, words
 from dashboards.grafana.panels import (
     AMBER,
@@ -38,6 +38,7 @@ def board(language: str) -> dashboard.Dashboard:
     _places(layout, say, name)
     _systems(layout, say, name)
     _lines(layout, say, name)
+    dead_zones.add(layout, say, name)
     _itself(layout, say, name)
     return made.build()
 

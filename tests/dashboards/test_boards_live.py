@@ -39,7 +39,15 @@ def series() -> list[province.Written]:
     for site in (*(commune.code for commune in inventory.communes), HUB_SITE):
         steps = 60 if site == SILENT else STEPS
         found += province.of_site(inventory, site, steps, step_seconds=STEP_SECONDS, down=DOWN, poor=POOR)
+    # What rules take from 28 days cannot be played in minutes.
+    found += [(labels, f"1x{STEPS}") for labels in _of_weeks()]
     return found
+
+
+def _of_weeks() -> Iterator[Labels]:
+    for commune in province.small().communes:
+        for recorded in (Recorded.LINE_LONG_AVAILABILITY, Recorded.LINE_LONG_UPPER, Recorded.LINE_LONG_DAYS):
+            yield {"__name__": recorded, "commune": commune.code, "line": "main"}
 
 
 def rule_test(expressions: dict[str, str], value: dict[str, float]) -> dict[str, object]:
@@ -118,6 +126,7 @@ BOTH_WAYS = (Recorded.LINE_UTILISATION, Recorded.LINE_TRAFFIC, Recorded.LINE_BUS
 def _recorded() -> Iterator[Labels]:
     """What the rules record, by their levels, and one open alert."""
     inventory = province.small()
+    yield from _of_weeks()
     for commune in inventory.communes:
         for recorded in (Recorded.SILENT, Recorded.CUT_OFF, Recorded.LAST_HEARD):
             yield {"__name__": recorded, "commune": commune.code}
