@@ -35,15 +35,13 @@ class Penalty(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def key(outage: Outage) -> str:
-    """Return what flaps: the component, for tickets with what ails it; a commune that is cut off by
-    whatever of its own is one thing, one of several lines is another."""
+    """Return what flaps: an alert of a component; a commune that is cut off by whatever of its own is one
+    thing, one of several lines is another. What ails the same component otherwise is told all the same."""
     kinds, _ = split(outage.component)
     component = outage.component
     if commune_of(component) and not ({"line"} == set(kinds) and "/" in component):
         component = f"site:{commune_of(component)}"
-    if outage.severity == "ticket" or not component:
-        return f"{outage.alertname}/{component or outage.fingerprint}"
-    return component
+    return f"{outage.alertname}/{component or outage.fingerprint}"
 
 
 def value(penalty: Penalty, now: float, rules: Damping) -> float:

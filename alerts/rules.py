@@ -19,6 +19,7 @@ from alerts import (
     rules_alerts,
     rules_boards,
     rules_deadzones,
+    rules_delivery,
     rules_evidence,
     rules_lines,
     rules_quality,
@@ -58,6 +59,7 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_site.rules(),
         *rules_alerts.slow(hub),
         *rules_site.alerts(),
+        *rules_delivery.alerts(hub),
     )
     lines: tuple[Rule | AlertRule, ...] = (
         *rules_lines.rules(inventory.quality, most_mbps(inventory)),

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from inventory import names
 
 DELAY_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
+RESULTS = ("sent", "retried", "failed")
 SEND_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -61,6 +62,8 @@ class Telemetry:
         for channel in ids:
             self.failing_since.labels(channel).set(0)
             self.pending.labels(channel).set(0)
+            for result in RESULTS:
+                self.notifications.labels(channel, result)  # from 0, so that the first is an increase
 
     def works(self, channel: str, now: float) -> None:
         """Note that ``channel`` took a message at ``now`` (Unix seconds)."""

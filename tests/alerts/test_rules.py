@@ -90,7 +90,7 @@ def test_what_is_recorded_is_what_names_lists(small: Inventory) -> None:
 
 def test_expressions_use_only_known_names_and_portable_functions(small: Inventory) -> None:
     metrics = {metric.name for metric in names.all_metrics()}
-    known = metrics | set(Recorded) | PORTABLE | LABELS | {"commune", "line", "target", "process"}
+    known = metrics | set(Recorded) | PORTABLE | LABELS | {"commune", "line", "target", "process", "channel"}
     known |= {"pop", "ring", "isp", "direction", "verdict", "method", "bound", "declared", "suspected"}
     known |= {"ALERTS", "alertname", "alertstate", "technology"}
     for rule in all_rules(small):
@@ -111,7 +111,7 @@ def test_every_alert_has_what_the_receiver_needs(small: Inventory) -> None:
 
 def test_every_alert_about_an_outage_says_since_when(small: Inventory) -> None:
     without = {alert.name for alert in alerts(small) if "since" not in alert.annotations}
-    about_machines = {"AgentClockOff", "AgentDiskFull", "AgentHot", "HubProcessDown"}
+    about_machines = {"AgentClockOff", "AgentDiskFull", "AgentHot", "HubProcessDown", "MessageLost"}
     assert without == {"Watchdog", "NeverReported"} | about_machines
 
 
