@@ -40,7 +40,7 @@ class Locator:
         they are blamed free of charge, as far as they fail, and never named.
         """
         snapshot = self._snapshot(sent, failed)
-        known = self._known(known_down)
+        known = self._known(snapshot.counts, known_down)
         verdict = self._verdict(snapshot.counts, known, NOISE)
         noise = self._noise(snapshot.counts, verdict)
         if noise > NOISE:
@@ -53,10 +53,12 @@ class Locator:
         merged = (summed(place, numbers, count) for numbers in by_path)
         return Snapshot(*by_path, Counts(*merged))
 
-    def _known(self, ids: Iterable[str]) -> Ints:
-        """Return the suspects that hold a component known to be down."""
+    def _known(self, counts: Counts, ids: Iterable[str]) -> Ints:
+        """Return the suspects that are known to be down, or cannot be told apart from one that is."""
         suspect_of = self.network.suspect_of
-        return np.array(sorted({suspect_of[name] for name in ids if name in suspect_of}), np.intp)
+        found = {suspect_of[name] for name in ids if name in suspect_of}
+        alike_ones = [alike(self.network, counts, suspect) for suspect in sorted(found)]
+        return np.unique(np.concatenate([np.zeros(0, np.intp), *alike_ones]))
 
     def _noise(self, counts: Counts, verdict: Verdict) -> float:
         """Return the noise to assume: more where more is left unexplained than chance allows."""

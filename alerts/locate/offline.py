@@ -117,7 +117,8 @@ def _wrong_top(data: bytes) -> MalformedError:
         top = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError):
         return MalformedError("", "json")
-    return MalformedError(next((key for key in ("components", "paths") if key not in top), "snapshots"), "list")
+    missing = next((key for key in ("components", "paths") if key not in top), "snapshots")
+    return MalformedError(missing, "list")
 
 
 def _decoded(raw: msgspec.Raw, key: str) -> Any:

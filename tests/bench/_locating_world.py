@@ -245,7 +245,7 @@ def _swapped(route: Route, names: dict[str, str] | None) -> Route:
 
 
 def _standing(routes: list[Route]) -> dict[str, tuple[Ints, Ints, Ints]]:
-    """Return for each component the paths on which it is shared, on the first leg only, on the second only."""
+    """Return by component the paths on which it is shared, on the first leg only, on the second only."""
     found: dict[str, tuple[list[int], list[int], list[int]]] = {}
     for index, route in enumerate(routes):
         first, second = set(route.path), set(route.alternate or ())
