@@ -7,18 +7,35 @@ Raises nothing but ApiError (tree in ``alerts.httpapi``).
 API: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
+import re
 from datetime import datetime
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from alerts.httpapi import ApiError, BadAnswerError, JsonApi
 
-__all__ = ["Alert", "AmApi", "ApiError", "Matcher", "Silence", "parse_alerts"]
+CREATOR: Final = "thongsuot"
+"""Who stands behind silences that answers to messages make."""
+_ANSWERED: Final = re.compile(r"answered by (.{0,200}): \S+")
+
+__all__ = [
+    "CREATOR",
+    "Alert",
+    "AmApi",
+    "ApiError",
+    "Matcher",
+    "Silence",
+    "answer_comment",
+    "parse_alerts",
+    "parse_answers",
+]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert. ``starts`` is Unix seconds; the ids of what mutes it are silences and alerts."""
+    """One alert. ``starts`` is Unix seconds; the ids of what mutes it are silences and alerts. Somebody has
+    acknowledged it where an answer to a message silences it."""
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
@@ -26,6 +43,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     inhibited_by: tuple[str, ...] = ()
     silenced_by: tuple[str, ...] = ()
+    acknowledged_by: str | None = None
 
     @property
     def muted(self) -> bool:
@@ -55,6 +73,12 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     created_by: str
     comment: str
     id: str | None = None
+
+
+class _Shown(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    comment: str = ""
+    created_by: str = ""
 
 
 class _Made(msgspec.Struct):
@@ -97,6 +121,21 @@ def parse_alerts(body: bytes) -> tuple[Alert, ...]:
     return tuple(sorted(map(_alert, found), key=lambda alert: (alert.starts, alert.fingerprint)))
 
 
+def answer_comment(who: str | None, outage_id: str) -> str:
+    """Return the comment of a silence that somebody's answer made."""
+    return f"answered by {who or ''}: {outage_id}"
+
+
+def parse_answers(body: bytes) -> dict[str, str]:
+    """Parse the answer of ``/api/v2/silences``: id -> who answered. Raises BadAnswerError."""
+    try:
+        found = msgspec.json.decode(body, type=tuple[_Shown, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswerError(f"silences: {error}") from error
+    said = ((one.id, _ANSWERED.fullmatch(one.comment)) for one in found if one.created_by == CREATOR)
+    return {identity: match[1] for identity, match in said if match}
+
+
 class AmApi(JsonApi):
     """Alertmanager below ``url``."""
 
@@ -108,6 +147,22 @@ class AmApi(JsonApi):
         if status != 200:
             raise BadAnswerError(f"HTTP status {status}")
         return parse_alerts(body)
+
+    async def answered_alerts(self) -> tuple[Alert, ...]:
+        """Return the open alerts, those with ``acknowledged_by`` that an answer silences. Raises ApiError."""
+        found = await self.alerts()
+        if not any(alert.silenced_by for alert in found):
+            return found
+        status, body = await self.get("/api/v2/silences", {})
+        if status != 200:
+            raise BadAnswerError(f"HTTP status {status}")
+        answered = parse_answers(body)
+        return tuple(
+            msgspec.structs.replace(alert, acknowledged_by=answered[silence])
+            if (silence := next((one for one in alert.silenced_by if one in answered), None))
+            else alert
+            for alert in found
+        )
 
     async def make_silence(self, silence: Silence) -> str:
         """Make or replace a silence; return its id. Raises ApiError."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from alerts import handling
-from alerts.amapi import AmApi, ApiError, Matcher, Silence
+from alerts.amapi import CREATOR, AmApi, ApiError, Matcher, Silence, answer_comment
 from alerts.complaint import Complaint
 from alerts.damping import FLAPPING
 from alerts.handling import REPLACE, Handled
@@ -21,7 +21,6 @@ from alerts.storm import STORM
 from alerts.telemetry import Telemetry
 from alerts.threads import StoreThread
 
-CREATOR: Final = "thongsuot"
 MAX_COMPONENTS: Final = 4000
 log = logging.getLogger(__name__)
 
@@ -85,11 +84,10 @@ class Silences:
 
 
 def _silence(item: Handled, until: float, asked: tuple[Matcher, ...], now: float) -> Silence:
-    who = f" by {item.acked_by}" if item.acked_by else ""
     return Silence(
         matchers=asked,
         starts_at=datetime.fromtimestamp(now, UTC),
         ends_at=datetime.fromtimestamp(until, UTC),
         created_by=CREATOR,
-        comment=f"answered{who}: {item.outage.id}",
+        comment=answer_comment(item.acked_by, item.outage.id),
     )

@@ -20,11 +20,12 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = f"127.0.0.1:{PORT_BASE + 6}"
     supervisor: str = f"127.0.0.1:{PORT_BASE + 7}"
     reflector: str = f"127.0.0.1:{PORT_BASE + 8}"  # its own pages; test packets come to the inventory's port
+    answers: str = f"127.0.0.1:{PORT_BASE + 9}"  # the page behind links in messages; a proxy brings phones
 
 
 def endpoints(base: int = PORT_BASE, prometheus: str | None = None, wall: str | None = None) -> Endpoints:
     """Return the addresses of a stack whose ports start at ``base``. Raises common.web.ListenError."""
-    if not 1 <= base <= 65535 - 8:
+    if not 1 <= base <= 65535 - 9:
         raise ValueError(base)
 
     def local(offset: int) -> str:
@@ -42,6 +43,7 @@ def endpoints(base: int = PORT_BASE, prometheus: str | None = None, wall: str | 
         agent=local(6),
         supervisor=local(7),
         reflector=local(8),
+        answers=local(9),
     )
 
 

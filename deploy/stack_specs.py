@@ -69,7 +69,7 @@ def specs(
     """Return the processes in the order of starting. Raises debian.ToolMissing."""
     own = dict(os.environ, THONGSUOT_STATE_DIR=str(paths.state), PYTHONUNBUFFERED="1")
     found = [
-        _ours(_Ours("receiver", "receive", at.receiver), paths, at, own),
+        _ours(_Ours("receiver", "receive", at.receiver, ("--answer-listen", at.answers)), paths, at, own),
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
         _ours(_Ours("locator", "locate", at.locator), paths, at, own),

@@ -53,8 +53,13 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
     title = el("h3", el("a", what, href=f"/commune/{alone}") if alone else what)
     key = el("span", words.say("cause"), class_="key")
     mark = el("span", words.say(tag), class_="tag") if tag else None
+    answered = None
+    if outage.acknowledged_by is not None:
+        answered = el("span", words.say("acknowledged", who=outage.acknowledged_by), class_="tag")
     shared = el("span", words.say("line_shared"), class_="tag shared-tag") if outage.shared else None
-    cause = el("p", key, _cause(words.of(outage.cause)), " ", shared, " ", mark, class_="cause")
+    cause = el(
+        "p", key, _cause(words.of(outage.cause)), " ", shared, " ", mark, " ", answered, class_="cause"
+    )
     head = (
         glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
         el("div", title, cause, class_="what"),

@@ -101,7 +101,7 @@ class Poller:
             return previous
 
     async def _alerts(self) -> Fields:
-        return {"alerts": await self._alertmanager.alerts()}
+        return {"alerts": await self._alertmanager.answered_alerts()}
 
 
 def _believed(times: Mapping[str, float], now: float) -> dict[str, float]:

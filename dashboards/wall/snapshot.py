@@ -81,6 +81,7 @@ class OutageView(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     page: bool
     silenced: bool = False
+    acknowledged_by: str | None = None
     shared: bool = False
     """Whether a line that it is about carries office work and dossiers together."""
     communes: tuple[str, ...] = ()

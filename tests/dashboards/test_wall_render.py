@@ -74,6 +74,7 @@ SYSTEM = st.builds(SystemView, id=HOSTILE, name=NAME, state=st.sampled_from(Cell
 OUTAGE = st.builds(
     OutageView, key=HOSTILE, component=HOSTILE, what=NAME, cause=NAME, since=st.floats(0, 4e9),
     page=st.booleans(), silenced=st.booleans(), communes=st.tuples(HOSTILE), systems=st.tuples(HOSTILE),
+    acknowledged_by=st.none() | HOSTILE,
     evidence=st.none() | NAME, calls=st.tuples(CALL),
 )  # fmt: skip
 SNAPSHOT = st.builds(

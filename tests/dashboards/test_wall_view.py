@@ -205,6 +205,14 @@ def test_what_a_larger_outage_explains_is_counted_and_the_dead_mans_switch_is_no
     assert hidden == 1
 
 
+def test_an_acknowledged_outage_stays_where_it_is_and_says_who() -> None:
+    silenced = msgspec.structs.replace(alert("pop:ba-to"), silenced_by=("s",))
+    (one,), _ = outages(directory(), (silenced,))
+    (other,), _ = outages(directory(), (msgspec.structs.replace(silenced, acknowledged_by="Bình"),))
+    assert (one.silenced, one.acknowledged_by) == (True, None)
+    assert (other.silenced, other.acknowledged_by) == (False, "Bình")
+
+
 def test_an_unknown_component_names_itself() -> None:
     (one, other), _ = outages(directory(), (alert("pop:nowhere"), alert("")))
     assert {one.what.vi, other.what.vi} == {"pop:nowhere", "Test"}
