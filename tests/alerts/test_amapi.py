@@ -1,5 +1,6 @@
 """Alertmanager's silences, as far as they are answers of people."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -33,10 +34,8 @@ def test_other_silences_are_no_answers() -> None:
 
 @given(st.binary(max_size=200) | st.from_regex(r'\[\{"id": ?"?[a-z0-9]{0,9}"?[,}\]]{0,4}').map(str.encode))
 def test_nonsense_is_a_bad_answer(body: bytes) -> None:
-    try:
-        parse_answers(body)
-    except BadAnswerError as error:
-        assert str(error).startswith("silences: ")
+    with contextlib.suppress(BadAnswerError):
+        assert isinstance(parse_answers(body), dict)
 
 
 @pytest.mark.parametrize(
