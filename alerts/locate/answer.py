@@ -17,10 +17,11 @@ EVIDENCE_MOST: Final = 20
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """The best explanation without one suspect: how much worse it is, and whom it blames first instead."""
+    """The best explanation without a suspect and its ``peers``: how much worse, and whom it blames first."""
 
     margin: float
     instead: int | None
+    peers: tuple[int, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -50,8 +51,25 @@ def unexplained(network: Network, counts: Counts, verdict: Verdict) -> tuple[flo
 
 def read(network: Network, snapshot: Snapshot, verdict: Verdict) -> Answer:
     """Name the causes, the surest first."""
-    causes = (_cause(network, snapshot, verdict, suspect) for suspect in verdict.doubts)
-    return Answer(tuple(sorted(causes, key=lambda c: (-c.confidence, c.component))), verdict.noise)
+    causes: list[Cause] = []
+    named: set[str] = set()
+    for suspect in sorted(verdict.doubts, key=lambda one: (-verdict.doubts[one].margin, one)):
+        members = [
+            member
+            for member in _class(network, snapshot.counts, verdict, suspect)
+            if member.id not in named or network.suspect_of[member.id] == suspect
+        ]
+        named.update(member.id for member in members)
+        causes.append(_cause(network, snapshot, verdict, suspect, members))
+    return Answer(tuple(causes), verdict.noise)
+
+
+def _class(network: Network, counts: Counts, verdict: Verdict, suspect: int) -> list[Component]:
+    """Return who cannot be told apart from a suspect: first those on the same paths, then its peers."""
+    loss, doubt = verdict.losses[suspect], verdict.doubts[suspect]
+    same = alike(network, counts, suspect)
+    others = [other for peer in doubt.peers for other in alike(network, counts, peer).tolist()]
+    return _members(network, same, loss) + _members(network, np.setdiff1d(others, same), loss)
 
 
 def _hit(network: Network, suspect: int, blamed: Iterable[int]) -> Mask:
@@ -69,9 +87,10 @@ def _hit(network: Network, suspect: int, blamed: Iterable[int]) -> Mask:
     return hit
 
 
-def _cause(network: Network, snapshot: Snapshot, verdict: Verdict, suspect: int) -> Cause:
+def _cause(
+    network: Network, snapshot: Snapshot, verdict: Verdict, suspect: int, members: list[Component]
+) -> Cause:
     loss, doubt = verdict.losses[suspect], verdict.doubts[suspect]
-    members = _members(network, alike(network, snapshot.counts, suspect), loss)
     # the numbers of paths speak of the one that is named: those of its class may stand on others, unmeasured
     named = network.suspect_of[members[0].id]
     affected = np.flatnonzero(_hit(network, named, verdict.losses).take(network.observation_of))

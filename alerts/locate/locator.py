@@ -30,7 +30,7 @@ class Locator:
     def __init__(self, components: Iterable[Component], routes: Sequence[Route]) -> None:
         """Prepare. Raises KeyError for a path through a component that is not given."""
         self.network = network(components, routes)
-        self._penalty = _penalties(self.network)
+        self.penalty = _penalties(self.network)
 
     def locate(self, sent: Numbers, failed: Numbers, known_down: Iterable[str] = ()) -> Answer:
         """Return the causes of a snapshot.
@@ -69,7 +69,7 @@ class Locator:
         return min(failed / sent, _NOISE_MOST)
 
     def _verdict(self, counts: Counts, known: Ints, noise: float) -> Verdict:
-        cut = field(self.network, counts, Beliefs(self._penalty, known, noise))
+        cut = field(self.network, counts, Beliefs(self.penalty, known, noise))
         if cut is None:
             return Verdict(noise)
         return _named(cut, search.best(cut, self._twins(counts, cut)))
@@ -89,7 +89,11 @@ def _named(cut: Field, found: search.Found) -> Verdict:
     """Return what was found with the numbers of the network instead of those of the field."""
     name = cut.suspects.tolist()
     doubts = {
-        name[suspect]: Doubt(doubt.margin, None if doubt.instead is None else name[doubt.instead])
+        name[suspect]: Doubt(
+            doubt.margin,
+            None if doubt.instead is None else name[doubt.instead],
+            tuple(name[peer] for peer in doubt.peers),
+        )
         for suspect, doubt in found.doubts.items()
     }
     return Verdict(cut.noise, {name[suspect]: loss for suspect, loss in found.losses.items()}, doubts)

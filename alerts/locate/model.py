@@ -37,11 +37,12 @@ class Observation(msgspec.Struct, frozen=True):
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """One component that explains failures.
 
-    ``members``: all components that this snapshot cannot tell apart from ``component``, itself included, the
-    likeliest by prior first. ``loss``: share of packets lost, 0.99 for a hard fault. ``confidence``: nats by
-    which the best explanation with this class beats the best one without it. ``runner_up``: the strongest
-    component of that other explanation; None where it blames noise alone. ``affected``: indexes of the paths
-    that it makes fail, measured lately or not. ``evidence``: the most failing of them; ``sent`` and
+    ``members``: all components that this snapshot cannot tell apart from ``component``, itself first: those
+    on the same measured paths, then those that make what was counted as likely in its place (within half a
+    nat, priors aside). ``loss``: share of packets lost, 0.99 for a hard fault. ``confidence``: nats by which
+    the best explanation with this class beats the best one without it. ``runner_up``: the first component
+    that the other explanation blames instead; None where it blames noise alone. ``affected``: indexes of the
+    paths that it makes fail, measured lately or not. ``evidence``: the most failing of them; ``sent`` and
     ``failed`` count over all of them. ``communes`` have an affected path; ``systems`` have no other.
     """
 

@@ -23,15 +23,22 @@ _REGROWN: Final = 3
 """How many may replace one: a fault that looks like one wide component is seldom more than three."""
 _CLEAR: Final = 30.0
 """Nats behind from which another explanation is not worked out to its end."""
+_ALIKE: Final = 0.5
+"""Nats of likelihood below which two suspects are not told apart: less than odds of five to three."""
 _SURE: Final = 1e-6
 """Nats below which two explanations are the same: sums differ in the last digits between machines."""
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """The best explanation without one suspect: how much worse it is, and whom it blames first instead."""
+    """The best explanation without one suspect: how much worse it is, and whom it blames first instead.
+
+    ``peers``: suspects that would explain as much in its place, priors aside; that explanation is without
+    them, too.
+    """
 
     margin: float
     instead: int | None
+    peers: tuple[int, ...] = ()
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -51,9 +58,10 @@ def best(field: Field, twins: Twins) -> Found:
         if better is None:
             break
         state, doubts = better, {}
+    doubts = doubts or _examined(state, twins)[1]
     return Found(
         losses={suspect: state.refined_loss(suspect) for suspect in sorted(state.blamed)},
-        doubts=doubts or _examined(state, twins)[1],
+        doubts={suspect: _widened(state, suspect, doubt, twins) for suspect, doubt in doubts.items()},
     )
 
 
@@ -62,12 +70,45 @@ def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt
     score = state.score()
     doubts = {}
     for suspect in _doubted(state):
-        other, instead = _without(state, suspect, twins, score)
+        other, instead = _without(state, suspect, twins(suspect), score)
         margin = score - other.score()
         if margin < -_SURE:
             return other, {}
         doubts[suspect] = Doubt(max(margin, 0.0), instead)
     return None, doubts
+
+
+def _widened(state: State, suspect: int, doubt: Doubt, twins: Twins) -> Doubt:
+    """Find the peers of a suspect; the doubt is then about all of them together."""
+    penalty = state.field.penalty
+    highest = float(penalty.max(initial=0.0, where=np.isfinite(penalty)))
+    if doubt.margin > _ALIKE + highest - penalty[suspect, state.blamed[suspect]]:
+        return doubt  # with a peer in its place, no more than that could be lost
+    peers = _peers(state, suspect, twins)
+    if not len(peers):
+        return doubt
+    score = state.score()
+    banned = np.concatenate((twins(suspect), peers))
+    other, instead = _without(state, suspect, banned, score)
+    return Doubt(max(score - other.score(), 0.0), instead, tuple(peers.tolist()))
+
+
+def _peers(state: State, suspect: int, twins: Twins) -> Ints:
+    """Return who, in the place of a suspect, makes what was counted as likely; its twins left out."""
+    field, other = state.field, state.copy()
+    other.blame(suspect, None)
+    touched = np.zeros(len(field.rows), np.bool_)
+    touched[state.rows_of(suspect)] = True
+    others = np.setdiff1d(_standing(other, touched), [*twins(suspect), *field.known])
+    own, theirs = (_likelihood(other, who).max(axis=1) for who in (np.array([suspect]), others))
+    return others.compress(theirs >= own[0] - _ALIKE)
+
+
+def _likelihood(state: State, chosen: Ints) -> Floats:
+    """Return the gains over the grid without what the blame costs; where a kind has no such fault, none."""
+    possible = np.isfinite(state.field.penalty[chosen])
+    penalty = np.where(possible, state.field.penalty[chosen], 0.0)
+    return np.where(possible, state.gains(chosen, _all_of_grid()) + penalty, -math.inf)
 
 
 def _doubted(state: State) -> list[int]:
@@ -80,8 +121,10 @@ def _start_known(state: State) -> None:
         _fit(state, suspect, _all_of_grid())
 
 
-def _without(state: State, suspect: int, twins: Twins, score: float) -> tuple[State, int | None]:
-    """Take a suspect and its twins out and let others grow in its place: removal and swap are among that.
+def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[State, int | None]:
+    """Take a suspect out and let others than the banned grow in its place.
+
+    Removal and swap are among that.
 
     Returns that explanation and who came first; it may be unfinished where it stays far behind ``score``.
     """
@@ -92,7 +135,7 @@ def _without(state: State, suspect: int, twins: Twins, score: float) -> tuple[St
     touched[rows] = True
     for member in _sharing(other, touched):
         _refit(other, member)
-    heirs = np.setdiff1d(_standing(other, touched), twins(suspect))
+    heirs = np.setdiff1d(_standing(other, touched), banned)
     added = _grow(other, heirs, _REGROWN, score - _CLEAR)
     return other, added[0] if added else None
 

@@ -8,7 +8,7 @@ heartbeats, which are counted at the hub and so never missing. What an agent mea
 """
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +36,6 @@ class Snapshot(NamedTuple):
 
     sent: Ints
     failed: Ints
-
-
-class Noise(NamedTuple):
-    """``correlated``: besides single false failures, whole components and agents have bad moments."""
-
-    correlated: bool = False
 
 
 class World:
@@ -99,7 +93,7 @@ class World:
     def _lines(self, index: int) -> list[tuple[str, ...]]:
         """Return the legs of a commune beyond its LAN: one, or two over different carriers."""
         first = self.pops[int(self._draw.integers(len(self.pops)))]
-        legs = [(self._add("line", f"{index}/main"), *first)]
+        legs: list[tuple[str, ...]] = [(self._add("line", f"{index}/main"), *first)]
         if self._draw.random() < DUAL:
             others = [pop for pop in self.pops if pop[2] != first[2]]
             legs.append((self._add("line", f"{index}/second"), *others[self._draw.integers(len(others))]))
@@ -157,12 +151,14 @@ class World:
                 role[part] *= 1 - loss
         return shared * (1 - (1 - near) * (1 - far))
 
-    def snapshot(self, draw: np.random.Generator, faults: dict[str, float], noise: Noise) -> Snapshot:
-        """Draw what is counted."""
+    def snapshot(
+        self, draw: np.random.Generator, faults: dict[str, float], *, correlated: bool = False
+    ) -> Snapshot:
+        """Draw what is counted; ``correlated``: with moments in which an agent or a path fails by itself."""
         chance = self.chance(faults)
         reachable = self._reachable(faults)
         false = np.full(len(chance), FALSE_FAILURE)
-        if noise.correlated:
+        if correlated:
             false = self._bad_moments(draw, false)
         passes = chance * (1 - false) + (1 - chance) * FALSE_SUCCESS
         beats = self.origin <= -2
@@ -186,12 +182,8 @@ class World:
         return heard
 
     def _bad_moments(self, draw: np.random.Generator, false: Floats) -> Floats:
-        """Of the shared components 2 % lose one packet in twenty for a moment, of the agents 1 % report three
-        failures in ten, of the paths 0.2 % fail by half."""
-        for kind in ("pop", "ring", "isp", "wan", "host", "system", "dns"):
-            for name in self.kinds[kind]:
-                if draw.random() < 0.02:
-                    false[self.on[name][0]] += 0.05
+        """Of the agents 1 % report three failures in ten, of the paths 0.2 % fail by half: no component of
+        ours does that, and nobody is to be blamed for it."""
         troubled = draw.random(self.communes) < 0.01
         false[(self.origin >= 0) & troubled[np.maximum(self.origin, 0)]] += 0.3
         false[draw.random(len(false)) < 0.002] += 0.5
@@ -199,25 +191,20 @@ class World:
 
     # --- what can be asked of a locator ----------------------------------------------------------
     def visible(self, faults: dict[str, float], sent: Ints) -> dict[str, float]:
-        """Return the faults that change some measured path beside the others: the rest is masked."""
-        everything = self.chance(faults)
-        measured = sent > 0
-        found = {}
-        for name, loss in faults.items():
-            without = self.chance({other: f for other, f in faults.items() if other != name})
-            alone = self.chance({name: loss})
-            masked = not (np.abs(without - everything)[measured] > FELT).any()
-            if not masked or not self._hidden_by_others(alone, measured, faults, name):
-                found[name] = loss
-        return found
+        """Return the faults that show beside the others; what another masks fully is dropped, the narrowest
+        first, so that of two that mask each other the wider one stays. What nobody measured is not masked."""
+        left = dict(faults)
+        for name in sorted(faults, key=self._width):
+            others = {other: loss for other, loss in left.items() if other != name}
+            without = self.chance(others)
+            changed = np.abs(without - self.chance(left)) > FELT
+            hidden = (self.chance({name: left[name]}) < 1 - FELT) & (without < 1 - FELT)
+            if not changed[sent > 0].any() and hidden.any():
+                left = others
+        return left
 
-    def _hidden_by_others(
-        self, alone: Floats, measured: npt.NDArray[np.bool_], faults: dict[str, float], name: str
-    ) -> bool:
-        """Whether others are to blame that a fault does not show; otherwise noise is, and it is a miss."""
-        del measured
-        others = self.chance({other: f for other, f in faults.items() if other != name})
-        return len(faults) > 1 and bool((others[alone < 1 - FELT] < 1).any())
+    def _width(self, name: str) -> tuple[int, str]:
+        return sum(len(part) for part in self.on[name]), name
 
     def signature(self, name: str, sent: Ints) -> tuple[bytes, ...]:
         """Return what two components have in common that no result of a snapshot tells apart."""
@@ -262,6 +249,3 @@ def interval(held: int, of: int) -> tuple[float, float]:
     share, z = held / of, 1.96
     middle, spread = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
     return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
-
-
-Figures = dict[str, Any]

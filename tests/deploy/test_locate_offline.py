@@ -15,11 +15,12 @@ def file() -> dict[str, object]:
     components, routes = province()
     sent, failed = counts(routes, {"pop:0": 1.0})
     clear = {"sent": sent, "failed": [0] * len(sent)}
+    cut = {"sent": sent, "failed": failed}
     return {
         "components": [{"id": c.id, "kind": c.kind} for c in components],
         "paths": [{"path": r.path, "alternate": r.alternate} for r in routes],
-        "snapshots": [{"sent": sent, "failed": failed}, clear, {"sent": sent, "failed": failed, "known_down": ["pop:0"]}],
-    }  # fmt: skip
+        "snapshots": [cut, clear, {**cut, "known_down": ["pop:0"]}],
+    }
 
 
 def test_one_line_for_each_snapshot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ def province(communes: int = 6, double: tuple[int, ...] = ()) -> tuple[list[Comp
     pops = list(POPS)
     for index in range(communes):
         pop = pops[index % 3]
-        legs = [(f"line:{index}/main", pop, POPS[pop])]
+        legs: list[tuple[str, ...]] = [(f"line:{index}/main", pop, POPS[pop])]
         if index in double:
             other = pops[2] if POPS[pop] == "isp:0" else pops[0]
             legs.append((f"line:{index}/second", other, POPS[other]))
