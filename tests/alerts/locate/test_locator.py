@@ -171,3 +171,20 @@ def test_no_paths_and_no_components() -> None:
 def test_a_path_through_what_is_not_there_is_refused() -> None:
     with pytest.raises(KeyError):
         Locator([Component("a", "line")], [Route(("b",))])
+
+
+def test_what_is_as_likely_is_one_class() -> None:
+    """Two ways out, one measured beside each suspect: nothing but the prior prefers the line to the LAN."""
+    components = [Component("line:1", "line"), Component("lan:1", "lan"), Component("pop:1", "pop")]
+    routes = [
+        Route(("lan:1", "line:1")),
+        Route(("lan:1", "line:1", "pop:1")),
+        Route(("line:1",)),
+        Route(("lan:1",)),
+        Route(("pop:1",)),
+    ]
+    (cause,) = Locator(components, routes).locate([9, 9, 1, 1, 9], [9, 9, 0, 0, 0]).causes
+    assert cause.members == ("line:1", "lan:1")
+    assert cause.runner_up not in cause.members
+    (cause,) = Locator(components, routes).locate([9, 9, 1, 9, 9], [9, 9, 0, 0, 0]).causes
+    assert cause.members == ("line:1",)
