@@ -1,7 +1,8 @@
 """What is known before anything is measured: how readily each kind of component is blamed.
 
-A penalty is in nats: ln(number of components) + 2 + the offset of the kind, + 3 for a partial fault. It
-grows with the province, since a thousand times as many components find chance coincidences as often.
+A penalty is in nats: ln(number of components) + 2 + the offset of the kind, + 3 for a partial fault, + 8 for
+a faint one. It grows with the province, since a thousand times as many components find chance coincidences as
+often.
 """
 
 import math
@@ -14,6 +15,8 @@ NOISE: Final = 0.005
 HARD: Final = 0.99
 """Loss of a component that is down: one result in a hundred passes nevertheless, or is counted wrong."""
 PARTIAL_BELOW: Final = 0.9
+FAINT_BELOW: Final = 0.35
+"""Losses that some stray failures at one commune look like: seen 1 time in 10,000 before this was dear."""
 GRID: Final = (HARD, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """Losses that are tried, falling."""
 SCREEN: Final = (HARD, 0.6, 0.2)
@@ -23,6 +26,7 @@ RIGID: Final = frozenset({ComponentKind.POWER, ComponentKind.AREA, ComponentKind
 
 _BASE: Final = 2.0
 _PARTIAL: Final = 3.0
+_FAINT: Final = 8.0
 _OFFSET: Final = {
     ComponentKind.LINE: 0.0,
     ComponentKind.POWER: 0.5,
@@ -41,5 +45,5 @@ def penalty(kind: str, loss: float, components: int) -> float:
     """Return the nats that blaming a component costs; infinite where its kind has no such fault."""
     if kind in RIGID and loss < HARD:
         return math.inf
-    partial = _PARTIAL if loss < PARTIAL_BELOW else 0.0
+    partial = _FAINT if loss < FAINT_BELOW else _PARTIAL if loss < PARTIAL_BELOW else 0.0
     return math.log(max(components, 1)) + _BASE + offset(kind) + partial
