@@ -42,20 +42,23 @@ class Beliefs(NamedTuple):
 class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
-    ``leg_passed``: results of a row that passed, where two legs can decide (else 0); those of the solo role
-    stand per suspect in ``passed``, the failures in ``failed_through``. ``owners``: for each entry of the
-    relations, whose it is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+    By row: ``failed``; ``passed`` where something failed; ``leg_passed`` where nothing failed and two legs
+    can decide. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its observations,
+    ``passed_elsewhere`` those of them that are no rows. ``owners``: for each entry of the relations, whose it
+    is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
     """
 
     noise: float
     suspects: Ints
     rows: Ints
     failed: Floats
+    passed: Floats
     leg_passed: Floats
     roles: Roles
     owners: tuple[Ints, Ints, Ints]
-    passed: Floats
     failed_through: Floats
+    passed_through: Floats
+    passed_elsewhere: Floats
     penalty: Floats
     known: tuple[int, ...]
     has_leg: Mask
@@ -76,17 +79,21 @@ def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
     rows = np.flatnonzero(touched)
     place = np.cumsum(touched) - 1
     roles = Roles(*(Incidence(part.start, place.take(part.item)) for part in (solo, near, far)))
+    failed, clear = counts.failed[rows], (counts.sent - counts.failed)[rows]
+    here = np.where(failed > 0, clear, 0.0)
     free = np.isin(kept, known)
     return Field(
         noise=noise,
         suspects=kept,
         rows=rows,
-        failed=counts.failed[rows],
-        leg_passed=np.where(double, counts.sent - counts.failed, 0.0)[rows],
+        failed=failed,
+        passed=here,
+        leg_passed=np.where(double[rows] & (failed == 0), clear, 0.0),
         roles=roles,
         owners=(roles.solo.owner(), roles.near.owner(), roles.far.owner()),
-        passed=passed,
         failed_through=failed_through[kept],
+        passed_through=passed,
+        passed_elsewhere=passed - roles.solo.sums(here.take(roles.solo.item)),
         penalty=np.where(free[:, None], 0.0, penalty[kept]),
         known=tuple(np.flatnonzero(free).tolist()),
         has_leg=(np.diff(near.start) + np.diff(far.start)) > 0,

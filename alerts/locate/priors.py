@@ -14,6 +14,8 @@ NOISE: Final = 0.005
 """Share of results that fail on a path without a fault."""
 HARD: Final = 0.99
 """Loss of a component that is down: one result in a hundred passes nevertheless, or is counted wrong."""
+FLOOR: Final = 1 - HARD
+"""Share of results that pass whatever is down: two faults on a path let no less through than one."""
 PARTIAL_BELOW: Final = 0.9
 FAINT_BELOW: Final = 0.35
 """Losses that some stray failures at one commune look like: seen 1 time in 10,000 before this was dear."""

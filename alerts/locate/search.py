@@ -52,17 +52,28 @@ def best(field: Field, twins: Twins) -> Found:
     """Return the best explanation found."""
     state = State(field)
     _start_known(state)
-    _grow(state, np.arange(len(field.suspects)), len(field.suspects))
+    _complete(state)
+    doubts: dict[int, Doubt] = {}
     for _ in range(_ROUNDS):
         better, doubts = _examined(state, twins)
         if better is None:
             break
-        state, doubts = better, {}
+        state = better
+        _complete(state)
     doubts = doubts or _examined(state, twins)[1]
     return Found(
         losses={suspect: state.refined_loss(suspect) for suspect in sorted(state.blamed)},
         doubts={suspect: _widened(state, suspect, doubt, twins) for suspect, doubt in doubts.items()},
     )
+
+
+def _complete(state: State) -> None:
+    """Let grow whoever pays. Again, as long as that adds anybody: who was let off meanwhile has left failures
+    behind for others, who were passed over before."""
+    everybody = np.arange(len(state.field.suspects))
+    for _ in range(_ROUNDS):
+        if not _grow(state, everybody, len(everybody)):
+            return
 
 
 def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt]]:

@@ -1,7 +1,8 @@
 """An explanation in the making: which suspects lose how much, and what that says of every row.
 
-Success of one result: (1 - noise) x product over the blamed in the solo role of (1 - loss), and for two
-legs x (1 - (1 - near)(1 - far)), each leg the product over its own.
+What comes through to a result: the product over the blamed in the solo role of (1 - loss), and for two legs
+x (1 - (1 - near)(1 - far)), each leg the product over its own; never less than a floor. It succeeds with
+(1 - noise) times that.
 """
 
 from typing import Self
@@ -10,7 +11,7 @@ import numpy as np
 
 from alerts.locate.field import Field
 from alerts.locate.incidence import Floats, Ints, Mask
-from alerts.locate.priors import GRID
+from alerts.locate.priors import FLOOR, GRID
 
 _LOSSES = np.array(GRID)
 
@@ -18,19 +19,19 @@ _LOSSES = np.array(GRID)
 class State:
     """Which suspects of a field are blamed: ``blamed`` maps each to its position in the grid."""
 
-    __slots__ = ("_far", "_near", "_solo", "blamed", "field", "success")
+    __slots__ = ("_far", "_near", "_solo", "blamed", "field", "way")
 
     def __init__(self, field: Field) -> None:
         rows = len(field.rows)
         self.field = field
         self.blamed: dict[int, int] = {}
         self._solo, self._near, self._far = np.ones(rows), np.ones(rows), np.ones(rows)
-        self.success = np.full(rows, 1 - field.noise)
+        self.way = np.ones(rows)
 
     def copy(self) -> Self:
         """Return a state of its own that says the same."""
         other = type(self).__new__(type(self))
-        other.field, other.blamed, other.success = self.field, dict(self.blamed), self.success.copy()
+        other.field, other.blamed, other.way = self.field, dict(self.blamed), self.way.copy()
         other._solo, other._near, other._far = self._solo.copy(), self._near.copy(), self._far.copy()
         return other
 
@@ -49,7 +50,7 @@ class State:
         self._renew(np.concatenate((solo, near, far)))
 
     def _renew(self, rows: Ints) -> None:
-        self.success[rows] = (1 - self.field.noise) * self._solo[rows] * self._leg(rows)
+        self.way[rows] = self._solo[rows] * self._leg(rows)
 
     def _leg(self, rows: Ints | slice) -> Floats:
         return 1 - (1 - self._near[rows]) * (1 - self._far[rows])
@@ -57,13 +58,18 @@ class State:
     def score(self) -> float:
         """Return the log-likelihood less penalties, up to what is the same for all explanations, in nats."""
         field = self.field
-        seen = np.sum(field.failed * np.log(1 - self.success))
+        seen = np.sum(self._likelihood(field.failed, field.passed, self.way))
         seen += np.sum(field.leg_passed * np.log(self._leg(slice(None))))
         paid = sum(
-            field.passed[suspect] * np.log(1 - GRID[at]) - field.penalty[suspect, at]
+            field.passed_elsewhere[suspect] * np.log(1 - GRID[at]) - field.penalty[suspect, at]
             for suspect, at in self.blamed.items()
         )
         return float(seen + paid)
+
+    def _likelihood(self, failed: Floats, passed: Floats, way: Floats) -> Floats:
+        """Return the log-likelihood of results on rows that let through ``way``, in nats."""
+        through = np.maximum(way, FLOOR)
+        return np.asarray(failed * np.log(1 - (1 - self.field.noise) * through) + passed * np.log(through))
 
     def gains(self, chosen: Ints, at: Ints) -> Floats:
         """Return by how much blaming each of ``chosen``, none of them blamed yet, raises the score.
@@ -71,10 +77,12 @@ class State:
         ``at``: positions in the grid, one column each.
         """
         field, losses = self.field, _LOSSES[at]
-        found = np.outer(field.passed[chosen], np.log(1 - losses)) - field.penalty[np.ix_(chosen, at)]
+        free = -field.penalty[np.ix_(chosen, at)]
         if not self.blamed:  # then all rows are alike, and no leg has lost its other
             per_failure = np.log((1 - (1 - field.noise) * (1 - losses)) / field.noise)
-            return found + np.outer(field.failed_through[chosen], per_failure)
+            free += np.outer(field.failed_through[chosen], per_failure)
+            return np.asarray(free + np.outer(field.passed_through[chosen], np.log(1 - losses)))
+        found: Floats = free + np.outer(field.passed_elsewhere[chosen], np.log(1 - losses))
         self._add_solo(found, chosen, losses)
         if field.has_leg[chosen].any():
             self._add_legs(found, chosen, losses)
@@ -89,10 +97,12 @@ class State:
         field = self.field
         if not self.blamed:
             return chosen
-        gained = field.failed * (np.log(1 - self.success * (1 - _LOSSES[0])) - np.log(1 - self.success))
+        nothing = np.zeros(len(field.rows))
+        gained = self._likelihood(field.failed, nothing, self.way * (1 - _LOSSES[0]))
+        gained -= self._likelihood(field.failed, nothing, self.way)
         solo = field.roles.solo
         through = solo.sums(gained.take(solo.item))
-        least = field.penalty.min(axis=1) - field.passed * np.log(1 - _LOSSES[-1])
+        least = field.penalty.min(axis=1) - field.passed_elsewhere * np.log(1 - _LOSSES[-1])
         hopeful: Mask = (through > least) | field.has_leg
         return chosen[hopeful[chosen]]
 
@@ -102,10 +112,10 @@ class State:
         everybody = 2 * solo.sizes(chosen).sum() > len(solo.item)  # then each row is looked at once
         part = solo if everybody else solo.gather(chosen)
         places = slice(None) if everybody else part.item
-        failed, success = field.failed[places], self.success[places]
-        base = np.log(1 - success)
+        failed, passed, way = field.failed[places], field.passed[places], self.way[places]
+        base = self._likelihood(failed, passed, way)
         for column, loss in enumerate(losses):
-            gained = failed * (np.log(1 - success * (1 - loss)) - base)
+            gained = self._likelihood(failed, passed, way * (1 - loss)) - base
             if everybody:
                 found[:, column] += part.sums(gained.take(part.item))[chosen]
             else:
@@ -122,11 +132,13 @@ class State:
             rows = part.item
             if not len(rows):
                 continue
-            leg, success = self._leg(rows), self.success[rows]
+            leg, way = self._leg(rows), self.way[rows]
+            failed, passed = field.failed[rows], field.passed[rows]
+            base = self._likelihood(failed, passed, way)
             for column, loss in enumerate(losses):
                 ratio = (1 - (1 - own[rows] * (1 - loss)) * (1 - other[rows])) / leg
-                failing = np.log(1 - success * ratio) - np.log(1 - success)
-                gained = field.failed[rows] * failing + field.leg_passed[rows] * np.log(ratio)
+                gained = self._likelihood(failed, passed, way * ratio) - base
+                gained += field.leg_passed[rows] * np.log(ratio)
                 found[:, column] += part.sums(gained)
 
     def rows_of(self, suspect: int) -> Ints:
