@@ -106,13 +106,15 @@ def _worth(network: Network, counts: Counts, beliefs: Beliefs, failed_through: F
     failed = failed_through + _on_legs(network, counts)
     per_failure = np.log((1 - (1 - noise) * (1 - _LOSSES)) / noise)
     kept = np.flatnonzero(failed * per_failure[0] > penalty.min(axis=1))
-    kept = np.union1d(kept, known[failed[known] > 0])
+    if len(known):
+        kept = np.union1d(kept, known[failed[known] > 0])
     if not len(kept):
         return kept, np.zeros(0)
     solo = network.by_suspect.solo.gather(kept)
     passed = solo.sums((counts.sent - counts.failed).take(solo.item))
     bound = failed[kept, None] * per_failure + passed[:, None] * np.log(1 - _LOSSES) - penalty[kept]
-    pays = (bound > 0).any(axis=1) | np.isin(kept, known)
+    pays = (bound > 0).any(axis=1)
+    pays |= np.isin(kept, known) if len(known) else False
     return kept[pays], passed[pays]
 
 

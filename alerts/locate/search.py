@@ -72,8 +72,9 @@ def _complete(state: State) -> None:
     behind for others, who were passed over before."""
     everybody = np.arange(len(state.field.suspects))
     for _ in range(_ROUNDS):
-        if not _grow(state, everybody, len(everybody)):
-            return
+        before = set(state.blamed)
+        if before.union(_grow(state, everybody, len(everybody))) == set(state.blamed):
+            return  # nobody was let off
 
 
 def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt]]:
@@ -110,7 +111,7 @@ def _peers(state: State, suspect: int, twins: Twins) -> Ints:
     other.blame(suspect, None)
     touched = np.zeros(len(field.rows), np.bool_)
     touched[state.rows_of(suspect)] = True
-    others = np.setdiff1d(_standing(other, touched), [*twins(suspect), *field.known])
+    others = _standing(other, touched, np.array([*twins(suspect), *field.known]))
     own, theirs = (_likelihood(other, who).max(axis=1) for who in (np.array([suspect]), others))
     return others.compress(theirs >= own[0] - _ALIKE)
 
@@ -146,18 +147,23 @@ def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[St
     touched[rows] = True
     for member in _sharing(other, touched):
         _refit(other, member)
-    heirs = np.setdiff1d(_standing(other, touched), banned)
+    heirs = _standing(other, touched, banned)
     added = _grow(other, heirs, _REGROWN, score - _CLEAR)
     return other, added[0] if added else None
 
 
-def _standing(state: State, touched: Mask) -> Ints:
-    """Return the suspects, not blamed, that stand on a touched row."""
+def _standing(state: State, touched: Mask, banned: Ints) -> Ints:
+    """Return the suspects, neither blamed nor banned, that stand on a touched row."""
     found = np.zeros(len(state.field.suspects), np.bool_)
     for relation, owner in zip(state.field.roles, state.field.owners, strict=True):
         found[owner.compress(touched.take(relation.item))] = True
-    found[list(state.blamed)] = False
-    return np.flatnonzero(found)
+    found[banned] = False
+    return np.flatnonzero(_free(state, found))
+
+
+def _free(state: State, suspects: Mask) -> Mask:
+    suspects[list(state.blamed)] = False
+    return suspects
 
 
 def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> list[int]:
@@ -167,7 +173,8 @@ def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> l
     """
     added: list[int] = []
     while len(added) < limit and len(alive):
-        alive = state.promising(alive[~np.isin(alive, list(state.blamed))])
+        free = _free(state, np.ones(len(state.field.suspects), np.bool_))
+        alive = state.promising(alive.compress(free.take(alive)))
         gains = state.gains(alive, _SCREEN)
         hopeless = _promise(state, gains, limit - len(added)) < wanted
         choice = _screened(alive, gains) if hopeless else _refined(state, alive, gains)
