@@ -49,7 +49,8 @@ def _soak() -> Soak:
 
 
 def pieces() -> list[Piece]:
-    """Return everything to be done, all rows advancing together."""
+    """Return everything to be done: the protocol in a province first, with the soak, then in the nation, with
+    the fault-free snapshots, then what is harder; within each, all rows advancing together."""
     return sorted(
         (*_cells(), *_quiet(), *_hours()), key=lambda piece: (piece.place, piece.name.partition(" ")[0])
     )
@@ -75,7 +76,7 @@ def _cell(communes: int, seed: int, cell: Cell, number: int) -> Line:
 def _quiet() -> Iterator[Piece]:
     count = QUIET_SNAPSHOTS // CHUNK
     for number in range(count):
-        yield Piece(f"quiet {number}", number / count, functools.partial(_quiet_chunk, number))
+        yield Piece(f"quiet {number}", 1 + number / count, functools.partial(_quiet_chunk, number))
 
 
 def _quiet_chunk(number: int) -> Line:
