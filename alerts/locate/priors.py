@@ -8,6 +8,9 @@ often.
 import math
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from inventory.names import ComponentKind
 
 NOISE: Final = 0.005
@@ -20,7 +23,7 @@ PARTIAL_BELOW: Final = 0.9
 FAINT_BELOW: Final = 0.35
 """Losses that some stray failures at one commune look like: seen 1 time in 10,000 before this was dear."""
 GRID: Final = (HARD, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
-"""Losses that are tried, falling."""
+"""Losses that are tried first, falling; fits go on between them."""
 SCREEN: Final = (HARD, 0.6, 0.2)
 """Losses by which components are compared before the best few are refined over the grid."""
 RIGID: Final = frozenset({ComponentKind.POWER, ComponentKind.AREA, ComponentKind.AGENT})
@@ -49,3 +52,9 @@ def penalty(kind: str, loss: float, components: int) -> float:
         return math.inf
     partial = _FAINT if loss < FAINT_BELOW else _PARTIAL if loss < PARTIAL_BELOW else 0.0
     return math.log(max(components, 1)) + _BASE + offset(kind) + partial
+
+
+def columns(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return the positions in the grid that have the penalties of these losses."""
+    bounds = [losses >= HARD, losses >= PARTIAL_BELOW, losses >= FAINT_BELOW]
+    return np.select(bounds, [0, 1, GRID.index(0.5)], default=len(GRID) - 1)

@@ -11,20 +11,20 @@ import numpy as np
 
 from alerts.locate.field import Field
 from alerts.locate.incidence import Floats, Ints, Mask
-from alerts.locate.priors import FLOOR, GRID
+from alerts.locate.priors import FLOOR, GRID, columns
 
 _LOSSES = np.array(GRID)
 
 
 class State:
-    """Which suspects of a field are blamed: ``blamed`` maps each to its position in the grid."""
+    """Which suspects of a field are blamed: ``blamed`` maps each to its loss."""
 
     __slots__ = ("_far", "_near", "_solo", "blamed", "field", "way")
 
     def __init__(self, field: Field) -> None:
         rows = len(field.rows)
         self.field = field
-        self.blamed: dict[int, int] = {}
+        self.blamed: dict[int, float] = {}
         self._solo, self._near, self._far = np.ones(rows), np.ones(rows), np.ones(rows)
         self.way = np.ones(rows)
 
@@ -35,14 +35,11 @@ class State:
         other._solo, other._near, other._far = self._solo.copy(), self._near.copy(), self._far.copy()
         return other
 
-    def blame(self, suspect: int, at: int | None) -> None:
-        """Set the loss of a suspect to ``GRID[at]``; None blames it no more."""
-        before = self.blamed.pop(suspect, None)
-        ratio = 1.0 if at is None else 1 - GRID[at]
-        if before is not None:
-            ratio /= 1 - GRID[before]
-        if at is not None:
-            self.blamed[suspect] = at
+    def blame(self, suspect: int, loss: float | None) -> None:
+        """Set the loss of a suspect; None blames it no more."""
+        ratio = (1 - (loss or 0.0)) / (1 - self.blamed.pop(suspect, 0.0))
+        if loss is not None:
+            self.blamed[suspect] = loss
         solo, near, far = (relation.of(suspect) for relation in self.field.roles)
         self._solo[solo] *= ratio
         self._near[near] *= ratio
@@ -61,23 +58,27 @@ class State:
         seen = np.sum(self._likelihood(field.failed, field.passed, self.way))
         seen += np.sum(field.leg_passed * np.log(self._leg(slice(None))))
         paid = sum(
-            field.passed_elsewhere[suspect] * np.log(1 - GRID[at]) - field.penalty[suspect, at]
-            for suspect, at in self.blamed.items()
+            field.passed_elsewhere[suspect] * np.log(1 - loss) - self.penalty(suspect)
+            for suspect, loss in self.blamed.items()
         )
         return float(seen + paid)
+
+    def penalty(self, suspect: int) -> float:
+        """Return what blaming somebody who is blamed costs, in nats."""
+        return float(self.field.penalty[suspect, columns(np.array([self.blamed[suspect]]))[0]])
 
     def _likelihood(self, failed: Floats, passed: Floats, way: Floats) -> Floats:
         """Return the log-likelihood of results on rows that let through ``way``, in nats."""
         through = np.maximum(way, FLOOR)
         return np.asarray(failed * np.log(1 - (1 - self.field.noise) * through) + passed * np.log(through))
 
-    def gains(self, chosen: Ints, at: Ints) -> Floats:
+    def gains(self, chosen: Ints, losses: Floats) -> Floats:
         """Return by how much blaming each of ``chosen``, none of them blamed yet, raises the score.
 
-        ``at``: positions in the grid, one column each.
+        One column for each of ``losses``.
         """
-        field, losses = self.field, _LOSSES[at]
-        free = -field.penalty[np.ix_(chosen, at)]
+        field = self.field
+        free = -field.penalty[np.ix_(chosen, columns(losses))]
         if not self.blamed:  # then all rows are alike, and no leg has lost its other
             per_failure = np.log((1 - (1 - field.noise) * (1 - losses)) / field.noise)
             free += np.outer(field.failed_through[chosen], per_failure)
@@ -144,24 +145,3 @@ class State:
     def rows_of(self, suspect: int) -> Ints:
         """Return the rows that a suspect stands on, in any role."""
         return np.concatenate([relation.of(suspect) for relation in self.field.roles])
-
-    def refined_loss(self, suspect: int) -> float:
-        """Return the loss of somebody blamed, between the steps of the grid: where a parabola through the
-        likelihoods at the step and its neighbours is highest."""
-        at = self.blamed[suspect]
-        if at in (0, len(GRID) - 1):
-            return GRID[at]
-        steps = np.array([at - 1, at, at + 1])
-        free = self.copy()
-        free.blame(suspect, None)
-        height = free.gains(np.array([suspect]), steps)[0] + self.field.penalty[suspect, steps]
-        if not np.isfinite(height).all():
-            return GRID[at]
-        return float(np.clip(_vertex(_LOSSES[steps], height), _LOSSES[at + 1], _LOSSES[at - 1]))
-
-
-def _vertex(x: Floats, y: Floats) -> float:
-    """Return where the parabola through three points is highest; the middle where it is none."""
-    left, right = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
-    bend = (right - left) / (x[2] - x[0])
-    return float(x[1]) if bend >= 0 else float((x[0] + x[1]) / 2 - left / (2 * bend))

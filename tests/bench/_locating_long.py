@@ -31,7 +31,7 @@ Line = dict[str, Any]
 
 
 class Piece(NamedTuple):
-    """One thing to do: its name in the file, when in the run (rows that have a target first), and how."""
+    """One thing to do: its name in the file, when in the run, and how."""
 
     name: str
     place: float
@@ -63,10 +63,9 @@ def _cells() -> Iterator[Piece]:
             for cell in (*PROTOCOL, *HARDER):
                 for number in range(count):
                     name = f"{communes} {seed} {cell.name} {number}"
-                    later = cell not in PROTOCOL and number > 0
-                    yield Piece(
-                        name, later + number / count, functools.partial(_cell, communes, seed, cell, number)
-                    )
+                    stage = (communes == 3321) + 2 * (cell not in PROTOCOL)
+                    work = functools.partial(_cell, communes, seed, cell, number)
+                    yield Piece(name, stage + number / count, work)
 
 
 def _cell(communes: int, seed: int, cell: Cell, number: int) -> Line:
