@@ -188,3 +188,21 @@ def test_what_is_as_likely_is_one_class() -> None:
     assert cause.runner_up not in cause.members
     (cause,) = Locator(components, routes).locate([9, 9, 1, 9, 9], [9, 9, 0, 0, 0]).causes
     assert cause.members == ("line:1",)
+
+
+@pytest.mark.parametrize("loss", [0.15, 0.45, 0.85])
+def test_a_loss_between_the_steps_blames_nobody_else(loss: float) -> None:
+    components, routes = province(communes=40)
+    answer = Locator(components, routes).locate(*counts(routes, {"hub:h": loss}, each=200))
+    (cause,) = answer.causes
+    assert cause.component == "hub:h"
+    assert cause.loss == pytest.approx(loss, abs=0.01)
+
+
+def test_what_passes_by_chance_under_two_faults_is_no_more_than_under_one() -> None:
+    """One result in a hundred passes whatever is down, and both faults stay whole."""
+    components, routes = province(communes=60)
+    sent, failed = counts(routes, {"isp:0": 1.0, "system:a": 1.0}, each=100)
+    failed = [number - (number == 100) for number in failed]
+    answer = Locator(components, routes).locate(sent, failed)
+    assert {(c.component, c.loss) for c in answer.causes} == {("isp:0", 0.99), ("system:a", 0.99)}
