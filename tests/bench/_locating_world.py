@@ -3,8 +3,8 @@
 Written apart from the locator, which knows nothing of it: truth is a path's chance of success with the
 faults that were drawn, results are drawn from that and falsified both ways.
 
-Ten seconds of results: a probe every 5 s, and after a first failure three more, a second apart; three
-heartbeats, which are counted at the hub and so never missing. What an agent measured behind a cut is missing.
+Ten seconds of results: a probe every 5 s, and after a first failure three more, a second apart; a heartbeat
+every 2 s, counted at the hub and so never missing. What an agent measured behind a cut is missing.
 """
 
 import math
@@ -25,7 +25,7 @@ MIX: Final = {
 """How often each kind fails, by weight."""
 NEVER_PARTIAL: Final = frozenset({"power", "area", "agent"})
 FALSE_FAILURE, FALSE_SUCCESS, MISSING, DUAL = 0.005, 0.01, 0.05, 0.1
-ROUNDS, MORE_ROUNDS, HEARTBEATS = 2, 3, 3
+ROUNDS, MORE_ROUNDS, HEARTBEATS = 2, 3, 5
 SYSTEMS, CARRIERS, HOSTS = 24, 3, 4
 FELT: Final = 0.05
 """Least change of some path's chance by which a fault shows beside the others."""
