@@ -1,6 +1,6 @@
 """What is known before anything is measured: how readily each kind of component is blamed.
 
-A penalty is in nats: ln(number of components) + 2 + the offset of the kind, + 3 for a partial fault, + 8 for
+A penalty is in nats: ln(number of components) + 2 + the offset of the kind, + 5 for a partial fault, + 8 for
 a faint one. It grows with the province, since a thousand times as many components find chance coincidences as
 often.
 """
@@ -30,7 +30,7 @@ RIGID: Final = frozenset({ComponentKind.POWER, ComponentKind.AREA, ComponentKind
 """Kinds that are up or down, never in part."""
 
 _BASE: Final = 2.0
-_PARTIAL: Final = 3.0
+_PARTIAL: Final = 5.0
 _FAINT: Final = 8.0
 _OFFSET: Final = {
     ComponentKind.LINE: 0.0,

@@ -57,7 +57,7 @@ def best(field: Field, twins: Twins) -> Found:
     _complete(state)
     doubts: dict[int, Doubt] = {}
     for _ in range(_ROUNDS):
-        better, doubts = _examined(state, twins)
+        better, doubts = _improved(state, twins)
         if better is None:
             break
         state = better
@@ -67,6 +67,48 @@ def best(field: Field, twins: Twins) -> Found:
         losses={suspect: state.blamed[suspect] for suspect in sorted(state.blamed)},
         doubts={suspect: _widened(state, suspect, doubt, twins) for suspect, doubt in doubts.items()},
     )
+
+
+def _improved(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt]]:
+    """Return a better explanation if one of the moves finds one, or else the doubts about this one."""
+    better = _rebuilt(state)
+    if better is not None:
+        return better, {}
+    better, doubts = _examined(state, twins)
+    if better is None:
+        better = _rolled_up(state, doubts)
+    return better, {} if better is not None else doubts
+
+
+def _rebuilt(state: State) -> State | None:
+    """Begin anew with nobody but those who are blamed, the best first, if that is better.
+
+    A partial fault that was blamed early, beside others that are gone by now, keeps a loss that suits small
+    ones who explain the rest; taking out any one of them alone does not free it.
+    """
+    if len(state.blamed) < 2 or all(loss == HARD for loss in state.blamed.values()):
+        return None
+    fresh = State(state.field)
+    _start_known(fresh)
+    _grow(fresh, np.array(_doubted(state), np.intp), len(state.blamed))
+    return fresh if fresh.score() > state.score() + _SURE else None
+
+
+def _rolled_up(state: State, doubts: dict[int, Doubt]) -> State | None:
+    """Blame a runner-up for all that two or more who are blamed did within it, if that is better."""
+    for wide in sorted({doubt.instead for doubt in doubts.values() if doubt.instead is not None}):
+        touched = np.zeros(len(state.field.rows), np.bool_)
+        touched[state.rows_of(wide)] = True
+        within = [one for one in _doubted(state) if touched[state.rows_of(one)].all()]
+        if len(within) < 2:
+            continue
+        other = state.copy()
+        for one in within:
+            other.blame(one, None)
+        _fit(other, wide, _GRID)
+        if other.score() > state.score() + _SURE:
+            return other
+    return None
 
 
 def _complete(state: State) -> None:

@@ -99,7 +99,7 @@ def _hours() -> Iterator[Piece]:
 
 
 def _hour(number: int) -> Line:
-    return _soak().hour(SEEDS[0], number)
+    return _soak().hour(SEEDS[1], number)
 
 
 # --- what was found ------------------------------------------------------------------------------
