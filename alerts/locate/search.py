@@ -19,7 +19,10 @@ _GRID: Final = np.array(GRID)
 _SCREEN: Final = np.array(SCREEN)
 _REFINED: Final = 3
 """How many of the best by screening are refined over the grid."""
-_NARROWINGS, _STEPS = 3, 7
+_NARROWINGS: Final = 3
+_STEPS: Final = 7
+_SHARE: Final = 0.02
+"""Share of a suspect's rows from which what happens to them may change its loss."""
 _ROUNDS: Final = 4
 _REGROWN: Final = 3
 """How many may replace one: a fault that looks like one wide component is seldom more than three."""
@@ -284,9 +287,10 @@ def _settle(state: State, newest: int) -> None:
 
 
 def _sharing(state: State, touched: Mask) -> list[int]:
-    """Return those blamed, or free to be blamed, that stand on a touched row."""
+    """Return those blamed, or free to be blamed, of whose rows enough are touched to change their losses."""
     members = sorted({*state.blamed, *state.field.known})
-    return [member for member in members if touched[state.rows_of(member)].any()]
+    rows = ((member, state.rows_of(member)) for member in members)
+    return [member for member, own in rows if touched[own].sum() > _SHARE * len(own)]
 
 
 def _refit(state: State, suspect: int) -> None:
