@@ -13,9 +13,10 @@ import numpy as np
 
 from alerts.locate.incidence import Floats, Incidence, Ints, Mask, summed
 from alerts.locate.network import Network, Roles
-from alerts.locate.priors import GRID
+from alerts.locate.priors import GRID, SCREEN, columns
 
 _LOSSES: Final = np.array(GRID)
+_SCREEN: Final = np.array(SCREEN)
 _MANY: Final = 8
 """Times as many items: going through all of them in a row is then faster than picking some."""
 
@@ -42,18 +43,20 @@ class Beliefs(NamedTuple):
 class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
-    By row: ``failed``; ``passed`` where something failed; ``leg_passed`` where nothing failed and two legs
-    can decide. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its observations,
+    By row: results that ``failed`` and those that are ``clear``. A row without failures has two legs with a
+    suspect on either. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its observations,
     ``passed_elsewhere`` those of them that are no rows. ``owners``: for each entry of the relations, whose it
     is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+
+    ``dues``: by suspect, what blaming it costs at least, of the losses on the screen. ``number``: suspect of
+    the network -> its number here, or -1.
     """
 
     noise: float
     suspects: Ints
     rows: Ints
     failed: Floats
-    passed: Floats
-    leg_passed: Floats
+    clear: Floats
     roles: Roles
     owners: tuple[Ints, Ints, Ints]
     failed_through: Floats
@@ -62,6 +65,25 @@ class Field(msgspec.Struct, frozen=True):
     penalty: Floats
     known: tuple[int, ...]
     has_leg: Mask
+    dues: Floats
+    number: Ints
+    network: Network
+
+    def standing(self, rows: Ints) -> Mask:
+        """Return the suspects that stand on any of these rows, in whatever role."""
+        found = np.zeros(len(self.suspects), np.bool_)
+        observations, touched = self.rows[rows], None
+        relations = zip(self.roles, self.owners, self.network.by_observation, strict=True)
+        for relation, owner, by_observation in relations:
+            if _MANY * by_observation.sizes(observations).sum() < len(relation.item):
+                there = self.number.take(by_observation.gather(observations).item)
+                found[there[there >= 0]] = True
+                continue
+            if touched is None:
+                touched = np.zeros(len(self.rows), np.bool_)
+                touched[rows] = True
+            found[owner.compress(touched.take(relation.item))] = True
+        return found
 
 
 def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
@@ -82,21 +104,27 @@ def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
     failed, clear = counts.failed[rows], (counts.sent - counts.failed)[rows]
     here = np.where(failed > 0, clear, 0.0)
     free = np.isin(kept, known)
+    own = np.where(free[:, None], 0.0, penalty[kept])
+    elsewhere = passed - roles.solo.sums(here.take(roles.solo.item))
+    number = np.full(len(network.members), -1)
+    number[kept] = np.arange(len(kept))
     return Field(
         noise=noise,
         suspects=kept,
         rows=rows,
         failed=failed,
-        passed=here,
-        leg_passed=np.where(double[rows] & (failed == 0), clear, 0.0),
+        clear=clear,
         roles=roles,
         owners=(roles.solo.owner(), roles.near.owner(), roles.far.owner()),
         failed_through=failed_through[kept],
         passed_through=passed,
-        passed_elsewhere=passed - roles.solo.sums(here.take(roles.solo.item)),
-        penalty=np.where(free[:, None], 0.0, penalty[kept]),
+        passed_elsewhere=elsewhere,
+        penalty=own,
         known=tuple(np.flatnonzero(free).tolist()),
         has_leg=(np.diff(near.start) + np.diff(far.start)) > 0,
+        dues=(own[:, columns(_SCREEN)] - np.outer(elsewhere, np.log(1 - _SCREEN))).min(axis=1),
+        number=number,
+        network=network,
     )
 
 

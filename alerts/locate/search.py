@@ -24,6 +24,10 @@ _STEPS: Final = 7
 _SHARE: Final = 0.02
 """Share of a suspect's rows from which what happens to them may change its loss."""
 _ROUNDS: Final = 4
+_MANY: Final = 8
+"""Share of all entries, as a divisor, from which suspects are looked at by their bounds."""
+_BATCH: Final = 8
+"""How many are looked at first, those with the highest bounds; then twice as many and so on."""
 _REGROWN: Final = 3
 """How many may replace one: a fault that looks like one wide component is seldom more than three."""
 _CLEAR: Final = 30.0
@@ -194,16 +198,14 @@ def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[St
     touched[rows] = True
     for member in _sharing(other, touched):
         _refit(other, member)
-    heirs = _standing(other, touched, banned)
+    heirs = _standing(other, rows, banned)
     added = _grow(other, heirs, _REGROWN, score - _CLEAR)
     return other, added[0] if added else None
 
 
-def _standing(state: State, touched: Mask, banned: Ints) -> Ints:
-    """Return the suspects, neither blamed nor banned, that stand on a touched row."""
-    found = np.zeros(len(state.field.suspects), np.bool_)
-    for relation, owner in zip(state.field.roles, state.field.owners, strict=True):
-        found[owner.compress(touched.take(relation.item))] = True
+def _standing(state: State, rows: Ints, banned: Ints) -> Ints:
+    """Return the suspects, neither blamed nor banned, that stand on some of the rows."""
+    found = state.field.standing(rows)
     found[banned] = False
     return np.flatnonzero(_free(state, found))
 
@@ -221,10 +223,9 @@ def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> l
     added: list[int] = []
     while len(added) < limit and len(alive):
         free = _free(state, np.ones(len(state.field.suspects), np.bool_))
-        alive = state.promising(alive.compress(free.take(alive)))
-        gains = state.gains(alive, _SCREEN)
-        hopeless = _promise(state, gains, limit - len(added)) < wanted
-        choice = _screened(alive, gains) if hopeless else _refined(state, alive, gains)
+        alive, leading, gains = _leading(state, alive.compress(free.take(alive)))
+        hopeless = wanted > -math.inf and _promise(state, gains, limit - len(added)) < wanted
+        choice = _screened(leading, gains) if hopeless else _refined(state, leading, gains)
         if choice is None:
             break
         suspect, at = choice
@@ -233,9 +234,31 @@ def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> l
         if hopeless:
             break
         _settle(state, suspect)
-        # a gain only falls from here on, except where another leg has just lost its way
-        alive = alive[(gains > 0).any(axis=1) | state.field.has_leg[alive]]
     return added
+
+
+def _leading(state: State, chosen: Ints) -> tuple[Ints, Ints, Floats]:
+    """Return those of ``chosen`` that may pay from here on, and the best of them with their gains on the screen.
+
+    A gain only falls as others are blamed, except where another leg has just lost its way. Where many are to
+    be looked at, those with the highest bounds come first, until nobody who is left can be among the best.
+    """
+    field = state.field
+    if not state.blamed or _MANY * field.roles.solo.sizes(chosen).sum() < len(field.roles.solo.item):
+        gains = state.gains(chosen, _SCREEN)
+        return chosen[(gains > 0).any(axis=1) | field.has_leg[chosen]], chosen, gains
+    bounds = state.bounds(chosen)
+    alive = chosen[(bounds > 0) | field.has_leg[chosen]]
+    hopeful = np.flatnonzero(bounds > _SURE)
+    order = hopeful[np.argsort(-bounds[hopeful], kind="stable")]
+    looked, gains, best = 0, np.zeros((0, len(_SCREEN))), -math.inf
+    while looked < len(order) and bounds[order[looked]] >= best:
+        more = order[looked : max(_BATCH, 2 * looked)]
+        gains = np.concatenate((gains, state.gains(chosen[more], _SCREEN)))
+        looked += len(more)
+        best = float(np.sort(gains.max(axis=1))[-_REFINED:][0]) if looked >= _REFINED else best
+    seen = np.argsort(order[:looked])
+    return alive, chosen[order[:looked]][seen], gains[seen]
 
 
 def _promise(state: State, gains: Floats, more: int) -> float:
