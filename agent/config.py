@@ -51,7 +51,10 @@ def identity(target: str, probe: str, commune: str = "", line: str = "") -> str:
 
 
 class Push(_Base, frozen=True, kw_only=True):
-    """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers."""
+    """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers.
+
+    ``backlog_bytes_per_second`` bounds what waited for the hub, once it is back; live data is not bounded.
+    """
 
     url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
     bearer_token_file: str | None = None
@@ -60,6 +63,15 @@ class Push(_Base, frozen=True, kw_only=True):
     state_seconds: Seconds = 5
     detail_seconds: Seconds = 30
     timeout_seconds: Seconds = 5
+    backlog_bytes_per_second: Annotated[float, Meta(ge=1000, le=1e10)] = 125_000
+
+
+class Spool(_Base, frozen=True, kw_only=True):
+    """What waits on disk for the hub is bounded by size and age. The hub takes what is up to a day older
+    than ``days`` (its out-of-order window is rendered from the same number)."""
+
+    megabytes: Annotated[float, Meta(ge=8, le=100_000)] = 256
+    days: Annotated[float, Meta(ge=1, le=60)] = 14
 
 
 class AgentConfig(_Base, frozen=True, kw_only=True):
@@ -72,4 +84,5 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
     state_directory: str | None = None
     max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
     push: Push | None = None
+    spool: Spool = Spool()
     targets: tuple[AgentTarget, ...] = ()

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from agent.config import AgentConfig, AgentTarget, Push
+from agent.config import AgentConfig, AgentTarget, Push, Spool
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
@@ -14,6 +14,9 @@ from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE
 
 WRITE_PATH: Final = "/api/v1/write"
+HUB_BACKLOG_BYTES_PER_SECOND: Final = 10_000_000.0
+"""Over loopback no line is spared, only the hub's own work."""
+BYTES_PER_MBIT: Final = 125_000
 
 
 def files(inventory: Inventory, endpoints: Endpoints, hub_state: Path | None = None) -> dict[str, bytes]:
@@ -34,9 +37,15 @@ def commune_config(inventory: Inventory, commune: Commune) -> AgentConfig:
     if commune.transport == "scrape":
         return msgspec.structs.replace(config, listen=_scrape_listen(commune))
     hub = inventory.hub
-    push = _push(inventory, hub.remote_write_url)
+    push = _push(inventory, hub.remote_write_url, backlog_rate(inventory, commune))
     secured = msgspec.structs.replace(push, bearer_token_file=hub.agent_token_file, ca_file=hub.agent_ca_file)
-    return msgspec.structs.replace(config, push=secured)
+    return msgspec.structs.replace(config, push=secured, spool=_spool(inventory))
+
+
+def backlog_rate(inventory: Inventory, commune: Commune) -> float:
+    """Return bytes per second for what waited: a share of the slowest line, which may be the one left."""
+    slowest = min(line.up_mbps for line in commune.lines)
+    return max(1000.0, inventory.storage.backlog_share * slowest * BYTES_PER_MBIT)
 
 
 def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = None) -> AgentConfig:
@@ -47,7 +56,8 @@ def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = 
         listen=endpoints.agent,
         state_directory=str(state) if state else None,
         max_concurrent_probes=256,
-        push=_push(inventory, url(endpoints.prometheus, WRITE_PATH)),
+        push=_push(inventory, url(endpoints.prometheus, WRITE_PATH), HUB_BACKLOG_BYTES_PER_SECOND),
+        spool=_spool(inventory),
         targets=_targets(inventory, HUB_SITE),
     )
 
@@ -58,14 +68,20 @@ def to_yaml(config: AgentConfig) -> bytes:
     return dump(plain, RENDERED)
 
 
-def _push(inventory: Inventory, where: str) -> Push:
+def _push(inventory: Inventory, where: str, backlog: float) -> Push:
     probing = inventory.probing
     return Push(
         url=where,
         heartbeat_seconds=probing.heartbeat_seconds,
         state_seconds=probing.state_push_seconds,
         detail_seconds=probing.detail_push_seconds,
+        backlog_bytes_per_second=backlog,
     )
+
+
+def _spool(inventory: Inventory) -> Spool:
+    storage = inventory.storage
+    return Spool(megabytes=storage.spool_megabytes, days=storage.spool_days)
 
 
 def _scrape_listen(commune: Commune) -> str:

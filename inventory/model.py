@@ -287,9 +287,15 @@ class Quality(_Base, frozen=True, kw_only=True):
 
 
 class Storage(_Base, frozen=True, kw_only=True):
-    """One number each: the out-of-order window is rendered as ``spool_days`` plus one."""
+    """One number each: the out-of-order window is rendered as ``spool_days`` plus one.
+
+    ``spool_megabytes`` bounds what an agent keeps on its disk; ``backlog_share`` is how much of a line's
+    contracted rate what was kept may take on its way to the hub.
+    """
 
     spool_days: Annotated[float, Meta(ge=1, le=60)] = 14
+    spool_megabytes: Annotated[float, Meta(ge=8, le=100_000)] = 256
+    backlog_share: Annotated[float, Meta(ge=0.01, le=1)] = 0.1
     retention_days: Annotated[float, Meta(ge=1, le=3650)] = 100
 
 

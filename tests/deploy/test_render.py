@@ -72,6 +72,16 @@ def test_a_commune_that_pushes_goes_to_the_hub_of_the_inventory(small: Inventory
     assert push.heartbeat_seconds == small.probing.heartbeat_seconds
 
 
+def test_spool_and_backlog_follow_from_storage_and_the_slowest_line(small: Inventory) -> None:
+    fast, slow = small.communes[0].lines[0], replace(small.communes[0].lines[0], id="slow", up_mbps=8)
+    commune = replace(small.communes[0], lines=(fast, slow))
+    storage = replace(small.storage, spool_days=20, spool_megabytes=64, backlog_share=0.2)
+    config = agent(replace(small, communes=(commune,), storage=storage), commune.code)
+    assert (config.spool.megabytes, config.spool.days) == (64, 20)
+    assert config.push is not None
+    assert config.push.backlog_bytes_per_second == 8e6 / 8 * 0.2
+
+
 def test_the_hubs_own_agent_pushes_over_loopback_and_pings_routers(small: Inventory) -> None:
     config = agent(small, "hub")
     assert config.push is not None
