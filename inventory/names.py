@@ -621,6 +621,69 @@ AGENT_CONFIG_RELOADS = _agent(
     "result",
 )
 
+
+# --- spool: what waits for the hub, and the clock ------------------------------------------------
+class DropReason(StrEnum):
+    """Why the agent gave up a sample before the hub took it. Closed list."""
+
+    FULL = "full"  # the spool was at its size, or memory was while the disk could not be written
+    AGED = "aged"  # older than the spool's days
+    TOO_OLD = "too_old"  # outside the hub's window by the hub's own clock, and refused
+    REFUSED = "refused"  # the hub says that it will never take it
+    SERVER_ERROR = "server_error"  # this one alone makes the hub fail, again and again
+    UNDATED = "undated"  # made while the clock was not trusted, in a boot that cannot be dated any more
+    DAMAGED = "damaged"  # the disk gave back something else
+    STOPPED = "stopped"  # could not be put on disk when the agent ended
+
+
+AGENT_DELIVERED = _agent(
+    "thongsuot_agent_delivered_timestamp_seconds",
+    "gauge",
+    "Unix time of the last live push that the hub acknowledged, with each heartbeat; kept through outages",
+)
+AGENT_SPOOL_BYTES = _agent("thongsuot_agent_spool_bytes", "gauge", "Size of the spool, what is free left out")
+AGENT_SPOOL_ROWS = _agent(
+    "thongsuot_agent_spool_rows",
+    "gauge",
+    "Rows in the spool (minutes, as a rule): waiting, or acknowledged and kept for a restart of the hub",
+    "state",
+)
+AGENT_SPOOL_OLDEST = _agent(
+    "thongsuot_agent_spool_oldest_age_seconds", "gauge", "Age of the oldest sample that waits, else 0"
+)
+AGENT_BACKLOG_SAMPLES = _agent(
+    "thongsuot_agent_backlog_samples", "gauge", "Samples that wait in the spool for the hub"
+)
+AGENT_BACKLOG_SENT = _agent(
+    "thongsuot_agent_backlog_sent_samples_total",
+    "counter",
+    "Samples from the spool that the hub acknowledged",
+)
+AGENT_RESENT_SAMPLES = _agent(
+    "thongsuot_agent_resent_samples_total",
+    "counter",
+    "Acknowledged samples that wait again because the hub was started anew",
+)
+AGENT_SPOOL_ERRORS = _agent(
+    "thongsuot_agent_spool_errors_total",
+    "counter",
+    "Failures of the spool's file, by kind (corrupt, locked, full, unusable)",
+    "kind",
+)
+AGENT_SPOOL_IN_MEMORY = _agent(
+    "thongsuot_agent_spool_in_memory", "gauge", "1 while the spool cannot use its file"
+)
+AGENT_HUB_CLOCK_ALARM = _agent(
+    "thongsuot_agent_hub_clock_alarm",
+    "gauge",
+    "1 while the hub refuses fresh samples as too old: its clock, or a sample dated ahead; all are kept",
+)
+AGENT_CLOCK_CORRECTION = _agent(
+    "thongsuot_agent_clock_correction_seconds",
+    "gauge",
+    "Seconds added to this machine's clock to date samples; 0 while it is within 2 s of the hub's",
+)
+
 # --- the hub: the inventory as series, so that a commune that never spoke is seen ----------------
 COMMUNE_INFO = _hub(
     "thongsuot_commune_info",
