@@ -80,6 +80,20 @@ class Reflector(_Base, frozen=True, kw_only=True):
     ca_file: ShortText | None = None
 
 
+class Ingest(_Base, frozen=True, kw_only=True):
+    """The gateway that stands before Prometheus (`thongsuot ingest`). Files are at the hub.
+
+    ``client_ca_file`` lets agents in by certificates of that authority too, ``client_crl_file`` names those
+    that it took back; ``plain_http`` is for a TLS proxy in front, or a laboratory.
+    """
+
+    certificate_file: ShortText | None = None
+    certificate_key_file: ShortText | None = None
+    client_ca_file: ShortText | None = None
+    client_crl_file: ShortText | None = None
+    plain_http: bool = False
+
+
 class Hub(_Base, frozen=True, kw_only=True):
     """The provincial hub. ``address`` is what agents ping as the far end of their line."""
 
@@ -89,6 +103,7 @@ class Hub(_Base, frozen=True, kw_only=True):
     remote_write_url: ShortText  # where agents push
     agent_token_file: ShortText | None = None  # at each agent: its bearer token for that URL
     agent_ca_file: ShortText | None = None  # at each agent: the authority that signed the hub's certificate
+    ingest: Ingest | None = None
     reflector: Reflector | None = None
     contact: Id | None = None
 

@@ -820,6 +820,61 @@ REFLECTED_REFUSED = _hub(
     "reason",
 )
 
+# --- ingest: the gateway that agents push to -------------------------------------------------------
+AGENT_CONFIG_FETCHES = _agent(
+    "thongsuot_agent_config_fetches_total",
+    "counter",
+    "Requests for this agent's configuration, by result (taken, same, refused, or why there was no answer)",
+    "result",
+)
+INGEST_REQUESTS = _hub(
+    "thongsuot_ingest_requests_total",
+    "counter",
+    "Pushes by result: stored, empty, or why they were not stored",
+    "result",
+)
+INGEST_STORED = _hub(
+    "thongsuot_ingest_stored_samples_total", "counter", "Samples that the engine behind the gateway took"
+)
+INGEST_LEFT_OUT = _hub(
+    "thongsuot_ingest_left_out_samples_total",
+    "counter",
+    "Samples of a commune's agent that are never stored, by reason",
+    "commune", "reason",
+)  # fmt: skip
+INGEST_UNAUTHORISED = _hub(
+    "thongsuot_ingest_unauthorised_total",
+    "counter",
+    "Requests without valid credentials, by reason (missing, unknown, expired, certificate)",
+    "reason",
+)
+INGEST_CONFIGS = _hub(
+    "thongsuot_ingest_configs_total", "counter", "Configurations asked for, by result (sent, same)", "result"
+)
+INGEST_CONFIG_INFO = _hub(
+    "thongsuot_ingest_config_info",
+    "gauge",
+    "Version of the configuration that the agent of a commune is handed; always 1",
+    "commune", "config",
+)  # fmt: skip
+INGEST_WAITING = _hub(
+    "thongsuot_ingest_waiting_bytes", "gauge", "Bytes of pushes that wait for the engine behind the gateway"
+)
+INGEST_FORWARD_DURATION = _hub(
+    "thongsuot_ingest_forward_duration_seconds",
+    "histogram",
+    "From handing a push to the engine behind the gateway to its answer",
+)
+INGEST_CONNECTIONS = _hub(
+    "thongsuot_ingest_connections", "gauge", "Open connections, by whether they showed credentials", "known"
+)
+INGEST_CLOCK_DOUBT = _hub(
+    "thongsuot_ingest_clock_doubt",
+    "gauge",
+    "1 while the hub's own clock looks wrong: what seems dated ahead or too old is put off, not refused",
+)
+INGEST_TOKENS = _hub("thongsuot_ingest_tokens", "gauge", "Tokens that are valid now")
+
 
 class Recorded(StrEnum):
     """Series that the recording rules keep, ``level:metric:operation``. ``:bool`` is 0 or 1.
