@@ -19,6 +19,7 @@ from inventory.names import (
     AGENT_SCHEDULE_DELAY,
     AGENT_SKIPPED_SLOTS,
     AGENT_START,
+    AGENT_STOPPED,
     AGENT_STORE_ERRORS,
     AGENT_TARGETS,
     AGENT_UPTIME,
@@ -47,6 +48,8 @@ class Itself:
         self.config_hash = ""
         self.store_errors: Callable[[], int] = lambda: 0
         self.pushing = False
+        self.stopped_unix = 0.0
+        """When this run, or the one before, was stopped on purpose; 0 where it was not."""
         self.delays = Histogram(site, AGENT_SCHEDULE_DELAY, _DELAY_BOUNDS)
         self.push_durations = Histogram(site, AGENT_PUSH_DURATION, _PUSH_BOUNDS)
 
@@ -59,6 +62,8 @@ class Itself:
         """Return the values of a tier."""
         if tier is Tier.HEARTBEAT:
             yield self._series(HEARTBEAT), round(self._clock.unix(), 3)
+        elif tier is Tier.STATE:
+            yield self._series(AGENT_STOPPED), self.stopped_unix
         elif tier is Tier.DETAIL:
             yield from self._gauges()
             yield from self._counters()

@@ -20,6 +20,7 @@ from agent.expose import Group, Site
 from agent.itself import Itself
 from agent.load import load_config
 from agent.measured import Measured
+from agent.parting import Farewell
 from agent.push import Pusher, Sender
 from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
@@ -53,6 +54,7 @@ class Agent:
         self.groups: dict[str, Group] = {self.itself.key: self.itself}
         self.runners: dict[str, Runner] = {}
         self.book = StateBook(Store(state_directory(config), config.site))
+        self._farewell = Farewell(state_directory(config), config.site)
         self.pusher: Pusher | None = None
         self._find = find or partial(measure_of, state=state_directory(config))
         self._connect = connect
@@ -81,12 +83,15 @@ class Agent:
     async def start(self) -> None:
         """Load the counters, start probing, keeping and pushing. The hub need not be there."""
         await self.book.load()
+        self.itself.stopped_unix = await asyncio.to_thread(self._farewell.take)
         self._apply(self.config)
         self._keeping = self._vital(self._keep())
         self._start_push()
 
-    async def stop(self) -> None:
-        """Stop probing, save the counters, end all series at the hub; at most 2 s."""
+    async def stop(self, *, on_purpose: bool = False) -> None:
+        """Stop probing, save the counters, end all series at the hub; at most 2 s. ``on_purpose``: somebody
+        asked for it, and the hub and the next start are told so."""
+        self.itself.stopped_unix = round(self.clock.unix(), 3) if on_purpose else 0.0
         for task in (self._keeping, self._pushing):
             if task is not None:
                 task.cancel()
@@ -95,6 +100,8 @@ class Agent:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self.book.save()
+                if on_purpose:
+                    await asyncio.to_thread(self._farewell.leave, self.itself.stopped_unix)
                 if self.pusher is not None:
                     await self.pusher.last_word()
         except TimeoutError:

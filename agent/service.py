@@ -48,7 +48,7 @@ def _why(error: ListenError) -> str:
 
 
 async def _run(path: Path, config: AgentConfig) -> int:
-    agent = Agent(path, config)
+    agent, on_purpose = Agent(path, config), False
     async with serve(make_app(agent), config.listen) as (host, port):
         try:
             await agent.start()
@@ -56,9 +56,10 @@ async def _run(path: Path, config: AgentConfig) -> int:
                 log.info("agent is running", extra={"site": config.site, "listen": f"{host}:{port}"})
                 sdnotify.notify("READY=1")
                 await _first(stopped, agent.broken)
+                on_purpose = stopped.is_set() and not agent.broken.is_set()
         finally:
             sdnotify.notify("STOPPING=1")
-            await agent.stop()
+            await agent.stop(on_purpose=on_purpose)
     return 1 if agent.broken.is_set() else 0
 
 

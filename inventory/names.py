@@ -684,6 +684,13 @@ AGENT_CLOCK_CORRECTION = _agent(
     "Seconds added to this machine's clock to date samples; 0 while it is within 2 s of the hub's",
 )
 
+# --- gaps: what tells afterwards why nothing was heard --------------------------------------------
+AGENT_STOPPED = _agent(
+    "thongsuot_agent_stopped_timestamp_seconds",
+    "gauge",
+    "Unix time at which the run before this one, or this one, was stopped on purpose; 0 if it was not",
+)
+
 # --- the hub: the inventory as series, so that a commune that never spoke is seen ----------------
 COMMUNE_INFO = _hub(
     "thongsuot_commune_info",
