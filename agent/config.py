@@ -3,6 +3,7 @@
 ``load.py`` reads a file into :class:`AgentConfig` and reports every error at once.
 """
 
+import hashlib
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -74,6 +75,15 @@ class Spool(_Base, frozen=True, kw_only=True):
     days: Annotated[float, Meta(ge=1, le=60)] = 14
 
 
+class Fetch(_Base, frozen=True, kw_only=True):
+    """Where this file's successor comes from: the hub's gateway is asked every ``seconds`` at the latest."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
+    bearer_token_file: str | None = None
+    ca_file: str | None = None
+    seconds: Annotated[float, Meta(ge=5, le=86400)] = 60
+
+
 class AgentConfig(_Base, frozen=True, kw_only=True):
     """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``."""
 
@@ -85,4 +95,19 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
     max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
     push: Push | None = None
     spool: Spool = Spool()
+    fetch: Fetch | None = None
     targets: tuple[AgentTarget, ...] = ()
+
+
+def version_of(config: AgentConfig) -> str:
+    """Return what names the content of a configuration, the same at the hub and at the agent: what a
+    machine decides for itself (addresses of its own, where its files lie) is left out."""
+    push, fetch = config.push, config.fetch
+    if push is not None:
+        push = msgspec.structs.replace(push, bearer_token_file=None, ca_file=None)
+    if fetch is not None:
+        fetch = msgspec.structs.replace(fetch, bearer_token_file=None, ca_file=None)
+    shared = msgspec.structs.replace(
+        config, listen="", state_directory=None, max_concurrent_probes=1, push=push, fetch=fetch
+    )
+    return hashlib.sha256(msgspec.json.encode(shared)).hexdigest()[:12]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
@@ -11,11 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from agent.build import Find, measure_of, state_directory, traits_of
 from agent.clock import HubClock
-from agent.config import AgentConfig, AgentTarget, Push
+from agent.config import AgentConfig, AgentTarget, Push, version_of
 from agent.expose import Group, Site
 from agent.itself import Itself
 from agent.load import load_config
@@ -164,7 +161,7 @@ class Agent:
     def _apply(self, config: AgentConfig) -> None:
         """Start runners for targets that have none, and tie them to their gates."""
         self.itself.targets = len(config.targets)
-        self.itself.config_hash = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        self.itself.config_hash = version_of(config)
         fresh = [target for target in config.targets if target.identity not in self.runners]
         for target in fresh:
             self._add(target)
