@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from agent.config import AgentConfig, AgentTarget, Push, Spool
+from agent.config import AgentConfig, AgentTarget, Fetch, Push, Spool
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
@@ -14,6 +14,7 @@ from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE
 
 WRITE_PATH: Final = "/api/v1/write"
+CONFIG_PATH: Final = "/api/v1/config"
 HUB_BACKLOG_BYTES_PER_SECOND: Final = 10_000_000.0
 """Over loopback no line is spared, only the hub's own work."""
 BYTES_PER_MBIT: Final = 125_000
@@ -32,6 +33,7 @@ def commune_config(inventory: Inventory, commune: Commune) -> AgentConfig:
         version=1,
         site=commune.code,
         commune=commune.code,
+        fetch=_fetch(inventory),
         targets=_targets(inventory, commune.code),
     )
     if commune.transport == "scrape":
@@ -77,6 +79,15 @@ def _push(inventory: Inventory, where: str, backlog: float) -> Push:
         detail_seconds=probing.detail_push_seconds,
         backlog_bytes_per_second=backlog,
     )
+
+
+def _fetch(inventory: Inventory) -> Fetch | None:
+    """Where the gateway is, it also hands out configurations; it must be reached as pushes reach it."""
+    hub = inventory.hub
+    if hub.ingest is None:
+        return None
+    base = hub.remote_write_url.removesuffix(WRITE_PATH)
+    return Fetch(url=base + CONFIG_PATH, bearer_token_file=hub.agent_token_file, ca_file=hub.agent_ca_file)
 
 
 def _spool(inventory: Inventory) -> Spool:

@@ -19,9 +19,8 @@ from deploy.ingest.gateway import Gateway, Reply
 from deploy.ingest.listen import Watched, names_of
 from deploy.ingest.meters import Meters
 from deploy.ingest.tokens import Wrong
+from deploy.render_agents import CONFIG_PATH, WRITE_PATH
 
-WRITE_PATH: Final = "/api/v1/write"
-CONFIG_PATH: Final = "/api/v1/config"
 WHO: Final = web.RequestKey("who", str)
 _OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
 _CHUNK_BYTES: Final = 1 << 16
