@@ -60,6 +60,8 @@ class Push(_Base, frozen=True, kw_only=True):
     url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
     bearer_token_file: str | None = None
     ca_file: str | None = None
+    certificate_file: str | None = None
+    certificate_key_file: str | None = None
     heartbeat_seconds: Seconds = 2
     state_seconds: Seconds = 5
     detail_seconds: Seconds = 30
@@ -81,6 +83,8 @@ class Fetch(_Base, frozen=True, kw_only=True):
     url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
     bearer_token_file: str | None = None
     ca_file: str | None = None
+    certificate_file: str | None = None
+    certificate_key_file: str | None = None
     seconds: Annotated[float, Meta(ge=5, le=86400)] = 60
 
 
@@ -102,11 +106,9 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
 def version_of(config: AgentConfig) -> str:
     """Return what names the content of a configuration, the same at the hub and at the agent: what a
     machine decides for itself (addresses of its own, where its files lie) is left out."""
-    push, fetch = config.push, config.fetch
-    if push is not None:
-        push = msgspec.structs.replace(push, bearer_token_file=None, ca_file=None)
-    if fetch is not None:
-        fetch = msgspec.structs.replace(fetch, bearer_token_file=None, ca_file=None)
+    none = dict.fromkeys(("bearer_token_file", "ca_file", "certificate_file", "certificate_key_file"))
+    push = msgspec.structs.replace(config.push, **none) if config.push else None
+    fetch = msgspec.structs.replace(config.fetch, **none) if config.fetch else None
     shared = msgspec.structs.replace(
         config, listen="", state_directory=None, max_concurrent_probes=1, push=push, fetch=fetch
     )

@@ -38,10 +38,20 @@ def commune_config(inventory: Inventory, commune: Commune) -> AgentConfig:
     )
     if commune.transport == "scrape":
         return msgspec.structs.replace(config, listen=_scrape_listen(commune))
-    hub = inventory.hub
-    push = _push(inventory, hub.remote_write_url, backlog_rate(inventory, commune))
-    secured = msgspec.structs.replace(push, bearer_token_file=hub.agent_token_file, ca_file=hub.agent_ca_file)
+    push = _push(inventory, inventory.hub.remote_write_url, backlog_rate(inventory, commune))
+    secured = msgspec.structs.replace(push, **_credentials(inventory))
     return msgspec.structs.replace(config, push=secured, spool=_spool(inventory))
+
+
+def _credentials(inventory: Inventory) -> dict[str, str | None]:
+    """Where an agent finds what it shows to the hub, and by what it knows the hub."""
+    hub = inventory.hub
+    return {
+        "bearer_token_file": hub.agent_token_file,
+        "ca_file": hub.agent_ca_file,
+        "certificate_file": hub.agent_certificate_file,
+        "certificate_key_file": hub.agent_certificate_key_file,
+    }
 
 
 def backlog_rate(inventory: Inventory, commune: Commune) -> float:
@@ -87,7 +97,7 @@ def _fetch(inventory: Inventory) -> Fetch | None:
     if hub.ingest is None:
         return None
     base = hub.remote_write_url.removesuffix(WRITE_PATH)
-    return Fetch(url=base + CONFIG_PATH, bearer_token_file=hub.agent_token_file, ca_file=hub.agent_ca_file)
+    return msgspec.structs.replace(Fetch(url=base + CONFIG_PATH), **_credentials(inventory))
 
 
 def _spool(inventory: Inventory) -> Spool:

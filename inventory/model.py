@@ -103,6 +103,8 @@ class Hub(_Base, frozen=True, kw_only=True):
     remote_write_url: ShortText  # where agents push
     agent_token_file: ShortText | None = None  # at each agent: its bearer token for that URL
     agent_ca_file: ShortText | None = None  # at each agent: the authority that signed the hub's certificate
+    agent_certificate_file: ShortText | None = None  # at each agent, in place of a token
+    agent_certificate_key_file: ShortText | None = None
     ingest: Ingest | None = None
     reflector: Reflector | None = None
     contact: Id | None = None

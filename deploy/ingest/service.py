@@ -16,12 +16,12 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from common import sdnotify
+from common.files import write_atomically
 from common.i18n import t
 from common.web import add_health
 from common.web import serve as serve_page
 from common.yaml.problems import Refused
 from deploy import validate
-from deploy.files import write_atomically
 from deploy.ingest import permits
 from deploy.ingest.app import make_app
 from deploy.ingest.configs import configs

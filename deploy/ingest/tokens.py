@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from deploy.files import write_atomically
+from common.files import write_atomically
 
 FILE_NAME: Final = "tokens.json"
 MOST_VALID: Final = 2

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.config import AgentConfig
-from common import i18n
-from deploy import files, render, render_agents, render_hub
+from common import files, i18n
+from deploy import render, render_agents, render_hub
 from deploy.cli import main
 from deploy.endpoints import Endpoints
 from inventory import graph
