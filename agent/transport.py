@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -13,15 +14,18 @@ import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from agent.clock import parse_date
+from agent.clock import SANE_UNIX, parse_date
 from agent.config import Push
 from agent.remote_write import HEADERS
+from common.delivery import HUB_START_HEADER
 from exporters.net.failure import Failure
 from exporters.net.resolve import resolve
 
 _CONNECT_SECONDS: Final = 2.0
 _TOKEN_SECONDS: Final = 30.0
 _MAX_TOKEN_BYTES: Final = 8192
+MAX_RETRY_AFTER_SECONDS: Final = 600.0
+_NUMBER: Final = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?")
 log = logging.getLogger(__name__)
 
 
@@ -29,7 +33,8 @@ class Result(StrEnum):
     """What became of a request; values of the label ``result``."""
 
     OK = "ok"
-    REFUSED = "refused"  # the hub will never take this: give it up
+    REFUSED = "refused"  # the hub will never take this: something in it has to go
+    TOO_OLD = "too_old"  # the hub says that it is outside its window: true of old samples, else an alarm
     UNAUTHORISED = "unauthorised"
     BUSY = "busy"  # 429
     SERVER_ERROR = "server_error"
@@ -41,38 +46,73 @@ class Result(StrEnum):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Times on the agent's clock; ``date_unix`` is the hub's clock, where it said so."""
+    """Times on the agent's clock; ``date_unix`` is the hub's clock, where it said so; ``start_unix`` when
+    the hub says that it was started; ``retry_after_seconds`` what it asks for."""
 
     result: Result
     sent_seconds: float
     received_seconds: float
     date_unix: float | None = None
     detail: str = ""
+    start_unix: float | None = None
+    retry_after_seconds: float | None = None
 
 
-def meaning(status: int) -> Result:
-    """Return what an HTTP status says about a request.
+_ABOUT_THE_REQUEST: Final = frozenset([400, 409, 413, 422])
+_TOO_OLD: Final = re.compile(r"too[ _-]old|out[ _-]of[ _-]bounds", re.IGNORECASE)
 
-    5xx and 429 are worth another try, other 4xx are not (remote-write specification). Prometheus
-    answers 500, not 400, to samples older than its window.
+
+def meaning(status: int, said: str = "") -> Result:
+    """Return what an HTTP answer says about a request.
+
+    5xx and 429 are worth another try, other 4xx are not (remote-write specification). But only some 4xx
+    speak about the samples: a wrong path (404) must not make an agent throw away what it measured.
+    Prometheus answers 500, not 400, to samples older than its window, so its words decide.
     """
     if 200 <= status < 300:
         return Result.OK
+    if (status >= 500 or status in _ABOUT_THE_REQUEST) and _TOO_OLD.search(said):
+        return Result.TOO_OLD
     if status in {401, 403, 407}:
         return Result.UNAUTHORISED
     if status in {408, 429}:
         return Result.BUSY
-    if 400 <= status < 500:
+    if status in _ABOUT_THE_REQUEST:
         return Result.REFUSED
     return Result.SERVER_ERROR if status >= 500 else Result.UNEXPECTED
+
+
+def parse_unix(header: str | None) -> float | None:
+    """Return the Unix time in a header of plain seconds, None for nonsense."""
+    if not header or not _NUMBER.fullmatch(header):
+        return None
+    unix = float(header)
+    return unix if SANE_UNIX[0] <= unix <= SANE_UNIX[1] else None
+
+
+def parse_retry_after(header: str | None, date_unix: float | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3), None for nonsense.
+
+    A date counts from the ``Date`` of the same answer: no other clock can be compared with it.
+    """
+    if not header:
+        return None
+    if _NUMBER.fullmatch(header):
+        return min(float(header), MAX_RETRY_AFTER_SECONDS)
+    until = parse_date(header)
+    if until is None or date_unix is None:
+        return None
+    return min(max(0.0, until - date_unix), MAX_RETRY_AFTER_SECONDS)
 
 
 class Transport:
     """Sends to one hub over one connection that is kept alive."""
 
-    def __init__(self, push: Push, now: Callable[[], float], version: str) -> None:
+    def __init__(
+        self, push: Push, now: Callable[[], float], version: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._push, self._now = push, now
-        self._headers = {**HEADERS, "User-Agent": f"thongsuot-agent/{version}"}
+        self._headers = {**HEADERS, "User-Agent": f"thongsuot-agent/{version}", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
         self._token = ""
         self._token_read_seconds: float | None = None
@@ -92,15 +132,22 @@ class Transport:
                     said = await answer.content.read(1000)
         except (OSError, aiohttp.ClientError) as error:
             return Reply(_failure(error), sent, self._now(), detail=str(error) or type(error).__name__)
-        result = meaning(answer.status)
+        text = said.decode(errors="replace").strip()[:300]
+        result = meaning(answer.status, text)
         if result is Result.OK and answer.content_type == "text/html":
             result = Result.UNEXPECTED  # no hub speaks HTML: a carrier's page asks somebody to log in or pay
         if result is Result.UNAUTHORISED:
             self._token_read_seconds = None
-        detail = (
-            "" if result is Result.OK else f"{answer.status} {said.decode(errors='replace').strip()[:300]}"
+        date = parse_date(answer.headers.get("Date"))
+        return Reply(
+            result,
+            sent,
+            received,
+            date,
+            "" if result is Result.OK else f"{answer.status} {text}",
+            parse_unix(answer.headers.get(HUB_START_HEADER)),
+            parse_retry_after(answer.headers.get("Retry-After"), date),
         )
-        return Reply(result, sent, received, parse_date(answer.headers.get("Date")), detail)
 
     async def close(self) -> None:
         """Close the connection."""

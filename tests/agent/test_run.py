@@ -62,7 +62,7 @@ class World:
 
         return measure
 
-    def connect(self, _: Push, now: Callable[[], float], version: str) -> Hub:
+    def connect(self, _: Push, now: Callable[[], float], version: str, waited: bool) -> Hub:
         assert version
         return self.hub
 
