@@ -14,7 +14,7 @@ import msgspec
 
 from common import i18n
 from deploy import debian
-from deploy.lab import routers, systems
+from deploy.lab import gateway, routers, systems
 from deploy.lab.faults import Faults
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
@@ -28,7 +28,6 @@ from inventory.model import Inventory
 PROMETHEUS_URL: Final = "http://127.0.0.1:9490"
 ALERTMANAGER_URL: Final = "http://127.0.0.1:9493"
 _STACK: Final = "hub-stack"
-_LISTEN: Final = "0.0.0.0:9490"
 _MOUNT_SECONDS: Final = 20
 
 
@@ -52,7 +51,10 @@ def placed(inventory: Inventory, places: Places) -> Inventory:
         for system in inventory.systems
     )
     communes = tuple(routers.placed(commune, places) for commune in inventory.communes)
-    return msgspec.structs.replace(inventory, channels=channels, systems=placed_systems, communes=communes)
+    return msgspec.structs.replace(
+        inventory, hub=gateway.placed(inventory.hub, places), channels=channels, systems=placed_systems,
+        communes=communes,
+    )  # fmt: skip
 
 
 def prepare(places: Places) -> tuple[Inventory, Topology]:
@@ -67,6 +69,7 @@ def prepare(places: Places) -> tuple[Inventory, Topology]:
     build(topology, places.namespaces)
     systems.make_certificates(topology, places)
     routers.write_secrets(inventory, places)
+    gateway.enrol(inventory, places)
     for own, system in systems.write_resolver_files(topology, places).items():
         _mount("--bind", str(own), os.path.realpath(system))
     places.province.write_text(dump(inventory), encoding="utf-8")
@@ -110,7 +113,7 @@ class Lab:
     async def start_hub(self) -> None:
         """Start ``thongsuot up``; it becomes ready by itself."""
         words = [sys.executable, "-m", "deploy.cli", "up", str(self.places.province)]
-        words += ["--state", str(self.places.hub), "--prometheus-listen", _LISTEN]
+        words += ["--state", str(self.places.hub)]
         await self.nodes.start(_STACK, HUB, words, _environment())
 
     async def start_agent(self, commune: str) -> None:
@@ -125,8 +128,8 @@ class Lab:
         commune = next(item for item in self.inventory.communes if item.code == code)
         directory = self.places.agent(code)
         directory.mkdir(parents=True, exist_ok=True)
-        config = commune_config(self.inventory, commune)
-        path = directory / "agent.yml"
+        config = gateway.with_token(commune_config(self.inventory, commune), self.places)
+        path = directory / "local.yml"  # agent.yml is what the agent keeps there of what the hub sends
         path.write_bytes(to_yaml(msgspec.structs.replace(config, state_directory=str(directory))))
         return path
 

@@ -73,10 +73,10 @@ def flag(places: Places, system: str) -> Path:
 
 
 def make_certificates(topology: Topology, places: Places) -> None:
-    """Make a private authority and one certificate for all systems. Raises debian.ToolMissing and
+    """Make a private authority and one certificate for all systems and the hub. Raises debian.ToolMissing and
     subprocess.CalledProcessError."""
     places.certificates.mkdir(parents=True, exist_ok=True)
-    addresses = [node.address for node in topology.nodes.values() if node.role == "system"]
+    addresses = [node.address for node in topology.nodes.values() if node.role in {"system", "hub"}]
     names = [f"DNS:{name}" for name in topology.names] + [f"IP:{address}" for address in addresses]
     (places.certificates / "openssl.cnf").write_text(
         _EXTENSIONS.format(names=",".join(names)), encoding="utf-8"
