@@ -148,10 +148,10 @@ class Spool:
         await self._look()
 
     def _patience(self) -> float:
-        """Return seconds until something has to be written."""
+        """Return seconds until something has to be written; what comes meanwhile is due later."""
         now = self._clock.now()
         unsettled = (piece.made_seconds for piece in self._pieces if self._worth(piece))
-        return max(0.0, min(unsettled, default=now + FLUSH_SECONDS) + FLUSH_SECONDS - now)
+        return max(0.0, min(unsettled, default=now) + FLUSH_SECONDS - now)
 
     def _worth(self, piece: Piece) -> bool:
         """Whether a piece has to be on disk."""

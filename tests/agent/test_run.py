@@ -21,7 +21,7 @@ from common import i18n
 from exporters.base import Outcome, Target
 from inventory.names import Reason, State
 from tests.agent import virtual
-from tests.agent.test_push import EPOCH, Hub
+from tests.agent.push_bench import EPOCH, Hub, vanish
 
 TARGETS = ("lan:21040", "hub:main", "system:x")
 
@@ -132,10 +132,12 @@ def test_counters_never_step_back_over_a_kill_and_a_restart(tmp_path: Path) -> N
             await asyncio.sleep(10)
         for state in State:
             values = [
-                value for _, value in world.hub.samples[seconds("hub:main", state)] if not math.isnan(value)
+                value
+                for _, value in sorted(world.hub.samples[seconds("hub:main", state)])
+                if not math.isnan(value)
             ]
             assert values == sorted(values)
-        assert 5 * 24 < world.hub.samples[seconds("hub:main", "up")][-2][1] < 5 * 33.3
+        assert 5 * 24 < sorted(world.hub.samples[seconds("hub:main", "up")])[-2][1] < 5 * 33.3
 
     virtual.run(main)
 
@@ -150,6 +152,8 @@ async def kill(agent: Agent) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     agent.book.close()
+    if agent._delivery._spool is not None:
+        vanish(agent._delivery._spool)
 
 
 def test_reload_keeps_what_is_unchanged_and_ends_what_is_gone(tmp_path: Path) -> None:
@@ -296,7 +300,7 @@ def test_bug_in_what_is_vital_ends_the_agent_aloud(
         agent = world.agent(write(world.path, world.state, *TARGETS))
         await agent.start()
         assert agent.pusher is not None
-        monkeypatch.setattr(agent.pusher, "_collect", lambda: 1 // 0)
+        monkeypatch.setattr(agent.pusher._collector, "collect", lambda *_, **__: 1 // 0)
         async with asyncio.timeout(10):
             await agent.broken.wait()
         await agent.stop()
