@@ -112,4 +112,5 @@ def version_of(config: AgentConfig) -> str:
     shared = msgspec.structs.replace(
         config, listen="", state_directory=None, max_concurrent_probes=1, push=push, fetch=fetch
     )
-    return hashlib.sha256(msgspec.json.encode(shared)).hexdigest()[:12]
+    same = msgspec.convert(msgspec.to_builtins(shared), AgentConfig)  # 5 made in code, 5.0 read from a file
+    return hashlib.sha256(msgspec.json.encode(same, order="sorted")).hexdigest()[:12]

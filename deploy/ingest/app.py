@@ -118,7 +118,8 @@ class _Pages:
     def _check_kind(self, request: web.Request) -> None:
         kind = request.headers.get("Content-Type", "").lower().replace(" ", "")
         usual = kind in {"application/x-protobuf", "application/x-protobuf;proto=prometheus.writerequest"}
-        if not usual or request.headers.get("Content-Encoding", "").lower() != "snappy":
+        packed = [value.lower() for value in request.headers.getall("Content-Encoding", ())]
+        if not usual or packed != ["snappy"]:
             _refuse(415, "kind", "remote write 1.0 is expected: protobuf, packed with snappy")
         if (request.content_length or 0) > self._gateway.limits.body.body_bytes:
             _refuse(413, "too_large", "too large")

@@ -141,10 +141,13 @@ class Service:
 
     async def _watch_engine(self) -> None:
         while True:
-            about = await self._client.about()
-            if about is not None:
-                self.gateway.about = about
+            await self._ask_engine()
             await asyncio.sleep(ENGINE_SECONDS)
+
+    async def _ask_engine(self) -> None:
+        about = await self._client.about()
+        if about is not None:
+            self.gateway.about = about
 
     def page(self) -> web.Application:
         """Return the page for health, metrics and the order to reload; on loopback."""
