@@ -63,7 +63,7 @@ async def get(fetch: Fetch, etag: str) -> Answer:
     """Ask for the configuration, unless it is the one called ``etag``. Raises nothing but cancellation."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS), await _session(fetch) as session:
-            headers = {"If-None-Match": etag}
+            headers = {"If-None-Match": etag, "Accept-Encoding": "identity"}
             if fetch.bearer_token_file is not None:
                 token = await asyncio.to_thread(read_token, Path(fetch.bearer_token_file))
                 headers["Authorization"] = f"Bearer {token}"

@@ -79,7 +79,8 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,  # what is packed all the same is not worth what a bomb costs
         )
         return self
 

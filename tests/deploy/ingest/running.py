@@ -57,8 +57,12 @@ class FakeEngine:
             self.headers.append(dict(request.headers))
         return web.Response(status=self.status, text=self.said or None)
 
-    async def metrics(self, _: web.Request) -> web.Response:
-        return web.Response(text=METRICS.format(start=START, newest=self.newest))
+    async def metrics(self, request: web.Request) -> web.Response:
+        """As Prometheus does, packed where that is asked for."""
+        answer = web.Response(text=METRICS.format(start=START, newest=self.newest))
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            answer.enable_compression(web.ContentCoding.gzip)
+        return answer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
