@@ -32,6 +32,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "iperf3": "iperf3",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
+    "vmagent": "victoria-metrics",
 }
 """Debian package by program."""
 
@@ -54,7 +55,7 @@ LAB: Final = (
     "upsc",
     "dummy-ups",
 )
-BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3")
+BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3", "vmagent")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user
@@ -64,6 +65,7 @@ _VERSION_FLAG: Final = {
     "openssl": "version",
     "upsc": "-V",
     "dummy-ups": "-V",
+    "vmagent": "-help",  # Debian's build does not know its version
 }
 _VERSION_SECONDS: Final = 30
 _APT_SECONDS: Final = 900
