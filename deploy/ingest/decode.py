@@ -13,6 +13,7 @@ https://protobuf.dev/programming-guides/encoding/. Whatever the bytes are, the a
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import cramjam
@@ -23,6 +24,9 @@ from deploy.ingest.limits import BodyLimits
 MOST_PACKED: Final = 22
 """Bytes that one byte of snappy can stand for: a copy of 64 bytes takes three."""
 _MAX_VARINT_BYTES: Final = 10
+_SMALL_BYTES: Final = 128
+_SMALL_LABELS: Final = 8192
+"""Labels that are remembered: the series of a target differ in one of eight."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -111,7 +115,8 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
     """Yield (number, value) of each field; groups, which nest without bound, are refused. Raises Refused."""
     at, end = 0, len(message)
     while at < end:
-        tag, at = varint(message, at)
+        tag = message[at]
+        tag, at = (tag, at + 1) if tag < 0x80 else varint(message, at)
         number, kind = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise Refused(Fault.PROTOBUF)
@@ -120,7 +125,8 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
             yield number, value
             continue
         if kind == _BYTES:
-            size, at = varint(message, at)
+            size = message[at] if at < end else 0x80
+            size, at = (size, at + 1) if size < 0x80 else varint(message, at)
         elif kind == _FIXED64:
             size = 8
         elif kind == _FIXED32:
@@ -152,6 +158,10 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 def _label(value: bytes | int) -> tuple[bytes, bytes]:
     if not isinstance(value, bytes):
         raise Refused(Fault.PROTOBUF)
+    return _small_label(value) if len(value) <= _SMALL_BYTES else _label_of(value)
+
+
+def _label_of(value: bytes) -> tuple[bytes, bytes]:
     parts: dict[int, bytes] = {}
     for field, part in fields(value):
         if field in {1, 2}:
@@ -159,6 +169,9 @@ def _label(value: bytes | int) -> tuple[bytes, bytes]:
                 raise Refused(Fault.PROTOBUF)
             parts[field] = part
     return parts.get(1, b""), parts.get(2, b"")
+
+
+_small_label: Final = lru_cache(_SMALL_LABELS)(_label_of)
 
 
 def _sample(value: bytes | int) -> tuple[bytes, int]:

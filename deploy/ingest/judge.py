@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -229,24 +230,30 @@ def _texts(pairs: tuple[tuple[bytes, bytes], ...], limits: BodyLimits) -> dict[s
     for name_bytes, value_bytes in pairs:
         if len(name_bytes) > limits.name_bytes or len(value_bytes) > limits.value_bytes:
             return None
-        try:
-            name, value = name_bytes.decode(), value_bytes.decode()
-        except UnicodeDecodeError:
+        pair = _text(name_bytes, value_bytes)
+        if pair is None or pair[0] in found:
             return None
-        if not _LABEL_NAME.match(name) or _CONTROL.search(value) or name in found:
-            return None
-        found[name] = value
+        found[pair[0]] = pair[1]
     return {name: value for name, value in found.items() if value}
+
+
+@lru_cache(4096)  # bounded by the limits above: at most a few MB
+def _text(name_bytes: bytes, value_bytes: bytes) -> tuple[str, str] | None:
+    """Return one label as text, None for a malformed one."""
+    try:
+        name, value = name_bytes.decode(), value_bytes.decode()
+    except UnicodeDecodeError:
+        return None
+    return (name, value) if _LABEL_NAME.match(name) and not _CONTROL.search(value) else None
 
 
 def _six(octets: bytes) -> int | None:
     """Return the varint that six bytes are, None when they are none, or more than one."""
-    number = 0
-    for position, byte in enumerate(octets):
-        if (byte >= 0x80) != (position < 5):
-            return None
-        number |= (byte & 0x7F) << 7 * position
-    return number
+    number = int.from_bytes(octets, "little")
+    if number & 0x808080808080 != 0x008080808080:
+        return None
+    a, b, c, d, e, f = octets
+    return (a & 0x7F) | (b & 0x7F) << 7 | (c & 0x7F) << 14 | (d & 0x7F) << 21 | (e & 0x7F) << 28 | f << 35
 
 
 def _encoded(value: bytes, time_ms: int) -> bytes:
