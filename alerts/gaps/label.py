@@ -40,7 +40,7 @@ def label(case: Case) -> Gap:
     causes = Causes(case.seen, case.told.guard, case.told.offset, start, end)
     found = stays(case.told, start, end, open_=case.stretch.open, hearable=_hearable(case, start, end))
     parts = [part for stay in found for part in _parts(case, stay, causes)]
-    tidy = continuous(without_dust(absorbed(joined(parts))))
+    tidy = continuous(joined(without_dust(absorbed(joined(parts)))))
     pieces = tuple(_piece(case, part) for part in tidy)
     length = end.at - start.at
     return Gap(
@@ -147,13 +147,15 @@ def _silent(case: Case, stay: Stay) -> list[Part]:
     facts = tuple(_life_facts(stay))
     if not case.told.heard.spans:
         facts = (*facts, Fact("never"))
+    elif stay.first:
+        facts = (*facts, Fact("first"))
     rest = GapLabel.UNKNOWN
     sides: tuple[Side, ...] = ()
     if stay.stopped_unix is not None:
         rest, sides = GapLabel.AGENT_STOPPED, (Side.SITE,)
     elif stay.on_mains is False:
         rest, sides = GapLabel.POWER_DOWN, (Side.SITE,)
-    elif _answered(case, stay.start, stay.end):
+    elif not stay.first and _answered(case, stay.start, stay.end):
         rest, sides = GapLabel.AGENT_DOWN, (Side.HUB,)
         facts = (*facts, Fact("outside_up"))
     elif _unanswered(case, stay):

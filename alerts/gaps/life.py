@@ -41,6 +41,7 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
 
     Of one in which it did not: ``rebooted`` whether its machine was started anew meanwhile, at
     ``booted_unix``; ``stopped_unix`` when it was stopped on purpose; ``on_mains`` as last told before.
+    ``first``: nothing was told before.
     """
 
     start: Edge
@@ -51,6 +52,7 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
     stopped_unix: float | None = None
     on_mains: bool | None = None
     started_unix: float | None = None
+    first: bool = False
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -86,6 +88,10 @@ def stays(told: Told, start: Edge, end: Edge, *, open_: bool, hearable: float | 
         if run.first <= start.at or run.started <= here.at - SAME_START_SECONDS or run.started > end.at:
             continue
         birth = _within(between(run.started - 1, run.started + 1), here, end)
+        if here is start and _is_first(told, start):
+            found.append(Stay(start=here, end=birth, alive=None, first=True))
+            here = birth
+            continue
         death = _death(told, here, birth, hearable)
         if death.at > here.at:
             found.append(Stay(start=here, end=death, alive=True))
@@ -94,6 +100,12 @@ def stays(told: Told, start: Edge, end: Edge, *, open_: bool, hearable: float | 
     if here.at < end.at or not found:
         found += _rest(told, known, here, end, open_=open_)
     return found
+
+
+def _is_first(told: Told, start: Edge) -> bool:
+    """Whether nothing was told before a gap: then nobody knows of a run that could have ended."""
+    last = told.heard.last_before(start.at + SAME_START_SECONDS)
+    return last is None
 
 
 def _rest(told: Told, known: list[Run], here: Edge, end: Edge, *, open_: bool) -> list[Stay]:

@@ -5,6 +5,7 @@ and the next begins is known within some seconds only: an :class:`Edge` says wit
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,10 @@ class GapLabel(StrEnum):
     HUB_DOWN = "hub_down"  # the hub was not listening
     CLOCK_WRONG = "clock_wrong"  # the agent held everything back since its clock was not trusted
     UNKNOWN = "unknown"  # what is known does not decide
+
+
+DEAD: Final = frozenset({GapLabel.POWER_DOWN, GapLabel.AGENT_DOWN, GapLabel.AGENT_STOPPED})
+"""Labels under which no agent ran, so that nothing was measured or counted."""
 
 
 class Side(StrEnum):

@@ -1,7 +1,7 @@
 """Stretches with one label, on their way to pieces that cover a gap exactly. Pure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import msgspec
@@ -12,6 +12,8 @@ SLIVER_SECONDS: Final = 15.0
 """What no witness explains between one that does and the gap's start: pings are seconds apart."""
 RETRY_SECONDS: Final = 90.0
 """The same before the gap's end: an agent does not try again at once when the way is free."""
+VOUCHED_SHARE: Final = 0.8
+"""Of a stretch: pings notice its beginning and its end some seconds late."""
 SHORTEST_SECONDS: Final = 0.5
 """Pieces that are shorter by the best guess say nothing."""
 
@@ -27,17 +29,23 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def joined(parts: Iterable[Part]) -> list[Part]:
-    """Join neighbours with one label; only who vouches for all of it vouches for the whole."""
-    found: list[Part] = []
+    """Join neighbours with one label; who vouches for nearly all of it vouches for the whole."""
+    return [_one(list(group)) for _, group in groupby(parts, key=lambda part: part.label)]
+
+
+def _one(parts: Sequence[Part]) -> Part:
+    length = {id(part): part.end.at - part.start.at for part in parts}
+    whole = sum(length.values())
+    sides = tuple(
+        side
+        for side in Side
+        if sum(length[id(part)] for part in parts if side in part.sides) >= VOUCHED_SHARE * whole
+        and any(side in part.sides for part in parts)
+    )
+    facts: list[Fact] = []
     for part in parts:
-        if found and found[-1].label is part.label:
-            last = found.pop()
-            sides = tuple(side for side in last.sides if side in part.sides)
-            facts = (*last.facts, *(fact for fact in part.facts if fact not in last.facts))
-            found.append(Part(last.label, last.start, part.end, sides, facts))
-        else:
-            found.append(part)
-    return found
+        facts += (fact for fact in part.facts if fact not in facts)
+    return Part(parts[0].label, parts[0].start, parts[-1].end, sides, tuple(facts))
 
 
 def absorbed(parts: list[Part]) -> list[Part]:
@@ -61,8 +69,8 @@ def absorbed(parts: list[Part]) -> list[Part]:
 
 
 def without_dust(parts: Sequence[Part]) -> list[Part]:
-    """Leave out parts without length; their neighbour takes their time, and what was unsure of it."""
-    kept = [part for part in parts if part.end.at - part.start.at > SHORTEST_SECONDS]
+    """Leave out parts that say nothing; their neighbour takes their time, and what was unsure of it."""
+    kept = [part for part in parts if not _is_dust(part)]
     if not kept:
         longest = max(parts, key=lambda part: part.end.at - part.start.at)
         return [msgspec.structs.replace(longest, start=parts[0].start, end=parts[-1].end)]
@@ -79,6 +87,13 @@ def without_dust(parts: Sequence[Part]) -> list[Part]:
         found.append(part if start is None else msgspec.structs.replace(part, start=start.hull(part.start)))
         start = None
     return found
+
+
+def _is_dust(part: Part) -> bool:
+    """Whether a part is too short to be one, or may not have been at all between its uncertain edges."""
+    length = part.end.at - part.start.at
+    uncertain = part.end.earliest <= part.start.latest
+    return length <= SHORTEST_SECONDS or (uncertain and length <= SLIVER_SECONDS)
 
 
 def continuous(parts: Sequence[Part]) -> list[Part]:

@@ -1,7 +1,7 @@
 """Reads the gaps of communes from Prometheus: coarsely where they are, then closely what they were."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from alerts.gaps import ask, hub
@@ -11,11 +11,13 @@ from alerts.gaps.find import Region, Stretch, regions, stretches
 from alerts.gaps.label import label
 from alerts.gaps.model import Gap
 from alerts.gaps.sites import Site
+from alerts.gaps.sites import sites as every_site
 from alerts.gaps.tracks import Track, joined
 from alerts.gaps.witnesses import gather, selector
 from alerts.promapi import ApiError, PromApi, Series
-from alerts.rules_model import Tuning
+from alerts.rules import tuning
 from inventory import names
+from inventory.model import Inventory
 from inventory.names import HUB_SITE, Label, Metric
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -24,14 +26,22 @@ Progress = Callable[[int, int], None]
 """Told how many steps of how many are done."""
 
 
-def _silent(done: int, total: int) -> None:
+def nobody_asks(done: int, total: int) -> None:
     """Progress that nobody wants to hear of."""
 
 
 async def read(
-    api: PromApi, sites: Sequence[Site], tuned: Tuning, period: Period, progress: Progress = _silent
+    api: PromApi,
+    inventory: Inventory,
+    period: Period,
+    codes: Collection[str] | None = None,
+    progress: Progress = nobody_asks,
 ) -> tuple[Gap, ...]:
-    """Return the gaps of these communes, by commune and time. Raises ApiError."""
+    """Return the gaps of communes (default: all), by commune and time. Raises ApiError."""
+    tuned = tuning(inventory)
+    sites = [site for site in every_site(inventory, tuned) if codes is None or site.code in codes]
+    if not sites:
+        return ()
     deaf = await hub.deaf(api, tuned, period)
     low = await _low(api, sites, period, progress)
     limit = asyncio.Semaphore(_AT_ONCE)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.gaps.model import Edge, Fact, Gap, GapLabel, Piece
+from alerts.gaps.model import DEAD, Edge, Fact, Gap, GapLabel, Piece
 from common.i18n import t
 
 
@@ -63,7 +63,8 @@ def _gap_lines(gap: Gap, zone: ZoneInfo, widths: Sequence[int]) -> Iterator[str]
     for piece in gap.pieces:
         yield "  " + _line(_cells(gap, piece, zone), widths)
         yield from (f"      {fact_text(fact, zone)}" for fact in piece.facts)
-    yield f"      {t('gaps.data', percent=round(100 * gap.data_ratio))}"
+    if any(piece.label not in DEAD for piece in gap.pieces):
+        yield f"      {t('gaps.data', percent=round(100 * gap.data_ratio))}"
 
 
 def _cells(gap: Gap, piece: Piece, zone: ZoneInfo) -> list[str]:

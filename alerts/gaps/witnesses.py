@@ -30,6 +30,8 @@ _HOST: Final = {
 }  # fmt: skip
 _BEATS: Final = ("delivered", "heartbeat")
 """Whatever they say, they say that the agent runs."""
+_SIGNS: Final = (*_BEATS, "starts", "stopped")
+"""What may survive where heartbeats do not, or come after the last one."""
 
 
 async def gather(api: PromApi, site: Site, stretch: Stretch, deaf: tuple[Deaf, ...]) -> Case:
@@ -54,12 +56,11 @@ async def _told(api: PromApi, site: Site, period: Period) -> Told:
     wanted = f"{{__name__=~{quote('|'.join(_HOST))},site={quote(site.code)}}}"
 
     def reach(name: str) -> float:
-        return site.silent_seconds if name in _BEATS else _DETAIL_REACH_SECONDS
+        return site.silent_seconds if name in _SIGNS else _DETAIL_REACH_SECONDS
 
     found = await ask.tracks(api, wanted, period, reach, _site_track)
-    beats = [found.pop(name) for name in _BEATS if name in found]
-    further = [found[name] for name in ("starts", "stopped") if name in found]
-    return Told(heard=joined([*beats, *further], site.silent_seconds), **found)
+    signs = joined([found[name] for name in _SIGNS if name in found], site.silent_seconds)
+    return Told(heard=signs, **{name: one for name, one in found.items() if name not in _BEATS})
 
 
 def _site_track(series: Series) -> tuple[str, Value | None] | None:

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
+from alerts.gaps.text import label_text
 from common.i18n import t
 from dashboards.reports.availability import Report, Row, Subject
 from dashboards.reports.month import local
+from dashboards.reports.unheard import Note
 
 BOM: Final = "\ufeff"
 """Spreadsheet programs take a CSV file for UTF-8 only with it."""
@@ -23,7 +25,7 @@ _DECIMALS: Final = 3
 CSV_COLUMNS: Final = (
     "subject", "commune", "commune_name", "line", "system", "system_name", "availability_min",
     "availability_max", "coverage", "up_seconds", "down_seconds", "unknown_seconds", "target", "verdict",
-    "month", "provisional",
+    "month", "provisional", "excluded_seconds",
 )  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def table(report: Report, language: str) -> str:
         rows = [row for row in report.rows if row.subject == subject]
         if rows:
             parts += ["", t(f"report.section_{subject}", language), _grid(rows, language)]
+    parts += _footnotes(report, language)
     parts += ["", t("report.explained", language)]
     return "\n".join(parts) + "\n"
 
@@ -85,10 +88,29 @@ def _grid(rows: Sequence[Row], language: str) -> str:
     return align([heads, *(_cells(row, language) for row in rows)])
 
 
+def _footnotes(report: Report, language: str) -> list[str]:
+    """Return why time is unknown, and what of it counts otherwise: a paragraph a line."""
+    noted = [row for row in report.rows if row.notes]
+    if not noted:
+        return []
+    lines = ["", t("report.notes", language)]
+    for row in noted:
+        lines.append(f"* {_name(row, language)}")
+        lines += (f"    {_note(note, language)}" for note in row.notes)
+    return lines
+
+
+def _note(note: Note, language: str) -> str:
+    return t(
+        f"report.note_{note.treated}", language, label=label_text(note.label, language),
+        count=note.count, length=duration(note.seconds), windows=", ".join(note.windows) or "-",
+    )  # fmt: skip
+
+
 def _cells(row: Row, language: str) -> list[str]:
     found = row.availability
     return [
-        _name(row, language),
+        _name(row, language) + (" *" if row.notes else ""),
         percent(found.lowest, language, up=False),
         percent(found.highest, language, up=True),
         percent(found.coverage, language, up=False),
@@ -158,6 +180,7 @@ def _record(row: Row, report: Report, language: str) -> dict[str, Any]:
         "verdict": row.verdict,
         "month": report.month.name,
         "provisional": int(report.provisional),
+        "excluded_seconds": round(row.excluded_seconds),
     }
 
 

@@ -16,7 +16,6 @@ from common.nearest import nearest
 
 if TYPE_CHECKING:
     from alerts.gaps.model import Gap
-    from alerts.gaps.sites import Site
     from inventory.model import Inventory
 
 NAME = "gaps"
@@ -52,13 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     since = since_unix(arguments.since, now, zone)
     if since is None:
         return _refuse(t("gaps.error_since", since=arguments.since), 2)
-    chosen = _chosen(inventory, arguments.commune)
-    if not chosen:
-        codes = [commune.code for commune in inventory.communes]
+    codes = [commune.code for commune in inventory.communes]
+    if arguments.commune is not None and arguments.commune not in codes:
         close = nearest(arguments.commune, codes, count=3, likeness=0.4) or codes[:8]
         return _refuse(t("gaps.error_commune", wanted=arguments.commune, nearest=", ".join(close)), 2)
     try:
-        found = asyncio.run(_read(arguments.prometheus, inventory, chosen, (since, now)))
+        found = asyncio.run(_read(arguments, inventory, (since, now)))
     except ApiError as problem:
         return _refuse(t("gaps.error_prometheus", url=arguments.prometheus, problem=problem), 1)
     sys.stdout.write(_rendered(found, inventory, (since, now), as_json=arguments.json))
@@ -82,35 +80,17 @@ def since_unix(text: str, now: float, zone: ZoneInfo) -> float | None:
     return since if now - _LONGEST_SECONDS <= since < now else None
 
 
-def _chosen(inventory: "Inventory", commune: str | None) -> "tuple[Site, ...]":
-    from alerts.gaps.sites import sites
-    from alerts.rules import tuning
-
-    every = sites(inventory, tuning(inventory))
-    return every if commune is None else tuple(site for site in every if site.code == commune)
-
-
 async def _read(
-    url: str, inventory: "Inventory", chosen: "Sequence[Site]", period: tuple[float, float]
+    arguments: argparse.Namespace, inventory: "Inventory", period: tuple[float, float]
 ) -> "tuple[Gap, ...]":
     from alerts.gaps.ask import Period
     from alerts.gaps.read import TIMEOUT_SECONDS, read
     from alerts.promapi import PromApi
-    from alerts.rules import tuning
+    from deploy.commands._progress import on_terminal
 
-    live = sys.stderr.isatty()
-    async with PromApi(url, timeout_seconds=TIMEOUT_SECONDS) as api:
-        found = await read(
-            api, chosen, tuning(inventory), Period(*period), _progress if live else lambda done, total: None
-        )
-    if live:
-        sys.stderr.write("\r\033[K")
-    return found
-
-
-def _progress(done: int, total: int) -> None:
-    sys.stderr.write("\r\033[K" + t("gaps.progress", percent=100 * done // total))
-    sys.stderr.flush()
+    codes = None if arguments.commune is None else {arguments.commune}
+    async with PromApi(arguments.prometheus, timeout_seconds=TIMEOUT_SECONDS) as api:
+        return await read(api, inventory, Period(*period), codes, on_terminal("gaps.progress"))
 
 
 def _rendered(

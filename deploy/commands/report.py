@@ -63,13 +63,18 @@ def run(arguments: argparse.Namespace) -> int:
 async def _report(
     arguments: argparse.Namespace, inventory: "Inventory", chosen: "Month", now: float
 ) -> "Report":
+    from alerts.gaps.ask import Period
     from alerts.promapi import PromApi
     from dashboards.reports.availability import report
     from dashboards.reports.collect import TIMEOUT_SECONDS, collect
+    from dashboards.reports.collect_gaps import collect_gaps
+    from deploy.commands._progress import on_terminal
 
     async with PromApi(arguments.prometheus, timeout_seconds=TIMEOUT_SECONDS) as prometheus:
         counted = await collect(prometheus, chosen, chosen.until(now), by_commune=arguments.by_commune)
-    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune)
+        period = Period(chosen.start, chosen.until(now))
+        gaps = await collect_gaps(prometheus, inventory, period, counted, on_terminal("report.progress"))
+    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, gaps=gaps)
 
 
 def _rendered(found: "Report", arguments: argparse.Namespace) -> str:

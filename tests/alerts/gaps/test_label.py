@@ -1,0 +1,174 @@
+"""Labels against a known truth: which, from when to when, and on whose word."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.gaps.model import Gap, GapLabel, Piece, Side, Window
+from tests.alerts.gaps.world import DEAD, HELD, LABELS, START, STARTS_IN, Is, Phase, World
+
+FAULTS = [state for state in Is if state is not Is.FINE]
+
+
+def one_fault(state: Is, seconds: int = 600, **how: bool) -> Gap:
+    world = World((Phase(300, Is.FINE), Phase(seconds, state), Phase(400, Is.FINE)), **how)
+    (gap,) = world.gaps()
+    return gap
+
+
+def whole(gap: Gap) -> None:
+    """Pieces cover the gap exactly: no hole, no overlap, and every edge lies within its uncertainty."""
+    assert gap.pieces[0].start == gap.start
+    assert gap.pieces[-1].end == gap.end
+    assert all(one.end == following.start for one, following in pairwise(gap.pieces))
+    for piece in gap.pieces:
+        assert piece.start.at <= piece.end.at
+        for edge in (piece.start, piece.end):
+            assert edge.earliest <= edge.at <= edge.latest
+        assert 0 <= piece.certain_seconds <= piece.seconds + 1e-9 + max(
+            piece.start.latest - piece.start.earliest, piece.end.latest - piece.end.earliest
+        )
+
+
+@pytest.mark.parametrize("state", FAULTS)
+@pytest.mark.parametrize("spool", [True, False])
+def test_each_fault_has_its_label_and_its_edges(state: Is, spool: bool) -> None:
+    if state is Is.CLOCK and not spool:
+        gap = one_fault(state, spool=False)  # nobody was told: afterwards nothing speaks for the clock
+        assert [piece.label for piece in gap.pieces] == [GapLabel.UNKNOWN]
+        return
+    if state is Is.LAN and not spool:
+        gap = one_fault(state, spool=False)
+        assert [piece.label for piece in gap.pieces] == [GapLabel.UNKNOWN]
+        return
+    gap = one_fault(state, spool=spool)
+    whole(gap)
+    (piece,) = gap.pieces
+    assert piece.label is LABELS[state]
+    late = STARTS_IN if state is Is.POWER else 0
+    assert piece.start.earliest <= START + 300 <= piece.start.latest
+    assert piece.end.earliest - 1 <= START + 900 + late <= piece.end.latest
+    assert not gap.open
+
+
+def test_the_data_of_a_line_that_was_down_arrived_later_and_so_the_agent_ran() -> None:
+    kept, lost = one_fault(Is.LINE), one_fault(Is.LINE, spool=False)
+    assert kept.data_ratio > 0.98
+    assert lost.data_ratio == 0
+    assert kept.pieces[0].sides == (Side.HUB, Side.SITE)
+    assert lost.pieces[0].sides == (Side.HUB,)
+    for gap in (kept, lost):
+        assert [fact.kind for fact in gap.pieces[0].facts][0] == "same_run"
+
+
+def test_without_a_router_the_site_alone_vouches() -> None:
+    assert one_fault(Is.LINE, router=False).pieces[0].sides == (Side.SITE,)
+    assert one_fault(Is.LINE, router=False, spool=False).pieces[0].label is GapLabel.UNKNOWN
+
+
+def test_a_site_that_told_of_mains_and_whose_router_answers_has_no_power_cut() -> None:
+    world = World(
+        (Phase(300, Is.FINE), Phase(600, Is.POWER), Phase(300, Is.FINE)), battery=True, router=False
+    )
+    assert [p.label for gap in world.gaps() for p in gap.pieces] == [GapLabel.POWER_DOWN]
+
+
+def test_a_crash_while_the_line_was_down_is_told_apart() -> None:
+    world = World(
+        (Phase(300, Is.FINE), Phase(600, Is.LINE), Phase(120, Is.CRASH), Phase(600, Is.LINE), Phase(300, Is.FINE))
+    )
+    (gap,) = world.gaps()
+    whole(gap)
+    labels = [piece.label for piece in gap.pieces]
+    assert labels == [GapLabel.LINE_DOWN, GapLabel.AGENT_DOWN, GapLabel.LINE_DOWN]
+    crash = gap.pieces[1]
+    assert crash.start.at == pytest.approx(START + 900, abs=3)
+    assert crash.end.at == pytest.approx(START + 1020, abs=3)
+    assert crash.start.uncertainty_seconds <= 61  # what a spool may lose
+    assert gap.start.at == pytest.approx(START + 300, abs=3)
+
+
+def test_a_stop_inside_a_window_is_planned() -> None:
+    world = World((Phase(300, Is.FINE), Phase(600, Is.STOP), Phase(300, Is.FINE)))
+    windows = (Window("other", 0, 1), Window("ups", START + 250, START + 1000))
+    (gap,) = world.gaps(windows)
+    assert gap.pieces[0].planned == "ups"
+    assert world.gaps((Window("short", START + 300, START + 400),))[0].pieces[0].planned == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [(Is.LINE, GapLabel.UNKNOWN), (Is.POWER, GapLabel.UNKNOWN), (Is.CRASH, GapLabel.AGENT_DOWN),
+     (Is.STOP, GapLabel.AGENT_STOPPED), (Is.HUB, GapLabel.HUB_DOWN)],
+)  # fmt: skip
+def test_while_it_goes_on_only_the_hub_and_the_last_words_speak(state: Is, expected: GapLabel) -> None:
+    world = World((Phase(300, Is.FINE), Phase(600, state)), spool=False)
+    (gap,) = world.gaps()
+    whole(gap)
+    assert gap.open
+    assert gap.end.uncertainty_seconds == 0
+    assert [piece.label for piece in gap.pieces] == [expected]
+
+
+def test_a_commune_that_was_never_heard_is_one_open_gap() -> None:
+    world = World((Phase(900, Is.POWER),))
+    (gap,) = world.gaps()
+    assert (gap.start.at, gap.end.at, gap.open) == (START, world.end, True)
+    assert gap.pieces[0].label is GapLabel.UNKNOWN
+    assert "never" in [fact.kind for fact in gap.pieces[0].facts]
+
+
+def test_a_commune_that_is_fine_has_no_gap() -> None:
+    assert World((Phase(3000, Is.FINE),)).gaps() == []
+
+
+FINE = st.integers(200, 600).map(lambda seconds: Phase(seconds, Is.FINE))
+FAULT = st.builds(Phase, seconds=st.integers(30, 900), state=st.sampled_from(FAULTS))
+STORIES = st.lists(st.tuples(FINE, FAULT), min_size=1, max_size=5)
+
+
+@settings(max_examples=120, deadline=None)
+@given(STORIES, st.booleans(), st.booleans(), st.booleans())
+def test_labels_partition_gaps_and_never_contradict_the_truth(
+    story: list[tuple[Phase, Phase]], spool: bool, router: bool, battery: bool
+) -> None:
+    phases = tuple(phase for pair in story for phase in pair)
+    world = World((*phases, Phase(300, Is.FINE)), spool=spool, router=router, battery=battery)
+    gaps = world.gaps()
+    assert len(gaps) == len(story)
+    for gap, (start, end, state) in zip(gaps, [one for one in world.spans if one[2] in LABELS], strict=True):
+        whole(gap)
+        late = STARTS_IN if state is Is.POWER else 0
+        assert gap.start.earliest <= start <= gap.start.latest
+        assert gap.end.earliest - 1 <= end + late <= gap.end.latest
+        for piece in gap.pieces:
+            assert true_label(world, piece)
+    for one, following in pairwise(gaps):
+        assert one.end.at <= following.start.at
+
+
+def true_label(world: World, piece: Piece) -> bool:
+    """Whether a piece says what was so in its middle, or admits that it does not know."""
+    state = world.state((piece.start.at + piece.end.at) / 2)
+    return piece.label in {GapLabel.UNKNOWN, LABELS.get(state, GapLabel.UNKNOWN)}
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(
+        st.builds(Phase, seconds=st.integers(1, 400), state=st.sampled_from(list(Is))), min_size=1, max_size=8
+    ),
+    st.booleans(),
+)
+def test_whatever_comes_after_what_pieces_stay_whole(phases: list[Phase], spool: bool) -> None:
+    gaps = World(tuple(phases), spool=spool).gaps()
+    for gap in gaps:
+        whole(gap)
+    for one, following in pairwise(gaps):
+        assert one.end.at < following.start.at
+
+
+def test_every_state_is_either_dead_or_held() -> None:
+    assert set(FAULTS) == DEAD | HELD
