@@ -59,6 +59,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 _ABOUT_THE_REQUEST: Final = frozenset([400, 409, 413, 422])
+_INVALID: Final = re.compile(r"invalid sample", re.IGNORECASE)
 _TOO_OLD: Final = re.compile(r"too[ _-]old|out[ _-]of[ _-]bounds", re.IGNORECASE)
 
 
@@ -67,7 +68,8 @@ def meaning(status: int, said: str = "") -> Result:
 
     5xx and 429 are worth another try, other 4xx are not (remote-write specification). But only some 4xx
     speak about the samples: a wrong path (404) must not make an agent throw away what it measured.
-    Prometheus answers 500, not 400, to samples older than its window, so its words decide.
+    Prometheus 2.42 answers 500, not 400, to samples older than its window and to labels that occur twice, so
+    its words decide.
     """
     if 200 <= status < 300:
         return Result.OK
@@ -77,7 +79,7 @@ def meaning(status: int, said: str = "") -> Result:
         return Result.UNAUTHORISED
     if status in {408, 429}:
         return Result.BUSY
-    if status in _ABOUT_THE_REQUEST:
+    if status in _ABOUT_THE_REQUEST or (status >= 500 and _INVALID.search(said)):
         return Result.REFUSED
     return Result.SERVER_ERROR if status >= 500 else Result.UNEXPECTED
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.parting import FILE_NAME, Farewell
 from tests.agent import virtual
-from tests.agent.test_push import EPOCH
+from tests.agent.push_bench import EPOCH
 from tests.agent.test_run import TARGETS, World, kill, write
 
 STOPPED = "__name__=thongsuot_agent_stopped_timestamp_seconds"

@@ -1,0 +1,202 @@
+"""A real agent, a line that can be cut, a real Prometheus: all of them to be killed."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from agent.clock import boottime
+from agent.remote_write import compress
+from deploy.debian import find
+from tests.agent.oracle import decode
+from tests.agent.recording_agent import FLUSH_SECONDS, Made, read
+from tests.agent.test_prometheus import CONFIG
+from tests.agent.test_prometheus import _ready as ready
+
+RISK_SECONDS = FLUSH_SECONDS + 3.0
+"""The spool's period, and what a busy machine adds to it."""
+Key = tuple[tuple[str, str], ...]
+
+
+class Line:
+    """A line that can be cut: carries TCP to ``port``, or breaks every connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.up = port, True
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            await self.cut()
+
+    async def cut(self) -> None:
+        self.up = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def mend(self) -> None:
+        self.up = True
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(writer):
+            if not self.up:
+                writer.transport.abort()
+                return
+            there, onward = await asyncio.open_connection("127.0.0.1", self._port)
+            with contextlib.closing(onward):
+                done = [asyncio.create_task(_carry(*ends)) for ends in ((reader, onward), (there, writer))]
+                try:
+                    await asyncio.wait(done, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for one in done:
+                        one.cancel()
+                    await asyncio.gather(*done, return_exceptions=True)
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+
+
+class Process:
+    """A process to be killed and started again."""
+
+    def __init__(self, *command: str) -> None:
+        self.command = command
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *more: str) -> None:
+        # Its log goes to ours: pytest shows it when a test fails.
+        self._process = await asyncio.create_subprocess_exec(*self.command, *more)
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+            await self._process.wait()
+
+
+class Scene:
+    """Everything, on loopback."""
+
+    def __init__(self, directory: Path, port: int, line: Line, entry: int) -> None:
+        self.directory, self.url, self.line = directory, f"http://127.0.0.1:{port}", line
+        (directory / "prometheus.yml").write_text(CONFIG)
+        self.prometheus = Process(
+            str(find("prometheus")), f"--config.file={directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}",
+            "--web.enable-remote-write-receiver", "--log.level=error",
+        )  # fmt: skip
+        self.record = directory / "record"
+        targets = [
+            {
+                "name": f"t{n}",
+                "target": f"t{n}",
+                "probe": "icmp",
+                "address": "127.0.0.1",
+                "interval_seconds": 0.5,
+            }
+            for n in range(3)
+        ]
+        config = {
+            "version": 1, "site": "21040", "commune": "21040", "state_directory": str(directory / "state"),
+            "push": {
+                "url": f"http://127.0.0.1:{entry}/api/v1/write", "heartbeat_seconds": 0.5, "state_seconds": 1,
+                "detail_seconds": 1, "backlog_bytes_per_second": 10_000_000,
+            },
+            "targets": targets,
+        }  # fmt: skip
+        (directory / "agent.yml").write_text(yaml.safe_dump(config))
+        self.agent = Process(
+            sys.executable,
+            "-m",
+            "tests.agent.recording_agent",
+            str(directory / "agent.yml"),
+            str(self.record),
+        )
+        self.kills: list[float] = []
+
+    async def kill_agent(self, boot: str) -> None:
+        await self.agent.kill()
+        self.kills.append(boottime())
+        await self.agent.start(boot)
+
+    async def restart_hub(self) -> None:
+        await self.prometheus.kill()
+        await asyncio.sleep(1)
+        await self.prometheus.start()
+        await ready(self.url)
+
+    async def received(self) -> dict[Key, Counter[tuple[int, float]]]:
+        """Every raw sample of the last hour, by series."""
+        async with aiohttp.ClientSession() as session:
+            query = {"query": '{job="thongsuot-agent"}[1h]'}
+            async with session.get(f"{self.url}/api/v1/query", params=query) as answer:
+                result = (await answer.json())["data"]["result"]
+        return {
+            tuple(sorted(series["metric"].items())): Counter(
+                (round(at * 1000), float(value)) for at, value in series["values"]
+            )
+            for series in result
+        }
+
+    def made(self) -> list[Made]:
+        """Everything that was collected, but for the last moment."""
+        return list(read(self.record))
+
+    async def goes_on(self, pieces: int) -> None:
+        """Wait until the agent, however slow the machine is, has collected so many pieces more."""
+        wanted = len(self.made()) + pieces if self.record.exists() else pieces
+        async with asyncio.timeout(60):
+            while not self.record.exists() or len(self.made()) < wanted:  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.1)
+
+    def at_risk(self, made: Made) -> bool:
+        """Whether a kill may have cost this."""
+        return not made.change and any(0 <= kill - made.made_seconds <= RISK_SECONDS for kill in self.kills)
+
+
+def samples(made: Made) -> list[tuple[Key, int, float]]:
+    """Return (series, Unix ms, value); ends of series are none."""
+    return [
+        (tuple(labels), time_ms, value)
+        for labels, points in decode(compress((made.raw,)))
+        for value, time_ms in points
+        if value == value
+    ]
+
+
+@asynccontextmanager
+async def scene(directory: Path) -> AsyncIterator[Scene]:
+    """Start a Prometheus; kill everything at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = Line(port)
+    async with line.running() as entry:
+        made = Scene(directory, port, line, entry)
+        try:
+            await made.prometheus.start()
+            await ready(made.url)
+            yield made
+        finally:
+            await made.agent.kill()
+            await made.prometheus.kill()
