@@ -357,7 +357,7 @@ def test_csv_holds_plain_numbers_and_quotes_names() -> None:
         "subject": "line", "commune": "21040", "commune_name": "Xã Bình Sơn", "line": "main", "system": "",
         "system_name": "", "availability_min": "0.950000", "availability_max": "", "coverage": "0.954237",
         "up_seconds": "820800", "down_seconds": "3661", "unknown_seconds": "39539", "target": "0.995",
-        "verdict": "open", "month": "2026-11", "provisional": "1",
+        "verdict": "open", "month": "2026-11", "provisional": "1", "excluded_seconds": "0",
     }  # fmt: skip
     assert len(rows) == 6 + 4 + 24
 

@@ -27,8 +27,12 @@ def whole(gap: Gap) -> None:
         assert piece.start.at <= piece.end.at
         for edge in (piece.start, piece.end):
             assert edge.earliest <= edge.at <= edge.latest
-        assert 0 <= piece.certain_seconds <= piece.seconds + 1e-9 + max(
-            piece.start.latest - piece.start.earliest, piece.end.latest - piece.end.earliest
+        assert (
+            0
+            <= piece.certain_seconds
+            <= piece.seconds
+            + 1e-9
+            + max(piece.start.latest - piece.start.earliest, piece.end.latest - piece.end.earliest)
         )
 
 
@@ -60,7 +64,7 @@ def test_the_data_of_a_line_that_was_down_arrived_later_and_so_the_agent_ran() -
     assert kept.pieces[0].sides == (Side.HUB, Side.SITE)
     assert lost.pieces[0].sides == (Side.HUB,)
     for gap in (kept, lost):
-        assert [fact.kind for fact in gap.pieces[0].facts][0] == "same_run"
+        assert next(fact.kind for fact in gap.pieces[0].facts) == "same_run"
 
 
 def test_without_a_router_the_site_alone_vouches() -> None:
@@ -77,7 +81,13 @@ def test_a_site_that_told_of_mains_and_whose_router_answers_has_no_power_cut() -
 
 def test_a_crash_while_the_line_was_down_is_told_apart() -> None:
     world = World(
-        (Phase(300, Is.FINE), Phase(600, Is.LINE), Phase(120, Is.CRASH), Phase(600, Is.LINE), Phase(300, Is.FINE))
+        (
+            Phase(300, Is.FINE),
+            Phase(600, Is.LINE),
+            Phase(120, Is.CRASH),
+            Phase(600, Is.LINE),
+            Phase(300, Is.FINE),
+        )
     )
     (gap,) = world.gaps()
     whole(gap)

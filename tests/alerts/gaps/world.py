@@ -15,7 +15,7 @@ from alerts.gaps.tracks import Interval, Track, joined, track
 BEAT, PING, DETAIL, SILENT = 2, 5, 30, 6.5
 STARTS_IN = 20
 """Seconds from power to an agent that runs."""
-START = 1_800_000_000.0
+START = 1_740_000_000.0
 
 
 class Is(StrEnum):
@@ -149,7 +149,7 @@ class World:
     def seen(self) -> Witnesses:
         """What was measured meanwhile."""
         dark = {Is.LINE, Is.POWER}
-        listening = [t for t in self.times(PING, 1.7, lambda at: self.state(at) is not Is.HUB)]
+        listening = list(self.times(PING, 1.7, lambda at: self.state(at) is not Is.HUB))
         outside = track(((t, float(self.state(t) not in dark)) for t in listening), 20)
         mine = self.times(PING, 2.9, self.arrives)
         own = track(((t, float(self.state(t) not in {Is.LINE, Is.LAN, Is.HUB})) for t in mine), 20)
