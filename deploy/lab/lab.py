@@ -15,19 +15,19 @@ import msgspec
 from common import i18n
 from deploy import debian
 from deploy.lab import gateway, routers, systems
-from deploy.lab.faults import Faults
+from deploy.lab.faults import HUB_STACK, Faults
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
 from deploy.lab.topology import HUB, Topology, derive
 from deploy.lab.wires import build
 from deploy.render_agents import commune_config, to_yaml
 from deploy.validate import judge_options
+from exporters.siteio.machine import BOOT_ID
 from inventory.load import dump, loads
 from inventory.model import Inventory
 
 PROMETHEUS_URL: Final = "http://127.0.0.1:9490"
 ALERTMANAGER_URL: Final = "http://127.0.0.1:9493"
-_STACK: Final = "hub-stack"
 _MOUNT_SECONDS: Final = 20
 
 
@@ -88,7 +88,7 @@ class Lab:
         self.inventory = inventory
         self.places = places
         self.nodes = Nodes(topology, places)
-        self.faults = Faults(self.nodes, str(debian.find("nft")), self.start_agent)
+        self.faults = Faults(self.nodes, str(debian.find("nft")), self.start_agent, self.start_hub)
 
     @property
     def communes(self) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class Lab:
         """Start ``thongsuot up``; it becomes ready by itself."""
         words = [sys.executable, "-m", "deploy.cli", "up", str(self.places.province)]
         words += ["--state", str(self.places.hub)]
-        await self.nodes.start(_STACK, HUB, words, _environment())
+        await self.nodes.start(HUB_STACK, HUB, words, _environment())
 
     async def start_agent(self, commune: str) -> None:
         """Start the agent of a commune, with the state that it had; does nothing while it runs."""
@@ -122,6 +122,7 @@ class Lab:
             return
         configuration = await asyncio.to_thread(self._write_agent, commune)
         words = [sys.executable, "-m", "agent", "--config", str(configuration)]
+        words = _booted(self.places.boot_id(commune), words)
         await self.nodes.start(f"agent-{commune}", f"agent-{commune}", words, _environment())
 
     def _write_agent(self, code: str) -> Path:
@@ -132,6 +133,15 @@ class Lab:
         path = directory / "local.yml"  # agent.yml is what the agent keeps there of what the hub sends
         path.write_bytes(to_yaml(msgspec.structs.replace(config, state_directory=str(directory))))
         return path
+
+
+def _booted(boot_id: Path, words: list[str]) -> list[str]:
+    """Return a command that sees a boot id of its own, where its machine had its power cut: all machines of
+    the lab share one kernel, which cannot be started anew."""
+    if not boot_id.exists():
+        return words
+    script = f'mount --bind "$0" {BOOT_ID} && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(boot_id), *words]
 
 
 def _environment() -> dict[str, str]:

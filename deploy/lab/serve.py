@@ -32,12 +32,17 @@ from deploy.lab.terminal import Terminal
 _MAX_LINE_BYTES: Final = 1 << 16
 
 
+Fault = Literal[
+    "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub", "stop_hub"
+]  # fmt: skip
+
+
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One line of stdin."""
 
     do: Literal["play", "blip", "fault", "heal", "kill", "start_agent", "run", "green", "pages"]
     scenario: str = ""
-    fault: Literal["", "cut_line", "cut_power", "kill_agent", "pop_down", "maintenance_page", "hub"] = ""
+    fault: Fault = ""
     what: str = ""
     commune: str = ""
     node: str = ""
@@ -109,6 +114,10 @@ class Servant:
                 await faults.cut_power(request.what)
             case "kill_agent":
                 await faults.kill_agent(request.what)
+            case "stop_agent":
+                await faults.stop_agent(request.what)
+            case "stop_hub":
+                await faults.stop_hub()
             case "pop_down":
                 await faults.pop_down(request.what)
             case "maintenance_page":
