@@ -11,6 +11,7 @@ behind it does not.
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -51,12 +52,25 @@ class _Later(msgspec.Struct):
 
 
 class Given(msgspec.Struct):
-    """What has become of a row so far."""
+    """What had to be given up of a row: the series, and how many samples for which reason."""
 
-    good: list[bytes] = []
+    dropped: list[bytes] = []
     too_old: int = 0
     refused: int = 0
     server_error: int = 0
+
+    def without(self, raw: bytes) -> bytes | None:
+        """Return what is left of a row, None where that is all of it."""
+        if not self.dropped:
+            return None
+        gone = Counter(self.dropped)
+        rest = []
+        for field in split(raw):
+            if gone[field]:
+                gone[field] -= 1
+            else:
+                rest.append(field)
+        return b"".join(rest)
 
 
 class Interrupted(Exception):  # noqa: N818 - reads as what it says
@@ -95,6 +109,7 @@ class Backlog:
         self._floor = self._last_floor = 0  # the hub takes nothing older than this row just now
         self._floor_until = 0.0
         self._free_at = 0.0
+        self._left_out = 0  # of the row that is being sent
 
     async def run(self) -> None:
         """Drain for ever."""
@@ -126,14 +141,8 @@ class Backlog:
         return await self._spool.newest(self._floor, later)
 
     async def _send_row(self, row: Row) -> None:
-        given = Given()
         try:
-            fields = split(row.raw)
-            later = self._later.get(row.seq)
-            if later is not None and later.failures >= STUBBORN:
-                await self._sift(fields, given, stubborn=True)
-            else:
-                await self._send_fields(fields, row.raw, given)
+            given = await self._sent(row)
         except Interrupted as interrupted:
             self._pass_over(row, interrupted.reply)
             await asyncio.sleep(self._backoff.failed(interrupted.reply.retry_after_seconds))
@@ -144,39 +153,55 @@ class Backlog:
         else:
             self._backoff.worked()
             self._limit = min(self._most, self._limit * 2)
-            await self._settle(row, given, len(fields))
+            await self._settle(row, given)
 
-    async def _settle(self, row: Row, given: Given, fields: int) -> None:
+    async def _sent(self, row: Row) -> Given:
+        """Send a row, and return what became of it. Raises :class:`Interrupted` and Damaged."""
+        given, self._left_out = Given(), 0
+        later = self._later.get(row.seq)
+        if later is not None and later.failures >= STUBBORN:
+            await self._sift(split(row.raw), given, stubborn=True)
+            return given
+        body = compress((row.raw,))
+        if len(body) <= self._limit:
+            reply = await self._send(body)
+            if reply.result is not Result.OK:
+                await self._answer(split(row.raw), reply, given)
+            return given
+        fields = split(row.raw)
+        size = -(-len(fields) // -(-len(body) // self._limit))
+        for start in range(0, len(fields), size):
+            part = fields[start : start + size]
+            reply = await self._send(compress(part))
+            if reply.result is not Result.OK:
+                await self._answer(part, reply, given)
+        return given
+
+    async def _settle(self, row: Row, given: Given) -> None:
         """Count what became of a row, once and for all."""
+        given.refused += self._left_out
         dropped = self._itself.dropped
         dropped[DropReason.TOO_OLD] += given.too_old
         dropped[DropReason.REFUSED] += given.refused
         dropped[DropReason.SERVER_ERROR] += given.server_error
-        samples = sum(sample_count(field) for field in given.good)
+        rest = given.without(row.raw)
+        samples = row.samples - given.too_old - given.refused - given.server_error
         self._itself.pushed += samples
         self._itself.backlog_sent += samples
         self._later.pop(row.seq, None)
         if row.seq <= self._last_floor:
             self._itself.hub_clock_alarms.discard("backlog")
             self._refusing.worked()
-        await self._spool.settle(row, b"".join(given.good) if len(given.good) < fields else None, samples)
+        await self._spool.settle(row, rest, samples)
 
-    async def _send_fields(self, fields: list[bytes], raw: bytes, given: Given) -> None:
-        """Send a row in requests of bounded size. Raises :class:`Interrupted`."""
-        body = compress((raw,))
-        count = -(-len(body) // self._limit)
-        size = -(-len(fields) // count)
-        for start in range(0, len(fields), size):
-            part = fields[start : start + size]
-            reply = await self._send(part, body if count == 1 else None)
-            if reply.result is Result.OK:
-                given.good += part
-            elif reply.result is Result.TOO_OLD:
-                await self._without_old(part, reply, given)
-            elif reply.result is Result.REFUSED:
-                await self._sift(part, given)
-            else:
-                raise Interrupted(reply)
+    async def _answer(self, fields: list[bytes], reply: Reply, given: Given) -> None:
+        """Do what an answer other than OK asks for. Raises :class:`Interrupted`."""
+        if reply.result is Result.TOO_OLD:
+            await self._without_old(fields, reply, given)
+        elif reply.result is Result.REFUSED:
+            await self._sift(fields, given)
+        else:
+            raise Interrupted(reply)
 
     async def _without_old(self, fields: list[bytes], reply: Reply, given: Given) -> None:
         """Give up what is outside the hub's window by the hub's own clock, and send the rest.
@@ -188,20 +213,21 @@ class Backlog:
             raise Interrupted(reply)
         if not rest:
             return
-        reply = await self._send(rest)
-        if reply.result is Result.OK:
-            given.good += rest
-        elif reply.result is Result.REFUSED:
+        reply = await self._send(compress(rest))
+        if reply.result is Result.REFUSED:
             await self._sift(rest, given)
-        else:
+        elif reply.result is not Result.OK:
             raise Interrupted(reply)
 
     def _young(self, fields: list[bytes], given: Given) -> list[bytes]:
         """Return what is inside the window, and count what is not."""
         oldest_ms = round(self._clock.unix() * 1000) - self._window_ms
-        rest = [field for field in fields if newest_ms(field) >= oldest_ms]
-        given.too_old += sum(map(sample_count, fields)) - sum(map(sample_count, rest))
-        return rest
+        old = [field for field in fields if newest_ms(field) < oldest_ms]
+        if not old:
+            return fields
+        given.dropped += old
+        given.too_old += sum(map(sample_count, old))
+        return [field for field in fields if newest_ms(field) >= oldest_ms]
 
     async def _sift(self, fields: list[bytes], given: Given, *, stubborn: bool = False) -> None:
         """Find what the hub will never take. ``stubborn``: and what makes it fail, again and again; but a
@@ -210,7 +236,7 @@ class Backlog:
         refusals = {Result.REFUSED, Result.SERVER_ERROR} if stubborn else {Result.REFUSED}
         reply: Reply | None = None
         while some := sift.next():
-            reply = await self._send(some)
+            reply = await self._send(compress(some))
             if reply.result is Result.OK:
                 sift.taken()
             elif reply.result in refusals:
@@ -220,15 +246,14 @@ class Backlog:
         if stubborn and not sift.telling and reply is not None:
             raise Interrupted(reply)
         sift.learn()
-        given.good += sift.good
+        given.dropped += sift.dropped
         if stubborn:
             given.server_error += sift.dropped_samples
         else:
             given.refused += sift.dropped_samples
 
-    async def _send(self, fields: list[bytes], body: bytes | None = None) -> Reply:
+    async def _send(self, body: bytes) -> Reply:
         """Send when the rate allows, and only while the hub takes live data. Raises Interrupted."""
-        body = compress(fields) if body is None else body
         await asyncio.sleep(max(0.0, self._free_at - self._clock.now()))
         started = self._clock.now()
         reply = await self._sender.send(body)
@@ -237,6 +262,7 @@ class Backlog:
         rest = max((len(body) + OVERHEAD_BYTES) / self._rate, REST_FACTOR * answer)
         self._free_at = max(started, self._clock.now()) + rest * (1 + 0.3 * self._rng())
         if reply.result is Result.OK:
+            self._left_out += reply.left_out
             self._spool.heard_start(reply.start_unix)
         elif not self._up.is_set():
             raise Interrupted(reply)

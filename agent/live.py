@@ -69,7 +69,11 @@ class Live:
     def offer(self, pieces: Iterable[Piece]) -> None:
         """Have pieces sent that the spool holds."""
         oldest = self._clock.now() - MAX_QUEUED_SECONDS
-        self._queue = [piece for piece in self._queue if piece.made_seconds >= oldest] + list(pieces)
+        _none_in_flight([piece for piece in self._queue if piece.made_seconds < oldest])
+        self._queue = [piece for piece in self._queue if piece.made_seconds >= oldest]
+        for piece in pieces:
+            piece.in_flight = True
+            self._queue.append(piece)
         self._wake.set()
 
     def ask(self) -> None:
@@ -94,7 +98,8 @@ class Live:
     async def _send_all(self) -> None:
         """Send what is there, in requests; with one that fails, the rest is left to the spool."""
         if not self._clock.trusted:
-            self._queue.clear()
+            _none_in_flight(self._queue)
+            self._queue = []
             await self._send([])
             return
         while self._queue:
@@ -103,7 +108,9 @@ class Live:
             if reply.result is Result.REFUSED:
                 await self._sift(pieces)
             elif not self._settle(pieces, reply):
-                self._queue.clear()
+                _none_in_flight(self._queue)
+                self._queue = []
+            _none_in_flight(pieces)
 
     def _next(self) -> list[Piece]:
         """Take what fits into one request: first what is small and current."""
@@ -174,6 +181,8 @@ class Live:
         for piece in pieces:
             piece.fate = Fate.ACKED
             self._itself.pushed += piece.samples
+        self._itself.pushed -= reply.left_out
+        self._itself.dropped[DropReason.REFUSED] += reply.left_out
         if pieces:
             self._itself.delivered_seconds = self._took_seconds = reply.sent_seconds
         return True
@@ -221,6 +230,11 @@ class Live:
             before = piece.samples
             _leave(piece, good)
             self._itself.dropped[DropReason.REFUSED] += before - piece.samples
+
+
+def _none_in_flight(pieces: Iterable[Piece]) -> None:
+    for piece in pieces:
+        piece.in_flight = False
 
 
 def _leave(piece: Piece, fields: list[bytes]) -> None:

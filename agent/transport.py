@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from agent.clock import SANE_UNIX, parse_date
 from agent.config import Push
 from agent.remote_write import HEADERS
-from common.delivery import HUB_START_HEADER
+from common.delivery import HUB_START_HEADER, LEFT_OUT_HEADER
 from exporters.net.failure import Failure
 from exporters.net.resolve import resolve
 
@@ -47,7 +47,8 @@ class Result(StrEnum):
 
 class Reply(msgspec.Struct, frozen=True):
     """Times on the agent's clock; ``date_unix`` is the hub's clock, where it said so; ``start_unix`` when
-    the hub says that it was started; ``retry_after_seconds`` what it asks for."""
+    the hub says that it was started; ``retry_after_seconds`` what it asks for; ``left_out`` how many samples
+    of what it took it will never store."""
 
     result: Result
     sent_seconds: float
@@ -56,6 +57,7 @@ class Reply(msgspec.Struct, frozen=True):
     detail: str = ""
     start_unix: float | None = None
     retry_after_seconds: float | None = None
+    left_out: int = 0
 
 
 _ABOUT_THE_REQUEST: Final = frozenset([400, 409, 413, 422])
@@ -90,6 +92,11 @@ def parse_unix(header: str | None) -> float | None:
         return None
     unix = float(header)
     return unix if SANE_UNIX[0] <= unix <= SANE_UNIX[1] else None
+
+
+def parse_count(header: str | None) -> int:
+    """Return the number in a header, 0 for nonsense."""
+    return int(header) if header and len(header) < 10 and header.isascii() and header.isdigit() else 0
 
 
 def parse_retry_after(header: str | None, date_unix: float | None) -> float | None:
@@ -149,6 +156,7 @@ class Transport:
             "" if result is Result.OK else f"{answer.status} {text}",
             parse_unix(answer.headers.get(HUB_START_HEADER)),
             parse_retry_after(answer.headers.get("Retry-After"), date),
+            parse_count(answer.headers.get(LEFT_OUT_HEADER)),
         )
 
     async def close(self) -> None:

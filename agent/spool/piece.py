@@ -25,7 +25,8 @@ class Piece(msgspec.Struct, eq=False):
 
     ``epoch_ms`` is what was added to the agent's clock to date the samples, where that was not trusted
     (None: the times are final). ``change``: a state changed, which is written to disk at once.
-    ``first``: goes before what is large. ``seq`` is the row that holds it already.
+    ``first``: goes before what is large. ``in_flight``: an answer to it may come any moment. ``seq`` is the
+    row that holds it already.
     """
 
     raw: bytes
@@ -36,6 +37,7 @@ class Piece(msgspec.Struct, eq=False):
     first: bool = True
     epoch_ms: int | None = None
     fate: Fate = Fate.WAITING
+    in_flight: bool = False
     seq: int | None = None
 
 

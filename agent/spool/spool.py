@@ -29,7 +29,11 @@ from inventory.names import DropReason
 
 FLUSH_SECONDS: Final = 50.0
 """A sample is on disk, or at the hub, 60 s after it was made at the latest; writing takes its time."""
-MAX_MEMORY_BYTES: Final = 8 << 20
+FLUSH_BYTES: Final = 2 << 20
+FLUSH_SOONER_SECONDS: Final = 10.0
+IN_FLIGHT_SECONDS: Final = 20.0
+"""An answer to a piece is waited for as long before it is written: what was taken meanwhile need not be."""
+MAX_MEMORY_BYTES: Final = 16 << 20
 """Of pieces that cannot be handed over since the disk does not answer at all."""
 _SAME_START_SECONDS: Final = 1.0
 _MAX_STARTS: Final = 16
@@ -77,7 +81,7 @@ class Spool:
 
     async def close(self) -> None:
         """Write what is not written and close the file."""
-        await self._flush()
+        await self._flush(closing=True)
         await self._call(self._shelf.close)
         self._take_losses()
         self._thread.shutdown(wait=False)
@@ -95,7 +99,7 @@ class Spool:
             oldest = self._pieces.pop(0)
             self._bytes -= len(oldest.raw)
             self._dropped[DropReason.FULL] += oldest.samples if oldest.fate is Fate.WAITING else 0
-        if piece.change:
+        if piece.change or self._bytes > FLUSH_BYTES:
             self._wake.set()
 
     def flush_soon(self) -> None:
@@ -150,8 +154,13 @@ class Spool:
     def _patience(self) -> float:
         """Return seconds until something has to be written; what comes meanwhile is due later."""
         now = self._clock.now()
-        unsettled = (piece.made_seconds for piece in self._pieces if self._worth(piece))
-        return max(0.0, min(unsettled, default=now) + FLUSH_SECONDS - now)
+        seconds = FLUSH_SECONDS if self._bytes <= FLUSH_BYTES else min(FLUSH_SECONDS, FLUSH_SOONER_SECONDS)
+        due = (
+            piece.made_seconds + max(seconds, IN_FLIGHT_SECONDS if piece.in_flight else 0.0)
+            for piece in self._pieces
+            if self._worth(piece)
+        )
+        return max(0.0, min(due, default=now + seconds) - now)
 
     def _worth(self, piece: Piece) -> bool:
         """Whether a piece has to be on disk."""
@@ -178,14 +187,17 @@ class Spool:
             part = msgspec.structs.replace(row, fate=Fate.PART)
             (piece.seq,) = await self._call(lambda part=part: self._shelf.write([part]))  # type: ignore[misc]  # the default binds the loop's variable
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, closing: bool = False) -> None:
         """Write the minute as it is now, and date what could not be dated before."""
-        pieces, self._pieces, self._bytes = self._pieces, [], 0
         self._note_clock()
+        young = self._clock.now() - (0.0 if closing else IN_FLIGHT_SECONDS)
+        flying = [piece for piece in self._pieces if piece.in_flight and piece.made_seconds > young]
+        pieces = [piece for piece in self._pieces if not (piece.in_flight and piece.made_seconds > young)]
+        self._pieces, self._bytes = flying, sum(len(piece.raw) for piece in flying)
         worth = [piece for piece in pieces if self._worth(piece)]
         replaced = [piece.seq for piece in pieces if piece.seq is not None]
         boot = self._clock.boot
-        if worth or replaced:
+        if worth or replaced or self._shelf.in_memory:
             await self._call(lambda: self._shelf.write(list(rows_of(worth, boot)), replaced))
         if self._undated and self._clock.trusted:
             epoch_ms, now_ms = round(self._clock.epoch_seconds * 1000), round(self._clock.unix() * 1000)

@@ -194,10 +194,11 @@ class Store:
         return lost
 
     def give_back(self) -> None:
-        """Return the space of a backlog that has gone to the file system."""
+        """Return the space of a backlog that has gone to the file system, unless there is no room for it."""
         page, free = self._pragma("page_size"), self._pragma("freelist_count")
         if free * page > _SPARE_BYTES and free > self._pragma("page_count") * 3 // 4:
-            self._db.execute("VACUUM")
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("VACUUM")
 
     def stats(self) -> Held:
         """Return what is held."""

@@ -56,7 +56,7 @@ def watch(path: Path) -> None:
         keep(self, piece)
 
     spool.Spool.take = take  # type: ignore[method-assign]  # watched
-    spool.FLUSH_SECONDS = FLUSH_SECONDS  # type: ignore[misc]  # a minute is long for a test
+    spool.FLUSH_SECONDS = spool.IN_FLIGHT_SECONDS = FLUSH_SECONDS  # type: ignore[misc]  # a minute is long
 
 
 async def main(config: Path, record: Path, boot: str) -> None:
