@@ -1,0 +1,84 @@
+"""An agent that writes down what it measures: ``python -m tests.bench._watched CONFIG TRUTH BOOT``.
+
+``TRUTH`` is appended to before the agent does anything with a piece, so it survives every ``kill -9``: what
+stands in it is what the hub must have. Another ``BOOT`` is another boot of the machine: the forward clock
+begins anew.
+"""
+
+import asyncio
+import signal
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import cramjam
+import msgspec
+
+from agent.build import state_directory
+from agent.clock import HubClock, boottime
+from agent.heap import settle
+from agent.load import load_config
+from agent.run import Agent
+from agent.spool.piece import Piece
+from agent.spool.spool import Spool
+from agent.web import make_app
+from common import log, statedir
+from common.web import serve
+
+_HEAD: Final = struct.Struct("<I?d")
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A piece: an uncompressed WriteRequest, when it was made (Unix seconds), and whether a state changed."""
+
+    unix: float
+    change: bool
+    raw: bytes
+
+
+def read(path: Path) -> Iterator[Made]:
+    """Yield what was written down; the last record may have been cut short."""
+    with path.open("rb") as file:
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            size, change, unix = _HEAD.unpack(head)
+            body = file.read(size)
+            if len(body) == size:
+                yield Made(unix, change, bytes(cramjam.zstd.decompress(body)))
+
+
+def watch(path: Path) -> None:
+    """Have every piece written down as it is made."""
+    file, keep = path.open("ab", buffering=0), Spool.take
+
+    def take(self: Spool, piece: Piece) -> None:
+        body = bytes(cramjam.zstd.compress(piece.raw, level=1))
+        file.write(_HEAD.pack(len(body), piece.change, time.time()) + body)
+        keep(self, piece)
+
+    Spool.take = take  # type: ignore[method-assign]  # watched
+
+
+async def main(path: Path, boot: str) -> None:
+    """Run until SIGTERM."""
+    config, began = load_config(path), boottime()
+    clock = HubClock(now=lambda: boottime() - began + 10.0, boot=boot) if boot else HubClock()
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    with statedir.Lock(state_directory(config), "agent.lock"):
+        agent = Agent(path, config, clock=clock)
+        async with serve(make_app(agent), config.listen):
+            await agent.start()
+            settling = asyncio.create_task(settle(lambda: agent.ready, lambda: agent.itself.config_hash))
+            await stopped.wait()
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
+            await agent.stop()
+
+
+if __name__ == "__main__":
+    log.set_up(level="info")
+    watch(Path(sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[3]))

@@ -1,0 +1,284 @@
+"""A line that is cut for as long as it takes to measure what a commune measures in 6 hours, side by side.
+
+Our agent, Prometheus in agent mode and vmagent send the same series, each over a line and to a hub of its
+own, at the same time. Time is compressed by the rate: everything is measured every second. During the cut
+the sender is killed, its disk is full for a while, its machine is restarted, the hub's Prometheus is
+killed and the hub restarted; soon after the line is back, Prometheus and then the sender are killed again.
+
+Ours is judged sample by sample against what the agent wrote down as it measured; the others scrape a page
+whose every value is the number of the scrape. ``DELIVERY_CUT_SECONDS`` sets how long the cut is.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from tests.bench._delivered import Risks, Score, judge, judge_scrapes, truth_of
+from tests.bench._path import FAR, Lane, inside
+from tests.bench._province import LINE_MBPS, province, system_address
+from tests.bench._rows import progress
+from tests.bench._senders import Ours, Peer, PrometheusAgent, Sender, Vmagent
+from tests.bench._text import heads
+from tests.exporters.pki import Pki
+
+CUT_SECONDS: Final = 200.0
+SYSTEMS: Final = 180
+SITE_SAMPLES_PER_MINUTE: Final = 4400
+"""Of a usual commune, measured."""
+WARM_SECONDS: Final = 20.0
+QUIET_SECONDS: Final = 15.0
+DRAIN_SECONDS: Final = 150.0
+CURRENT_SECONDS: Final = 3.0
+"""Everything is measured every second: what is younger is current."""
+LIVE_LIMIT_SECONDS: Final = 10.0
+TICK_SECONDS: Final = 0.25
+TOGGLE_SECONDS: Final = 12.0
+MINUTES: Final = 30
+_CUT: Final = "table inet cut { chain forward { type filter hook forward priority 0; drop; }; }"
+_DEAD: Final = "table inet dead {{ chain out {{ type filter hook output priority 0; ip daddr {} drop; }}; }}"
+
+
+class Line(msgspec.Struct):
+    """What is seen of one sender: (monotonic seconds, bytes sent) over time, and when it was current."""
+
+    sender: Sender
+    sent: list[tuple[float, int]] = []
+    live_seconds: float | None = None
+
+    def note(self, now: float) -> None:
+        """Note what has been sent."""
+        self.sent.append((now, self.sender.sent_bytes()))
+
+    def rates(self, since: float, until: float = float("inf")) -> list[tuple[float, float]]:
+        """Return (monotonic seconds, bytes per second) over windows of about a second."""
+        found, (at, sent) = [], self.sent[0]
+        for now, bytes_ in self.sent:
+            if now - at >= 1.0:
+                if since <= at and now <= until:
+                    found.append((now, (bytes_ - sent) / (now - at)))
+                at, sent = now, bytes_
+        return found
+
+
+class Stage:
+    """All of them, and the clock of the story."""
+
+    def __init__(self, lines: list[Line], cut_seconds: float) -> None:
+        self.lines = lines
+        self.cut_seconds = cut_seconds
+        self.cut_at = self.healed_at = 0.0
+        self._toggled = 0.0
+        self._dead = False
+
+    def every(self, what: Callable[[Sender], None]) -> Callable[[], None]:
+        """Return what does something to each sender."""
+        return lambda: [what(line.sender) for line in self.lines] and None
+
+    def watch(self, seconds: float, *, done: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass: tend the senders, note what they send and when they are current."""
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < until and not done():
+            for line in self.lines:
+                line.sender.tend()
+                line.note(now)
+                if self.healed_at and line.live_seconds is None and _current(line.sender):
+                    line.live_seconds = time.monotonic() - self.healed_at
+            self._toggle(now)
+            time.sleep(TICK_SECONDS)
+
+    def play(self, story: list[tuple[float, str, Callable[[], None]]], began: float) -> None:
+        """Do everything in its second after ``began``."""
+        for at, what, do in story:
+            self.watch(began + at - time.monotonic())
+            progress(f"{time.monotonic() - began:5.0f} s  {what}")
+            do()
+
+    def cut(self) -> None:
+        """Let nothing through any more."""
+        self.cut_at = time.monotonic()
+        for line in self.lines:
+            line.sender.lane.nft("left", _CUT)
+
+    def heal(self) -> None:
+        """Let everything through again."""
+        for line in self.lines:
+            line.sender.lane.nft("left", "delete table inet cut")
+        self.healed_at = time.monotonic()
+
+    def quiet(self) -> bool:
+        """Whether nobody has sent more than what is live for a while."""
+        now = time.monotonic()
+        return now - self.healed_at > QUIET_SECONDS and all(
+            now - self.drained_at(line) > QUIET_SECONDS for line in self.lines
+        )
+
+    def drained_at(self, line: Line) -> float:
+        """Return when a line last carried clearly more than before the cut."""
+        usual = [rate for _, rate in line.rates(self.cut_at - WARM_SECONDS / 2, self.cut_at)]
+        most = 1.5 * sum(usual) / max(1, len(usual))
+        above = [at for at, rate in line.rates(self.healed_at) if rate > most]
+        return max(above, default=self.healed_at)
+
+    def _toggle(self, now: float) -> None:
+        """Let a system of ours fail and come back, again and again: states change during the cut."""
+        if now - self._toggled < TOGGLE_SECONDS:
+            return
+        self._toggled, self._dead = now, not self._dead
+        for line in self.lines:
+            if isinstance(line.sender, Ours):
+                address = system_address(1)
+                rules = _DEAD.format(address) if self._dead else "delete table inet dead"
+                line.sender.lane.nft("near", rules)
+
+
+def _current(sender: Sender) -> bool:
+    """Whether the hub has of everything what was just measured."""
+    age = sender.hub.value("time() - min(timestamp(probe_success))")
+    return age is not None and age < CURRENT_SECONDS
+
+
+def _story(stage: Stage) -> list[tuple[float, str, Callable[[], None]]]:
+    """Return what happens, by seconds since the cut."""
+    cut = stage.cut_seconds
+    return [
+        (0, "the lines are cut", stage.cut),
+        (0.15 * cut, "kill -9 of the senders", stage.every(lambda one: one.kill())),
+        (0.30 * cut, "their disks are full", stage.every(lambda one: one.fill())),
+        (0.40 * cut, "there is room again", stage.every(lambda one: one.free())),
+        (0.55 * cut, "their machines restart", stage.every(lambda one: one.reboot())),
+        (0.70 * cut, "kill -9 of the hubs' Prometheus", stage.every(_kill_prometheus)),
+        (0.85 * cut, "the hubs restart", stage.every(_restart_hub)),
+        (cut, "the lines are back", stage.heal),
+        (cut + 15, "kill -9 of the hubs' Prometheus", stage.every(_kill_prometheus)),
+        (cut + 25, "kill -9 of the senders", stage.every(lambda one: one.kill())),
+    ]
+
+
+def _kill_prometheus(sender: Sender) -> None:
+    sender.hub.end("prometheus")
+    sender.hub.start_prometheus()
+
+
+def _restart_hub(sender: Sender) -> None:
+    sender.hub.end_all()
+    sender.start_hub()
+
+
+def _set_up(stack: ExitStack, directory: Path) -> list[Line]:
+    """Start everything. The others scrape the series that our agent has by then."""
+
+    def lane(name: str) -> Lane:
+        (directory / name).mkdir()
+        return stack.enter_context(Lane(directory / name / "net"))
+
+    pki = Pki(directory)
+    inventory = province(FAR, 1, SYSTEMS, str(pki.host("hub", san=f"IP:{FAR}")))
+    ours = Ours(lane("ours"), directory / "ours", inventory, pki.ca)
+    stack.callback(ours.end)
+    _start(ours)
+    time.sleep(8.0)
+    template = directory / "template"
+    template.write_bytes(ours.page())
+    progress(f"{len(heads(template.read_bytes()))} series, every second")
+    senders: list[Sender] = [ours]
+    for kind in (PrometheusAgent, Vmagent):
+        peer = kind(lane(kind.__name__), directory / kind.__name__, template)
+        stack.callback(peer.end)
+        _start(peer)
+        senders.append(peer)
+    return [Line(sender) for sender in senders]
+
+
+def _start(sender: Sender) -> None:
+    sender.start_hub()
+    sender.hub.wait_ready()
+    sender.begin()
+
+
+def _score(sender: Sender, until: float, series: int) -> Score:
+    progress(f"comparing what {sender.name} measured with what its hub has")
+    if isinstance(sender, Ours):
+        stored = sender.hub.samples('{job="thongsuot-agent"}', MINUTES)
+        return judge(truth_of(sender.truth, until), stored, Risks(sender.kills, sender.full))
+    assert isinstance(sender, Peer)
+    stored = sender.hub.samples('{job="bench",__name__!~"up|scrape_.*"}', MINUTES)
+    return judge_scrapes(sender.scrapes, stored, series, until)
+
+
+def _row(stage: Stage, line: Line, score: Score, drained: bool) -> dict[str, Any]:
+    live, drain = line.live_seconds, stage.drained_at(line) - stage.healed_at
+    peak = max((rate for _, rate in line.rates(stage.healed_at)), default=0.0)
+    return {
+        "sender": line.sender.name, "expected": score.expected, "received": score.received,
+        "lost": score.lost, "lost %": 100 * score.lost / score.expected, "twice": score.twice,
+        "wrong": score.wrong, "live after s": "never" if live is None else live,
+        "drained after s": drain if drained else f"> {drain:.0f}", "peak Mbit/s": peak * 8 / 1e6,
+        "crashes": line.sender.crashes,
+    }  # fmt: skip
+
+
+def measure(cut_seconds: float) -> dict[str, Any]:
+    """Play the story and judge everybody. Inside a sandbox only."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+        lines = _set_up(stack, Path(name))
+        stage = Stage(lines, cut_seconds)
+        stage.watch(WARM_SECONDS)
+        stage.play(_story(stage), time.monotonic())
+        stage.watch(DRAIN_SECONDS, done=stage.quiet)
+        drained = {line.sender.name: _is_drained(stage, line) for line in lines}
+        until = time.time()
+        stage.watch(3.0)
+        for line in lines:
+            line.sender.stop()
+        series = len(heads((Path(name) / "template").read_bytes()))
+        scores = {line.sender.name: _score(line.sender, until, series) for line in lines}
+        rows = [
+            _row(stage, line, scores[line.sender.name], drained[line.sender.name]) for line in lines
+        ]  # fmt: skip
+        return {
+            "rows": rows,
+            "claims": _claims(rows[0], scores[lines[0].sender.name]),
+            "scores": msgspec.to_builtins(scores),
+            "equivalent_hours": cut_seconds * series / SITE_SAMPLES_PER_MINUTE / 60,
+            "rates": {line.sender.name: line.rates(0.0) for line in lines},
+        }
+
+
+def _is_drained(stage: Stage, line: Line) -> bool:
+    return time.monotonic() - stage.drained_at(line) > QUIET_SECONDS / 2
+
+
+def _claims(row: dict[str, Any], score: Score) -> dict[str, bool]:
+    live = row["live after s"]
+    line_share = f"ours: at most a tenth of the line ({LINE_MBPS / 10:g} Mbit/s) and what is live"
+    return {
+        "ours: nothing lost but at most 60 s before each kill, and no change of a state": (
+            score.unexcused == 0 and score.expected > 0
+        ),
+        "ours: states changed, and every change arrived": score.changes > 0 == score.changes_lost,
+        "ours: nothing wrong, nothing twice": score.wrong == score.twice == 0,
+        f"ours: live data current within {LIVE_LIMIT_SECONDS:g} s of reconnection": (
+            isinstance(live, float) and live <= LIVE_LIMIT_SECONDS
+        ),
+        line_share: row["peak Mbit/s"] <= LINE_MBPS / 10 * 1.5,
+    }
+
+
+def run(cut_seconds: float | None = None) -> dict[str, Any]:
+    """Return the table of all three."""
+    chosen = cut_seconds or float(os.environ.get("DELIVERY_CUT_SECONDS", CUT_SECONDS))
+    seconds = 2 * chosen + DRAIN_SECONDS + 300
+    result: dict[str, Any] = json.loads(inside("tests.bench.delivery", str(chosen), seconds=seconds))
+    return result
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(float(sys.argv[1]))))
