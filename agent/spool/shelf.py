@@ -58,7 +58,14 @@ class Limits(msgspec.Struct, frozen=True):
 class Shelf:
     """Rows on disk, else in memory. ``path`` None: memory only."""
 
-    def __init__(self, directory: Path | None, site: str, limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        site: str,
+        limits: Limits,
+        now: Callable[[], float],
+        first_seq: int | None = None,
+    ) -> None:
         self.path = None if directory is None else directory / FILE_NAME
         self.limits = limits
         self.facts: dict[str, str] = {}
@@ -71,7 +78,8 @@ class Shelf:
         self._trouble: Trouble | None = None
         self._unsaved: dict[str, str] = {}
         self._owed: dict[int, tuple[float, bytes | None, int] | None] = {}
-        self._next = 1
+        # Rows are numbered before the file is open, and must not be taken for those in it.
+        self._next = time.time_ns() // 1_000_000 if first_seq is None else first_seq
         self._held = Held()  # by the file, as of late
 
     @property
@@ -320,7 +328,7 @@ class Shelf:
                 part = self.path.with_name(self.path.name + suffix)
                 if part.exists():
                     part.replace(self.path.with_name(aside + suffix))
-            log.error("the damaged spool was set aside", extra={"name": aside})
+            log.error("the damaged spool was set aside", extra={"path": aside})
             kept = sorted(self.path.parent.glob(f"{self.path.name}.damaged-*[0-9]"))
             for old in kept[:-MAX_SET_ASIDE]:
                 for part in old.parent.glob(f"{old.name}*"):

@@ -90,9 +90,10 @@ class Store:
             row = self._db.execute("SELECT * FROM rows WHERE seq = ?", (seq,)).fetchone()
             body = self._db.execute("SELECT * FROM bodies WHERE seq = ?", (seq,)).fetchone()
             with other._transaction():
-                other._db.execute(f"INSERT OR REPLACE INTO rows VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - question marks
+                other._delete("seq = ?", seq)  # from a move that was not finished
+                other._db.execute(f"INSERT INTO rows VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - question marks
                 if body is not None:
-                    other._db.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?)", body)
+                    other._db.execute("INSERT INTO bodies VALUES (?, ?)", body)
             self._delete("seq = ?", seq)
 
     def newest(self, below: int) -> Row | None:
