@@ -99,7 +99,9 @@ class Spool:
             oldest = self._pieces.pop(0)
             self._bytes -= len(oldest.raw)
             self._dropped[DropReason.FULL] += oldest.samples if oldest.fate is Fate.WAITING else 0
-        if piece.change or self._bytes > FLUSH_BYTES:
+        if self._bytes > MAX_MEMORY_BYTES // 2:
+            self.flush_soon()
+        elif piece.change or self._bytes > FLUSH_BYTES:
             self._wake.set()
 
     def flush_soon(self) -> None:
