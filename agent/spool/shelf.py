@@ -27,7 +27,7 @@ import msgspec
 
 from agent.spool.held import Held
 from agent.spool.piece import NewRow, Row
-from agent.spool.store import NotOurs, Store, Unreadable
+from agent.spool.store import BROKEN, NotOurs, Store, Unreadable
 from inventory.names import DropReason
 
 FILE_NAME: Final = "spool.db"
@@ -100,7 +100,7 @@ class Shelf:
                 self.lost[DropReason.STOPPED] += samples
             self._memory.close()
         if self._disk is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*BROKEN):
                 self._disk.close()
         self._disk = self._memory = None
 
@@ -175,7 +175,7 @@ class Shelf:
     def stats(self) -> Held:
         """Return what is held."""
         if self._disk is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*BROKEN):
                 self._held = self._disk.stats()
         return self._held if self._memory is None else self._held.plus(self._memory.stats())
 
@@ -205,7 +205,7 @@ class Shelf:
                 below = damaged.seq
                 self.acked(damaged.seq, None, 0, keep=False)
                 continue
-            except sqlite3.Error as error:
+            except BROKEN as error:
                 if store is self._disk:
                     self._failed(error)
                 return None
@@ -243,7 +243,7 @@ class Shelf:
             return False
         try:
             work(self._disk)
-        except (sqlite3.Error, OSError) as error:
+        except BROKEN as error:
             self._failed(error)
             return False
         return True
@@ -266,7 +266,7 @@ class Shelf:
                 self.path.with_name(self.path.name + suffix).unlink()
         if self._reopen():
             self._try(gone.move_to)
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*BROKEN):
             gone.close()
 
     def _reopen(self) -> bool:
@@ -283,7 +283,7 @@ class Shelf:
         try:
             _prepare(path)
             disk = Store(path, self._site, self._now())
-        except (sqlite3.Error, OSError) as error:
+        except BROKEN as error:
             self._failed(error)
             return False
         self._disk = disk
@@ -314,7 +314,7 @@ class Shelf:
         """Rename the file and what belongs to it; the oldest that were set aside make room."""
         assert self.path is not None  # noqa: S101 - there is no trouble without a file
         if self._disk is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*BROKEN):
                 self._disk.close()
             self._disk = None
         self.lost[DropReason.DAMAGED] += self._held.samples
@@ -364,4 +364,6 @@ def _kind(error: Exception) -> Trouble:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return _KINDS.get(code & _PRIMARY, Trouble.UNUSABLE)
-    return Trouble.FULL if isinstance(error, OSError) and error.errno == errno.ENOSPC else Trouble.UNUSABLE
+    if isinstance(error, OSError):
+        return Trouble.FULL if error.errno == errno.ENOSPC else Trouble.UNUSABLE
+    return Trouble.CORRUPT

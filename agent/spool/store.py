@@ -1,4 +1,4 @@
-"""The spool's file: SQLite in WAL mode, one compressed row a minute. Blocks; raises sqlite3.Error.
+"""The spool's file: SQLite in WAL mode, one compressed row a minute. Blocks; raises :data:`BROKEN`.
 
 What is small (``rows``) lies apart from what is large (``bodies``), so that marking a row writes a page
 and not the whole minute. Every commit is on disk when it returns (``synchronous=FULL``). The file is
@@ -40,6 +40,8 @@ _SCHEMA: Final = (
 )
 _SPARE_BYTES: Final = 8 << 20
 """Free pages that are worth keeping: the next outage uses them."""
+BROKEN: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)
+"""What comes of a file that fails or is damaged: text that is none, numbers that are none."""
 
 
 class NotOurs(sqlite3.DatabaseError):

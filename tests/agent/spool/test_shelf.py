@@ -49,6 +49,10 @@ def opened(
     return shelf
 
 
+def memory_only(shelf: Shelf) -> bool:
+    return shelf.in_memory
+
+
 def waiting(shelf: Shelf) -> list[int]:
     """Return the seqs of what waits, newest first."""
     found: list[int] = []
@@ -163,7 +167,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
     shelf = opened(tmp_path)
     shelf.write([row(1)])
     assert waiting(shelf) == [1]
-    assert not shelf.in_memory
+    assert not memory_only(shelf)
     assert shelf.errors["corrupt"] == 1
     assert [path.read_bytes() for path in aside(tmp_path)] == [content]
     assert "set aside" in caplog.text
@@ -205,7 +209,7 @@ def test_a_file_that_is_damaged_while_it_is_used_costs_what_it_held_and_says_so(
     shelf.write([row(99)])
     assert waiting(shelf)
     assert shelf.errors["corrupt"] >= 1
-    assert not shelf.in_memory
+    assert not memory_only(shelf)
     shelf.close()
 
 
@@ -241,7 +245,7 @@ def test_a_locked_file_is_left_alone_and_used_when_it_is_free(
     locker = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     shelf = opened(tmp_path, first=1000)
-    assert shelf.in_memory
+    assert memory_only(shelf)
     shelf.write([row(2)])
     assert len(waiting(shelf)) == 1
     assert shelf.errors["locked"] >= 1
@@ -249,7 +253,7 @@ def test_a_locked_file_is_left_alone_and_used_when_it_is_free(
     locker.execute("ROLLBACK")
     locker.close()
     shelf.write([row(3)])
-    assert not shelf.in_memory
+    assert not memory_only(shelf)
     assert len(waiting(shelf)) == 3
     assert not +shelf.lost
     shelf.close()
@@ -265,7 +269,7 @@ def test_a_full_disk_costs_nothing_until_memory_is_full_too(tmp_path: Path) -> N
     (kept,) = shelf.write([row(1, size=3000)])
     fill(shelf, True)
     shelf.write([row(n, size=3000) for n in range(2, 10)])
-    assert shelf.in_memory
+    assert memory_only(shelf)
     assert shelf.errors["full"] >= 1
     assert len(waiting(shelf)) == 9
     shelf.write([row(n, size=1 << 20) for n in range(10)])
@@ -276,7 +280,7 @@ def test_a_full_disk_costs_nothing_until_memory_is_full_too(tmp_path: Path) -> N
     assert left[-1] == kept
     fill(shelf, False)
     shelf.write([])
-    assert not shelf.in_memory
+    assert not memory_only(shelf)
     assert waiting(shelf) == left
     shelf.close()
     again = opened(tmp_path)
@@ -292,7 +296,7 @@ def test_what_cannot_be_settled_is_not_sent_again_and_settled_later(tmp_path: Pa
     shelf.acked(seqs[0], None, 1, keep=False)
     shelf.acked(seqs[1], None, 1, keep=True)
     assert waiting(shelf) == [4, 3]
-    assert shelf.in_memory
+    assert memory_only(shelf)
     shelf._disk._db.execute("PRAGMA query_only=0")
     shelf.write([])
     assert shelf.stats().waiting == 2
@@ -320,7 +324,7 @@ def test_a_directory_that_cannot_be_used_is_no_reason_to_stop(tmp_path: Path) ->
     shelf = opened(tmp_path / "file")
     shelf.write([row(1)])
     assert waiting(shelf) == [1]
-    assert shelf.in_memory
+    assert memory_only(shelf)
     shelf.close()
     assert +shelf.lost == {"stopped": 1}
 
