@@ -28,7 +28,6 @@ MAX_QUEUED_SECONDS: Final = 10.0
 """What is older is no news: it follows as backlog."""
 MAX_SIFT_REQUESTS: Final = 64
 """To look for a bad series among what is current, which waits meanwhile; the rest is the backlog's work."""
-RECENT_SECONDS: Final = 60.0
 _HAS_TROUBLE: Final = frozenset([Result.BUSY, Result.SERVER_ERROR, Result.TOO_OLD, Result.UNAUTHORISED])
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,6 @@ class Live:
         self._queue: list[Piece] = []
         self._wake = asyncio.Event()
         self._not_before = 0.0
-        self._took_seconds = -RECENT_SECONDS
         self.up = asyncio.Event()
         """Set while the hub takes live samples."""
         self.last_result = Result.OK
@@ -129,11 +127,12 @@ class Live:
             for piece in pieces:
                 self._strip(piece)
         reply = await self._sender.send(compress(piece.raw for piece in pieces), timeout_seconds)
-        self._note(reply)
+        self._note(reply, carried=any(piece.samples for piece in pieces))
         return reply
 
-    def _note(self, reply: Reply) -> None:
-        """Learn from an answer: the hub's clock, when it was started, and whether pushing works."""
+    def _note(self, reply: Reply, *, carried: bool = True) -> None:
+        """Learn from an answer: the hub's clock, when it was started, and whether pushing works.
+        ``carried``: there were samples in the request, so that an answer says something about them."""
         self._itself.pushes[reply.result] += 1
         self._itself.push_durations.observe(reply.received_seconds - reply.sent_seconds)
         before = self._clock.trusted
@@ -147,18 +146,19 @@ class Live:
         back = reply.result is Result.OK and self.last_result is not Result.OK
         self.last_result = reply.result
         if reply.result is Result.OK:
-            self._worked(reply, back)
+            self._worked(reply, back=back, carried=carried)
         else:
             self._failed(reply)
 
-    def _worked(self, reply: Reply, back: bool) -> None:
+    def _worked(self, reply: Reply, *, back: bool, carried: bool) -> None:
         self._backoff.worked()
         self._not_before = 0.0
         self._itself.hub_clock_alarms.discard("live")
         self._spool.heard_start(reply.start_unix)
         if back:
             self._spool.flush_soon()
-        self.up.set()
+        if carried:
+            self.up.set()
 
     def _failed(self, reply: Reply) -> None:
         if reply.result is Result.TOO_OLD and "live" not in self._itself.hub_clock_alarms:
@@ -184,14 +184,17 @@ class Live:
         self._itself.pushed -= reply.left_out
         self._itself.dropped[DropReason.REFUSED] += reply.left_out
         if pieces:
-            self._itself.delivered_seconds = self._took_seconds = reply.sent_seconds
+            self._itself.delivered_seconds = reply.sent_seconds
         return True
 
     async def _sift(self, pieces: list[Piece]) -> None:
-        """Find what the hub will never take, in a bounded number of requests."""
+        """Find what the hub will never take, in a bounded number of requests.
+
+        Nothing is given up while it takes nothing at all: then something else is wrong.
+        """
         left = MAX_SIFT_REQUESTS
-        for piece in pieces:
-            sift = Sift(split(piece.raw), self._bad)
+        sifts = [(piece, Sift(split(piece.raw), self._bad)) for piece in pieces]
+        for _, sift in sifts:
             while left > 0 and (fields := sift.next()):
                 left -= 1
                 reply = await self._sender.send(compress(fields))
@@ -202,20 +205,17 @@ class Live:
                     sift.refused()
                 else:
                     return
-            self._sifted(piece, sift, complete=left > 0)
-
-    def _sifted(self, piece: Piece, sift: Sift, *, complete: bool) -> None:
-        """What is left of a piece was taken; the rest is given up. Nothing is, while the hub takes nothing
-        at all: then something else is wrong."""
-        now = self._clock.now()
-        if sift.telling:
-            self._took_seconds = now
-        if now - self._took_seconds > RECENT_SECONDS:
+        if any(sift.telling for _, sift in sifts):
+            for piece, sift in sifts:
+                self._sifted(piece, sift)
+        else:
             self.up.clear()
-            self._not_before = now + self._backoff.failed()
-            return
+            self._not_before = self._clock.now() + self._backoff.failed()
+
+    def _sifted(self, piece: Piece, sift: Sift) -> None:
+        """What is left of a piece was taken, and the rest is given up, if all of it was looked at."""
         sift.learn()
-        if not complete:
+        if not sift.complete:
             return
         self._itself.dropped[DropReason.REFUSED] += sift.dropped_samples
         _leave(piece, sift.good)

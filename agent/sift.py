@@ -94,6 +94,11 @@ class Sift:
         self._todo += [self._now[half:], self._now[:half]]
 
     @property
+    def complete(self) -> bool:
+        """Whether the fate of everything is known."""
+        return not self._todo
+
+    @property
     def telling(self) -> bool:
         """Whether the hub took anything."""
         return bool(self.good)

@@ -160,7 +160,7 @@ class Spool:
         due = (
             piece.made_seconds + max(seconds, IN_FLIGHT_SECONDS if piece.in_flight else 0.0)
             for piece in self._pieces
-            if self._worth(piece)
+            if self._worth(piece) or piece.seq is not None
         )
         return max(0.0, min(due, default=now + seconds) - now)
 
@@ -169,7 +169,7 @@ class Spool:
         return piece.fate is Fate.WAITING or (piece.fate is Fate.ACKED and self.keeps_acked)
 
     async def _work(self) -> None:
-        self._pieces = [piece for piece in self._pieces if self._worth(piece)]
+        self._pieces = [piece for piece in self._pieces if self._worth(piece) or piece.seq is not None]
         self._bytes = sum(len(piece.raw) for piece in self._pieces)
         if self._flush_now:
             self._flush_now = False
