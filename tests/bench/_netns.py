@@ -1,4 +1,4 @@
-"""Looks into network namespaces from one process: what is opened inside stays there. Inside a sandbox only."""
+"""Looks into network namespaces: what is opened inside stays there. Inside a sandbox only."""
 
 import http.client
 import os

@@ -50,7 +50,6 @@ class Sender(ABC):
         options = f"size={DISK_MB}m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "bench", str(self.disk)], check=True)
         self.kills: list[float] = []
-        self.full: list[tuple[float, float]] = []
         self.crashes = 0
         self._due = 0.0
 
@@ -90,19 +89,16 @@ class Sender(ABC):
 
     def fill(self) -> None:
         """Let nothing more fit on its disk."""
-        self.full.append((time.time(), float("inf")))
         with (self.disk / "full").open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(bytes(1 << 16))
             except OSError:
                 pass
-        # What is deleted or shrunk meanwhile must not make room again, as on a disk that others fill too.
 
     def free(self) -> None:
         """Let there be room again."""
         (self.disk / "full").unlink()
-        self.full[-1] = self.full[-1][0], time.time()
 
     def stop(self) -> None:
         """End it as a service is ended."""
@@ -133,15 +129,14 @@ class Ours(Sender):
         self._config.write_bytes(to_yaml(self._configured(inventory, authority, token)))
 
     def _configured(self, inventory: Inventory, authority: Path, token: Path) -> AgentConfig:
-        """Return what is rendered for the commune, but measured and pushed every second."""
+        """Return what is rendered for the commune, but pushed every second."""
         rendered = commune_config(inventory, inventory.communes[0])
         assert rendered.push is not None
         often = {"heartbeat_seconds": 1.0, "state_seconds": 1.0, "detail_seconds": 1.0}
         files = {"bearer_token_file": str(token), "ca_file": str(authority)}
-        targets = (msgspec.structs.replace(one, interval_seconds=1.0) for one in rendered.targets)
         return msgspec.structs.replace(
             rendered, state_directory=str(self.disk), listen=f"127.0.0.1:{AGENT_PORT}", fetch=None,
-            push=msgspec.structs.replace(rendered.push, **often, **files), targets=tuple(targets),
+            push=msgspec.structs.replace(rendered.push, **often, **files),
         )  # fmt: skip
 
     def start_hub(self) -> None:
