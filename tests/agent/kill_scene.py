@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import socket
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +16,9 @@ import aiohttp
 import yaml
 
 from agent.clock import boottime
-from agent.remote_write import compress
+from agent.config import Push
+from agent.remote_write import Encoder, compress, encode_labels, encode_series
+from agent.transport import Result, Transport
 from deploy.debian import find
 from tests.agent.oracle import decode
 from tests.agent.recording_agent import FLUSH_SECONDS, Made, read
@@ -24,6 +28,9 @@ from tests.agent.test_prometheus import _ready as ready
 RISK_SECONDS = FLUSH_SECONDS + 3.0
 """The spool's period, and what a busy machine adds to it."""
 Key = tuple[tuple[str, str], ...]
+
+
+_LABELS = encode_labels({"__name__": "somebody_else"})
 
 
 class Line:
@@ -144,6 +151,29 @@ class Scene:
         await asyncio.sleep(1)
         await self.prometheus.start()
         await ready(self.url)
+
+    async def forget_everything(self) -> None:
+        """Start the hub anew with an empty store."""
+        await self.prometheus.kill()
+        shutil.rmtree(self.directory / "tsdb")
+        await self.prometheus.start()
+        await ready(self.url)
+
+    async def push(self, time_ms: int, *, value: float = 1.0, labels: bytes = _LABELS) -> Result:
+        """Push a sample of somebody else; returns what the agent would understand of the answer."""
+        transport = Transport(Push(url=f"{self.url}/api/v1/write"), time.monotonic, "1")
+        try:
+            body = compress((encode_series(labels, Encoder(time_ms).sample(value)),))
+            return (await transport.send(body)).result
+        finally:
+            await transport.close()
+
+    @staticmethod
+    def values(received: dict[Key, Counter[tuple[int, float]]], name: str) -> list[float]:
+        """All values of a metric."""
+        return [
+            value for key, there in received.items() if dict(key)["__name__"] == name for _, value in there
+        ]
 
     async def received(self) -> dict[Key, Counter[tuple[int, float]]]:
         """Every raw sample of the last hour, by series."""

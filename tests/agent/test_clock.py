@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clock import HubClock, parse_date
+from agent.clock import HubClock, boot_id, parse_date
 
 HUB = 1_795_000_000.0
 
@@ -164,3 +164,64 @@ def test_derived_times_stay_put_while_nothing_happens() -> None:
         world.clock.watch()
         seen.add(reading())
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("off", "correction"), [(0.0, 0.0), (1.4, 0.0), (-1.4, 0.0), (3.6, 3.6), (-3600.0, -3600.0)]
+)
+def test_a_correction_is_shown_and_said_once_it_is_over_two_seconds(
+    off: float, correction: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world = World(off)
+    world.ask()
+    for _ in range(20):
+        world.now += 2.13
+        world.ask()
+    assert world.clock.correction_seconds == pytest.approx(correction, abs=0.6)
+    assert caplog.text.count("is off: samples are dated by the hub's clock") == (1 if correction else 0)
+    world.off = 0.0
+    world.ask()
+    world.ask()
+    assert world.clock.correction_seconds == 0
+    assert caplog.text.count("agrees with the hub's again") == (1 if correction else 0)
+
+
+@pytest.mark.parametrize(
+    ("at_start", "at_answer", "right"), [(0.3, 0.3, True), (50.0, 50.0, False), (50.0, 0.0, False)]
+)
+def test_an_own_clock_was_right_only_if_it_was_from_the_start(
+    at_start: float, at_answer: float, right: bool
+) -> None:
+    """Stepped by a time server on the way, it says nothing of what was dated before."""
+    world = World(at_start)
+    world.now += 100
+    world.off = at_answer
+    world.clock.watch()
+    world.ask()
+    assert world.clock.own_right is right
+
+
+@given(st.floats(-1e5, 1e5), st.floats(0, 80_000))
+def test_what_one_run_knew_serves_the_next_for_as_long_as_a_clock_can_be_trusted(
+    off: float, gap: float
+) -> None:
+    world = World(off)
+    for _ in range(5):
+        world.ask()
+        world.now += 2.13
+    known = world.clock.remember()
+    assert known is not None
+    world.now += gap
+    after = HubClock(lambda: world.now, lambda: world.hub() - world.off, world.clock.boot)
+    after.recall(known)
+    assert after.trusted
+    assert abs(after.unix() - world.hub()) <= 2.0 + 1.2 + gap * 1e-4
+    other = HubClock(lambda: world.now, lambda: world.hub() - world.off, "another boot")
+    other.recall(known)
+    assert not other.trusted
+
+
+def test_every_boot_has_a_name() -> None:
+    assert len(boot_id()) == 36
+    assert boot_id() == boot_id()

@@ -23,7 +23,10 @@ class Spooled:
 
     stats = Held(bytes=65_536, waiting=12, acked=3, samples=52_800, oldest_ms=1_794_999_400_000)
     resent, in_memory = 4400, False
-    errors = Counter({"full": 2})
+
+    @property
+    def errors(self) -> Counter[str]:
+        return Counter({"full": 2})
 
 
 def exposition() -> tuple[str, dict[str, Group]]:

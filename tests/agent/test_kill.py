@@ -2,10 +2,15 @@
 was collected arrives, once, with its time, but for what a kill may cost."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from agent.clock import boottime
+from agent.remote_write import encode_labels
+from agent.transport import Result
+from inventory.names import AGENT_DROPPED_SAMPLES, AGENT_HUB_CLOCK_ALARM
 from tests.agent.kill_scene import Scene, samples, scene
 from tests.agent.recording_agent import Made
 
@@ -71,6 +76,37 @@ async def test_nothing_is_lost_but_what_a_kill_may_cost(tmp_path: Path) -> None:
         await arrives(here)
         await nothing_else(here)
         await counters_never_step_back(here)
+
+
+async def test_a_sample_dated_ahead_raises_an_alarm_and_costs_nothing(tmp_path: Path) -> None:
+    """Prometheus takes it, and then nobody's live samples: [M] of the design."""
+    async with scene(tmp_path) as here:
+        await here.agent.start("boot 1")
+        await here.goes_on(10)
+        await here.push(round((time.time() + 30 * 86_400) * 1000))
+        poisoned = boottime()
+        await here.goes_on(12)
+        kept = [one for one in here.made() if one.made_seconds > poisoned + 1]
+        assert len(await missing(here, kept)) > len(kept)
+        await here.forget_everything()
+        async with asyncio.timeout(60):
+            while await missing(here, kept):  # noqa: ASYNC110 - nobody tells when it is there
+                await asyncio.sleep(1)
+        assert max(here.values(await here.received(), AGENT_HUB_CLOCK_ALARM.name)) == 1
+        assert not any(here.values(await here.received(), AGENT_DROPPED_SAMPLES.name))
+
+
+async def test_what_prometheus_says_to_bad_samples_is_understood(tmp_path: Path) -> None:
+    now = round(time.time() * 1000)
+    async with scene(tmp_path) as here:
+        assert await here.push(now) is Result.OK
+        assert await here.push(now) is Result.OK, "sent again"
+        assert await here.push(now, value=2.0) is Result.REFUSED
+        assert await here.push(now - 60_000) is Result.OK
+        assert await here.push(now - 60_000) is Result.OK, "sent again, out of order"
+        assert await here.push(now - 2 * 86_400_000) is Result.TOO_OLD
+        assert await here.push(now, labels=encode_labels({"a": "b"}) * 2) is Result.REFUSED
+        assert await here.push(now, labels=b"\xff\xff") is Result.REFUSED
 
 
 async def counters_never_step_back(here: Scene) -> None:
