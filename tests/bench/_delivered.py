@@ -12,12 +12,8 @@ import msgspec
 
 from agent.remote_write import encode_labels
 from agent.spool.fields import labels_of, split
-from agent.spool.spool import FLUSH_SOONER_SECONDS
 from tests.bench import _exporter, _watched
 
-RISK_SECONDS: Final = FLUSH_SOONER_SECONDS + 2.0
-"""How much of what shows no change a kill may cost. It is 60 s where a site measures as much as usual: here
-memory fills a hundred times as fast, and is written sooner."""
 MOVED_MS: Final = 100
 """How far a sample may have moved that was dated anew when the hub's clock was known."""
 OFF_SECONDS: Final = 5.0
@@ -43,13 +39,15 @@ class Score(msgspec.Struct):
 
 
 class Risks(msgspec.Struct, frozen=True):
-    """When processes were killed: Unix times. A full disk is no excuse: there is memory."""
+    """When the agent was killed (Unix times), and how much of what shows no change that may cost. A full
+    disk is no excuse: there is memory."""
 
-    kills: Sequence[float] = ()
+    kills: Sequence[float]
+    seconds: float
 
     def excuse(self, unix: float) -> bool:
         """Whether a sample made then may be lost."""
-        return any(0 <= kill - unix <= RISK_SECONDS for kill in self.kills)
+        return any(0 <= kill - unix <= self.seconds for kill in self.kills)
 
 
 class _Sample(msgspec.Struct):
@@ -60,20 +58,29 @@ class _Sample(msgspec.Struct):
 
 Truth = dict[bytes, dict[int, _Sample]]
 """By the labels of a series and the time in ms."""
+AtHub = Mapping[bytes, Mapping[int, float]]
+"""Likewise."""
 
 
-def truth_of(path: Path, until: float) -> Truth:
-    """Return all samples that were written down until then, but for ends of series."""
+def truth_of(pieces: Iterable[_watched.Made]) -> Truth:
+    """Return all samples of what was collected, but for ends of series."""
     truth: Truth = {}
-    for made in _watched.read(path):
-        if made.unix <= until:
-            for labels, value, time_ms in _samples(made.raw):
-                if not math.isnan(value):
-                    truth.setdefault(labels, {})[time_ms] = _Sample(value, made.unix, made.change)
+    for made in pieces:
+        for labels, value, time_ms in samples(made.raw):
+            if not math.isnan(value):
+                truth.setdefault(labels, {})[time_ms] = _Sample(value, made.unix, made.change)
     return truth
 
 
-def _samples(raw: bytes) -> Iterator[tuple[bytes, float, int]]:
+def by_series(found: Stored) -> AtHub:
+    """Return what Prometheus says it has, as it was sent."""
+    return {
+        encode_labels(labels): {round(at * 1000): float(text) for at, text in values}
+        for labels, values in found
+    }
+
+
+def samples(raw: bytes) -> Iterator[tuple[bytes, float, int]]:
     """Yield (labels, value, Unix ms) of everything in a WriteRequest as our agent writes it."""
     for field in split(raw):
         labels = labels_of(field)
@@ -87,32 +94,30 @@ def _unix_ms(varint: bytes) -> int:
     return sum((byte & 0x7F) << 7 * position for position, byte in enumerate(varint))
 
 
-def judge(truth: Truth, stored: Stored, risks: Risks) -> Score:
+def judge(truth: Truth, at_hub: AtHub, risks: Risks) -> Score:
     """Compare sample by sample. What was measured after the truth ends is neither expected nor wrong."""
-    score = Score()
+    score, left = Score(), dict(at_hub)
     last_ms = max(max(series) for series in truth.values())
-    at_hub = {encode_labels(labels): values for labels, values in stored}
-    for labels, samples in truth.items():
-        values = at_hub.pop(labels, [])
-        got = {round(at * 1000): float(text) for at, text in values if round(at * 1000) <= last_ms}
-        _judge_series(samples, got, risks, score)
-    for values in at_hub.values():
-        score.wrong += sum(round(at * 1000) <= last_ms for at, _ in values)
+    for labels, measured in truth.items():
+        values = left.pop(labels, {})
+        _judge_series(measured, {at: values[at] for at in values if at <= last_ms}, risks, score)
+    for values in left.values():
+        score.wrong += sum(at <= last_ms for at in values)
     return score
 
 
-def _judge_series(samples: dict[int, _Sample], got: dict[int, float], risks: Risks, score: Score) -> None:
-    score.expected += len(samples)
-    score.changes += sum(sample.change for sample in samples.values())
-    exact = {at for at, value in got.items() if at in samples and samples[at].value == value}
+def _judge_series(made: dict[int, _Sample], got: dict[int, float], risks: Risks, score: Score) -> None:
+    score.expected += len(made)
+    score.changes += sum(sample.change for sample in made.values())
+    exact = {at for at, value in got.items() if at in made and made[at].value == value}
     score.received += len(exact)
-    missing = {at: sample for at, sample in samples.items() if at not in exact}
+    missing = {at: sample for at, sample in made.items() if at not in exact}
     for at in sorted(got.keys() - exact):
         moved = next((was for was in missing if _same(missing[was].value, was, got[at], at)), None)
         if moved is not None:
             del missing[moved]
             score.received += 1
-        elif any(_same(samples[was].value, was, got[at], at) for was in _near(exact, at)):
+        elif any(_same(made[was].value, was, got[at], at) for was in _near(exact, at)):
             score.twice += 1
         else:
             score.wrong += 1

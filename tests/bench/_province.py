@@ -12,6 +12,7 @@ from inventory.model import (
     Line,
     Province,
     System,
+    Text,
 )
 from inventory.national import of_province
 
@@ -35,12 +36,12 @@ def province(hub: str, communes: int, systems: int, certificate: str) -> Invento
         version=1,
         province=_PROVINCE,
         hub=Hub(
-            name="Hub",
+            name=_text("Hub"),
             address=hub,
             remote_write_url=f"https://{hub}:{GATEWAY_PORT}/api/v1/write",
             ingest=Ingest(certificate_file=certificate),
         ),
-        carriers=(Carrier(id="vnpt", name="VNPT"),),
+        carriers=(Carrier(id="vnpt", name=_text("VNPT")),),
         communes=tuple(
             Commune(
                 code=code,
@@ -51,12 +52,16 @@ def province(hub: str, communes: int, systems: int, certificate: str) -> Invento
         ),
         systems=tuple(
             System(
-                id=f"s{number}", name=f"System {number}", owner="Owner",
+                id=f"s{number}", name=_text(f"System {number}"), owner=_text("Owner"),
                 check=Check(kind="icmp", address=system_address(number)),
             )
             for number in range(systems)
         ),
     )  # fmt: skip
+
+
+def _text(name: str) -> Text:
+    return Text(vi=name, en=name)
 
 
 def system_address(number: int) -> str:

@@ -23,9 +23,9 @@ from tests.bench import _netns
 from tests.bench._hub import PROMETHEUS_PORT, Hub, Node
 from tests.bench._path import FAR, Lane
 from tests.bench._province import codes
+from tests.bench._text import total
 
 EXPORTER_PORT: Final = 9464
-AGENT_PORT: Final = 9465
 DISK_MB: Final = 512
 RESTART_SECONDS: Final = 1.0
 _SCRAPE: Final = """\
@@ -40,6 +40,7 @@ class Sender(ABC):
     """One of them, its line and its hub. ``kills``: Unix times at which it was killed."""
 
     name = ""
+    port = 0
 
     def __init__(self, lane: Lane, directory: Path) -> None:
         self.lane = lane
@@ -52,6 +53,10 @@ class Sender(ABC):
         self.kills: list[float] = []
         self.crashes = 0
         self._due = 0.0
+
+    @abstractmethod
+    def waits(self, page: bytes) -> bool:
+        """Whether its page of metrics says that something waits to be sent."""
 
     @abstractmethod
     def words(self) -> tuple[str, ...]:
@@ -100,6 +105,17 @@ class Sender(ABC):
         """Let there be room again."""
         (self.disk / "full").unlink()
 
+    def page(self) -> bytes:
+        """Return its metrics. Raises OSError."""
+        return _netns.fetch(self.lane.namespace("near"), self.port, "/metrics")
+
+    def behind(self) -> bool:
+        """Whether something waits to be sent, or it does not even run."""
+        try:
+            return self.waits(self.page())
+        except OSError:
+            return True
+
     def stop(self) -> None:
         """End it as a service is ended."""
         self.near.end("sender", signal.SIGTERM)
@@ -119,6 +135,7 @@ class Ours(Sender):
     """Our agent, through the gateway."""
 
     name = "thongsuot-agent"
+    port = 9465
 
     def __init__(self, lane: Lane, directory: Path, inventory: Inventory, authority: Path) -> None:
         super().__init__(lane, directory)
@@ -135,7 +152,7 @@ class Ours(Sender):
         often = {"heartbeat_seconds": 1.0, "state_seconds": 1.0, "detail_seconds": 1.0}
         files = {"bearer_token_file": str(token), "ca_file": str(authority)}
         return msgspec.structs.replace(
-            rendered, state_directory=str(self.disk), listen=f"127.0.0.1:{AGENT_PORT}", fetch=None,
+            rendered, state_directory=str(self.disk), listen=f"127.0.0.1:{self.port}", fetch=None,
             push=msgspec.structs.replace(rendered.push, **often, **files),
         )  # fmt: skip
 
@@ -155,9 +172,8 @@ class Ours(Sender):
         self._boot += 1
         self.kill()
 
-    def page(self) -> bytes:
-        """Return its metrics. Raises OSError."""
-        return _netns.fetch(self.lane.namespace("near"), AGENT_PORT, "/metrics")
+    def waits(self, page: bytes) -> bool:
+        return total(page, "thongsuot_agent_spool_rows", state="waiting") > 1
 
 
 class Peer(Sender):
@@ -184,9 +200,15 @@ class PrometheusAgent(Peer):
     """Debian's Prometheus with ``--enable-feature=agent``: its write-ahead log is its buffer."""
 
     name = "prometheus agent"
+    port = 9091
 
     def config(self) -> str:
         return super().config() + _WRITE.format(hub=FAR, port=PROMETHEUS_PORT)
+
+    def waits(self, page: bytes) -> bool:
+        made = total(page, "prometheus_remote_storage_highest_timestamp_in_seconds")
+        sent = total(page, "prometheus_remote_storage_queue_highest_sent_timestamp_seconds")
+        return made - sent > 3.0
 
     def words(self) -> tuple[str, ...]:
         return unpacked.argv(
@@ -194,7 +216,7 @@ class PrometheusAgent(Peer):
             "--enable-feature=agent",
             f"--config.file={self._config}",
             f"--storage.agent.path={self.disk / 'wal'}",
-            "--web.listen-address=127.0.0.1:9091",
+            f"--web.listen-address=127.0.0.1:{self.port}",
         )
 
 
@@ -202,6 +224,10 @@ class Vmagent(Peer):
     """Debian's vmagent with its queue on disk."""
 
     name = "vmagent"
+    port = 8429
+
+    def waits(self, page: bytes) -> bool:
+        return total(page, "vmagent_remotewrite_pending_data_bytes") > 500_000
 
     def words(self) -> tuple[str, ...]:
         return (
@@ -209,5 +235,5 @@ class Vmagent(Peer):
             f"-promscrape.config={self._config}",
             f"-remoteWrite.url=http://{FAR}:{PROMETHEUS_PORT}/api/v1/write",
             f"-remoteWrite.tmpDataPath={self.disk / 'queue'}",
-            "-httpListenAddr=127.0.0.1:8429",
+            f"-httpListenAddr=127.0.0.1:{self.port}",
         )

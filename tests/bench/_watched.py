@@ -10,7 +10,8 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,16 +50,31 @@ def read(path: Path) -> Iterator[Made]:
                 yield Made(unix, change, bytes(cramjam.zstd.decompress(body)))
 
 
-def watch(path: Path) -> None:
-    """Have every piece written down as it is made."""
-    file, keep = path.open("ab", buffering=0), Spool.take
+@contextmanager
+def watching(note: Callable[[Piece], None]) -> Iterator[None]:
+    """Have every piece noted as it is made, before the agent does anything with it."""
+    keep = Spool.take
 
     def take(self: Spool, piece: Piece) -> None:
-        body = bytes(cramjam.zstd.compress(piece.raw, level=1))
-        file.write(_HEAD.pack(len(body), piece.change, time.time()) + body)
+        note(piece)
         keep(self, piece)
 
     Spool.take = take  # type: ignore[method-assign]  # watched
+    try:
+        yield
+    finally:
+        Spool.take = keep  # type: ignore[method-assign]  # as it was
+
+
+def writer(path: Path) -> Callable[[Piece], None]:
+    """Return what writes pieces down."""
+    file = path.open("ab", buffering=0)
+
+    def write(piece: Piece) -> None:
+        body = bytes(cramjam.zstd.compress(piece.raw, level=1))
+        file.write(_HEAD.pack(len(body), piece.change, time.time()) + body)
+
+    return write
 
 
 async def main(path: Path, boot: str) -> None:
@@ -80,5 +96,5 @@ async def main(path: Path, boot: str) -> None:
 
 if __name__ == "__main__":
     log.set_up(level="info")
-    watch(Path(sys.argv[2]))
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[3]))
+    with watching(writer(Path(sys.argv[2]))):
+        asyncio.run(main(Path(sys.argv[1]), sys.argv[3]))
