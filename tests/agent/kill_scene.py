@@ -91,6 +91,12 @@ class Process:
         self.command = command
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self, *more: str) -> None:
         # Its log goes to ours: pytest shows it when a test fails.
         self._process = await asyncio.create_subprocess_exec(*self.command, *more)
@@ -140,6 +146,23 @@ class Scene:
             str(self.record),
         )
         self.kills: list[float] = []
+
+    def on_a_small_disk(self, kilobytes: int) -> None:
+        """Have the agent keep its state on a file system of that size, which goes with it."""
+        (self.directory / "state").mkdir()
+        mount = f"mount -t tmpfs -o size={kilobytes}k none {self.directory / 'state'}"
+        self.agent.command = ("unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh", *self.agent.command)
+
+    @property
+    def filler(self) -> Path:
+        """A file on that file system."""
+        return Path(f"/proc/{self.agent.pid}/root{self.directory / 'state' / 'filler'}")
+
+    def fill_disk(self) -> None:
+        """Leave no room on it."""
+        with contextlib.suppress(OSError), self.filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
 
     async def kill_agent(self, boot: str) -> None:
         await self.agent.kill()

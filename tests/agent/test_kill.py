@@ -10,7 +10,12 @@ import pytest
 from agent.clock import boottime
 from agent.remote_write import encode_labels
 from agent.transport import Result
-from inventory.names import AGENT_DROPPED_SAMPLES, AGENT_HUB_CLOCK_ALARM
+from inventory.names import (
+    AGENT_DROPPED_SAMPLES,
+    AGENT_HUB_CLOCK_ALARM,
+    AGENT_SPOOL_ERRORS,
+    AGENT_SPOOL_IN_MEMORY,
+)
 from tests.agent.kill_scene import Scene, samples, scene
 from tests.agent.recording_agent import Made
 
@@ -94,6 +99,27 @@ async def test_a_sample_dated_ahead_raises_an_alarm_and_costs_nothing(tmp_path: 
                 await asyncio.sleep(1)
         assert max(here.values(await here.received(), AGENT_HUB_CLOCK_ALARM.name)) == 1
         assert not any(here.values(await here.received(), AGENT_DROPPED_SAMPLES.name))
+
+
+async def test_a_full_disk_costs_nothing_while_memory_holds_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        here.on_a_small_disk(3000)
+        await here.agent.start("boot 1")
+        await here.goes_on(10)
+        await here.line.cut()
+        await here.goes_on(10)
+        here.fill_disk()
+        await here.goes_on(15)
+        here.filler.unlink()
+        await here.goes_on(10)
+        here.line.mend()
+        await here.goes_on(10)
+        await arrives(here)
+        await nothing_else(here)
+        received = await here.received()
+        assert max(here.values(received, AGENT_SPOOL_IN_MEMORY.name)) == 1
+        assert max(here.values(received, AGENT_SPOOL_ERRORS.name)) >= 1
+        assert not any(here.values(received, AGENT_DROPPED_SAMPLES.name))
 
 
 async def test_what_prometheus_says_to_bad_samples_is_understood(tmp_path: Path) -> None:
