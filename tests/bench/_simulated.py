@@ -23,10 +23,11 @@ _PING: Final = AgentTarget(name="ping", target="ping", probe="icmp", address="12
 
 def measured_once() -> Outcome:
     """Return the result of a ping on loopback."""
-    return asyncio.run(_measure())
+    return asyncio.run(measure())
 
 
-async def _measure() -> Outcome:
+async def measure() -> Outcome:
+    """Ping loopback."""
     return await measure_of(_PING)(target_of(_PING))
 
 
