@@ -91,7 +91,9 @@ class Spool:
         self._shelf.limits = msgspec.structs.replace(self._shelf.limits, bytes=spool_bytes, days=days)
 
     def take(self, piece: Piece) -> None:
-        """Keep a piece that was just collected, whose fate is open."""
+        """Keep a piece that was just collected, whose fate is open; let go of what is settled."""
+        while self._pieces and not self._held(self._pieces[0]):
+            self._bytes -= len(self._pieces.pop(0).raw)
         self._pieces.append(piece)
         self._bytes += len(piece.raw)
         self._undated |= piece.epoch_ms is not None
@@ -160,7 +162,7 @@ class Spool:
         due = (
             piece.made_seconds + max(seconds, IN_FLIGHT_SECONDS if piece.in_flight else 0.0)
             for piece in self._pieces
-            if self._worth(piece) or piece.seq is not None
+            if self._held(piece)
         )
         return max(0.0, min(due, default=now + seconds) - now)
 
@@ -168,8 +170,12 @@ class Spool:
         """Whether a piece has to be on disk."""
         return piece.fate is Fate.WAITING or (piece.fate is Fate.ACKED and self.keeps_acked)
 
+    def _held(self, piece: Piece) -> bool:
+        """Whether a piece is of any use: it has to be on disk, or stands for a row that is."""
+        return self._worth(piece) or piece.seq is not None
+
     async def _work(self) -> None:
-        self._pieces = [piece for piece in self._pieces if self._worth(piece) or piece.seq is not None]
+        self._pieces = [piece for piece in self._pieces if self._held(piece)]
         self._bytes = sum(len(piece.raw) for piece in self._pieces)
         if self._flush_now:
             self._flush_now = False
