@@ -6,9 +6,11 @@ in virtual time, and copied for the others under their names.
 """
 
 import asyncio
+import math
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,9 @@ from agent.spool.piece import NewRow, Row
 from agent.spool.shelf import FILE_NAME
 from agent.spool.store import Store
 from common import log
+from deploy.render_agents import BYTES_PER_MBIT
 from exporters.base import Outcome
+from inventory.names import HEARTBEAT
 from tests.agent import virtual
 from tests.bench import _simulated
 from tests.bench._delivered import samples
@@ -30,16 +34,15 @@ from tests.bench._virtual_site import Hub, Site
 _TOP: Final = 1 << 62
 _KNOWN_SECONDS: Final = 20.0
 """The hub is heard before the outage, so that the agent knows the time."""
-HEARTBEAT: Final = b"thongsuot_agent_heartbeat_timestamp_seconds"
 
 
 class Backlog(msgspec.Struct, frozen=True):
-    """What an agent has to send: its rows, newest first; how many samples, ends of series left out, and how
-    many heartbeats that is."""
+    """What an agent has to send: its rows, newest first; how many samples of each metric, ends of series
+    left out, and how many of them are heartbeats."""
 
     code: str
     rows: list[Row]
-    samples: int
+    samples: Counter[str]
     heartbeats: int
 
     @property
@@ -66,7 +69,7 @@ def outage(directory: Path, code: str, minutes: float, outcome: Outcome) -> Back
 
     async def main() -> None:
         epoch = time.time() - minutes * 60.0 - _KNOWN_SECONDS - virtual.now()
-        site = Site(directory, Hub(LINE_MBPS * 125_000, epoch), LINE_MBPS, outcome)
+        site = Site(directory, Hub(LINE_MBPS * BYTES_PER_MBIT, epoch), LINE_MBPS, outcome)
         await site.start()
         await asyncio.sleep(_KNOWN_SECONDS)
         site.hub.up = False
@@ -79,9 +82,16 @@ def outage(directory: Path, code: str, minutes: float, outcome: Outcome) -> Back
         rows.append(row)
         below = row.seq
     store.close()
-    found = [(labels, value) for row in rows for labels, value, _ in samples(row.raw)]
-    kept = [labels for labels, value in found if value == value]
-    return Backlog(code, rows, len(kept), sum(HEARTBEAT in labels for labels in kept))
+    kept = Counter(
+        _name(labels) for row in rows for labels, value, _ in samples(row.raw) if not math.isnan(value)
+    )
+    return Backlog(code, rows, kept, kept[HEARTBEAT.name])
+
+
+def _name(labels: bytes) -> str:
+    """Return the metric's name; it is shorter than 128 bytes, so its length is one."""
+    at = labels.index(b"__name__\x12") + len(b"__name__\x12")
+    return labels[at + 1 : at + 1 + labels[at]].decode()
 
 
 async def main(paths: list[Path]) -> None:

@@ -116,9 +116,9 @@ class Hub(Node):
                 raise TimeoutError(f"port {ports[0]} was not ready in {seconds:g} s; see {self.directory}")
             time.sleep(0.1)
 
-    def value(self, promql: str) -> float | None:
+    def value(self, promql: str, seconds: float = 3.0) -> float | None:
         """Return the value of a query with one result, None where there is none, or no answer."""
-        return _netns.number(self.namespace, PROMETHEUS_PORT, promql)
+        return _netns.number(self.namespace, PROMETHEUS_PORT, promql, seconds)
 
     def samples(self, selector: str, minutes: int) -> list[Any]:
         """Return every sample of the last minutes: (labels, [(Unix seconds, text)]). Raises OSError."""

@@ -74,10 +74,10 @@ def query(namespace: Path, port: int, promql: str, seconds: float = 3.0) -> list
         raise OSError(f"not an answer: {error}") from None
 
 
-def number(namespace: Path, port: int, promql: str) -> float | None:
+def number(namespace: Path, port: int, promql: str, seconds: float = 3.0) -> float | None:
     """Return the value of a query with one result, None where there is none, or no answer."""
     try:
-        found = query(namespace, port, promql)
+        found = query(namespace, port, promql, seconds)
     except OSError:
         return None
     return float(found[0].value[1]) if found and found[0].value else None

@@ -1,6 +1,7 @@
 """A commune's machine and its hub in virtual time: the agent and its disk are real."""
 
 import asyncio
+import logging
 import math
 import sqlite3
 from collections.abc import Callable
@@ -91,6 +92,7 @@ class Site:
     """A commune's machine: an agent that can be killed and started again. ``kills``: Unix times."""
 
     def __init__(self, directory: Path, hub: Hub, line_mbps: float, outcome: Outcome) -> None:
+        logging.getLogger("agent").setLevel(logging.CRITICAL)  # it would tell of every cut
         self.hub, self._boot, self._began = hub, 1, virtual.now()
         inventory = province("10.51.0.1", 1, _simulated.SYSTEMS, "none")
         self._path, self._config = _simulated.configured(
