@@ -56,7 +56,7 @@ test: check debian-test
 
 bench: setup debian-test
 	$(BIN)/thongsuot tools --bench
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --json $(THONGSUOT_STATE_DIR)/bench.json
 
 lock:
 	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

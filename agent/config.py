@@ -89,13 +89,19 @@ class Fetch(_Base, frozen=True, kw_only=True):
 
 
 class AgentConfig(_Base, frozen=True, kw_only=True):
-    """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``."""
+    """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``.
+
+    ``reflect``: where test packets of others are answered (RFC 8762, UDP), as by ``thongsuot reflect``;
+    ``reflect_key_file``: answer only those authenticated with this key.
+    """
 
     version: Literal[1]
     site: Annotated[str, Meta(min_length=1, max_length=40)]
     commune: str = ""
     listen: str = "127.0.0.1:9465"
     state_directory: str | None = None
+    reflect: str | None = None
+    reflect_key_file: str | None = None
     max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
     push: Push | None = None
     spool: Spool = Spool()

@@ -5,6 +5,7 @@ once (``labels()`` of prometheus_client costs a microsecond for every sample, an
 :class:`Group` is the unit that appears and disappears together: one target, or the agent itself.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from functools import cached_property
@@ -116,10 +117,7 @@ class Histogram:
 
     def observe(self, value: float) -> None:
         """Count one value."""
-        place = 0
-        while place < len(self._bounds) and value > self._bounds[place]:
-            place += 1
-        self._counts[place] += 1
+        self._counts[bisect_left(self._bounds, value)] += 1
         self._total += value
 
     def points(self) -> list[Point]:

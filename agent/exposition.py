@@ -8,6 +8,7 @@ holds the same lock as the probes, for as long as it pleases.
 """
 
 import asyncio
+import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
@@ -19,7 +20,7 @@ from agent.expose import Group, Series, Tier
 from agent.slices import Slices
 from inventory.names import Metric
 
-PIECE_BYTES: Final = 1 << 16
+PIECE_BYTES: Final = 1 << 18
 _OPENMETRICS: Final = "application/openmetrics-text"
 _BETWEEN: Final = "\n\n"  # never inside a block: what breaks a line is escaped in labels
 _END: Final = b"# EOF\n"
@@ -42,6 +43,7 @@ class Renderer:
     def __init__(self, groups: Mapping[str, Group]) -> None:
         self._groups = groups
         self._templates: dict[str, _Template] = {}
+        self._metrics: dict[str, Metric] = {}
         self._running: dict[bool, asyncio.Task[list[bytes]]] = {}
 
     async def render(self, accept: str) -> tuple[list[bytes], str]:
@@ -57,19 +59,19 @@ class Renderer:
 
     async def _render(self, openmetrics: bool) -> list[bytes]:
         slices = Slices()
-        families: dict[Metric, list[str]] = {}
+        families: dict[str, list[str]] = {}
         for key, group in list(self._groups.items()):
             await slices.used(self._add(key, group, families))
         for gone in self._templates.keys() - self._groups.keys():
             del self._templates[gone]
         parts = []
-        for metric, lines in families.items():
-            text = "\n".join((head(metric, openmetrics=openmetrics), *lines, ""))
+        for name, lines in families.items():
+            text = "\n".join((head(self._metrics[name], openmetrics=openmetrics), *lines, ""))
             parts.append(text.encode())
             await slices.used(len(lines))
         return [*parts, _END] if openmetrics else parts
 
-    def _add(self, key: str, group: Group, families: dict[Metric, list[str]]) -> int:
+    def _add(self, key: str, group: Group, families: dict[str, list[str]]) -> int:
         """Add the lines of a group to their families; returns how many."""
         points = [*chain.from_iterable(group.points(tier) for tier in Tier)]
         if not points:
@@ -78,30 +80,42 @@ class Renderer:
         template = self._templates.get(key)
         if template is None or template.series != series:
             template = self._templates[key] = _Template(series)
-        for metric, lines in zip(template.metrics, template.fill(values), strict=True):
-            families.setdefault(metric, []).append(lines)
+            self._metrics.update((one.metric.name, one.metric) for one in series)
+        for name, lines in zip(template.families, template.fill(values), strict=True):
+            if name in families:
+                families[name].append(lines)
+            else:
+                families[name] = [lines]
         return len(points)
 
 
 class _Template:
-    """The lines of a group without their values, one block per family."""
+    """The lines of a group, one block per family: all but the values is made once, and a value is written
+    anew only where it has changed."""
 
     def __init__(self, series: tuple[Series, ...]) -> None:
         self.series = series
-        places: dict[Metric, list[int]] = {}
+        places: dict[str, list[int]] = {}
         for place, one in enumerate(series):
-            places.setdefault(one.metric, []).append(place)
-        self.metrics = tuple(places)
+            places.setdefault(one.metric.name, []).append(place)
+        self.families = tuple(places)
         self._order = [place for own in places.values() for place in own]
-        self._text = _BETWEEN.join(
-            "\n".join(series[place].line_head.replace("%", "%%") + "%s" for place in own)
-            for own in places.values()
-        )
+        self._values: list[float] = [math.nan] * len(series)  # unlike any value
+        self._texts = [""] * len(series)
+        self._parts: list[str] = []
+        for number, own in enumerate(places.values()):
+            for place in own:
+                before = "\n" if place != own[0] else _BETWEEN if number else ""
+                self._parts += (before + series[place].line_head, "")
 
     def fill(self, values: tuple[float, ...]) -> list[str]:
         """Return the block of each family, lines without the last line break."""
-        ordered = [values[place] for place in self._order]
-        return (self._text % tuple(map(repr, map(float, ordered)))).split(_BETWEEN)
+        new = [values[place] for place in self._order]
+        known = zip(new, self._values, self._texts, strict=True)
+        self._texts = [text if value == old else repr(float(value)) for value, old, text in known]
+        self._values = new
+        self._parts[1::2] = self._texts
+        return "".join(self._parts).split(_BETWEEN)
 
 
 def pieces(parts: list[bytes]) -> Iterator[bytes]:

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Final
 
 LOOK_SECONDS: Final = 1.0
-THRESHOLDS: Final = (5000, 20, 20)
-"""Seldom: what a probe leaves behind is freed by counting references, and a render makes many tuples."""
+THRESHOLDS: Final = (700, 2, 1000)
+"""The young are looked at in small portions: as many objects again as these come and go between two looks.
+A look at all that is not set aside is rare, and what reference counting does not free is little."""
 PATIENCE_SECONDS: Final = 120.0
 """Longer than any target takes to be measured once, traces and tests of throughput apart."""
 
@@ -24,7 +25,6 @@ async def settle(measured: Callable[[], bool], configuration: Callable[[], str])
     """Set aside what is there once everything was ``measured`` with a ``configuration``. Runs for ever."""
     while True:
         await _while(lambda: not measured(), PATIENCE_SECONDS)
-        gc.collect()
         gc.freeze()
         usual = gc.get_threshold()
         gc.set_threshold(*THRESHOLDS)
@@ -33,6 +33,7 @@ async def settle(measured: Callable[[], bool], configuration: Callable[[], str])
         finally:
             gc.set_threshold(*usual)
             gc.unfreeze()
+        gc.collect()  # a reload may hold up the loop; what the targets that are gone leave is not set aside
 
 
 def _same(before: str, now: Callable[[], str]) -> bool:

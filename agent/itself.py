@@ -56,7 +56,7 @@ class Spooled(Protocol):
     def in_memory(self) -> bool: ...
 
 
-_DELAY_BOUNDS = (0.005, 0.025, 0.1, 0.5, 2.5)
+_DELAY_BOUNDS = (0.005, 0.02, 0.1, 0.5, 2.5)
 _PUSH_BOUNDS = (0.01, 0.05, 0.2, 1.0, 5.0)
 
 

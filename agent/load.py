@@ -12,11 +12,13 @@ from common.yaml.plain import Data, Record, records, unique
 from common.yaml.problems import Expected, Location, few
 from common.yaml.report import Reporter
 from exporters import registry
+from exporters.stampio.places import Unusable, parse_places
 
 MAX_TARGETS: Final = 5000
 GATE_TIMEOUT_SECONDS: Final = 2.0
 """A gate must have spoken before what depends on it is judged (see ``confirm.SPAN_SECONDS``)."""
 _LISTEN: Final[Expected] = ("agent.expected_listen", ())
+_REFLECT: Final[Expected] = ("agent.expected_reflect", ())
 _URL: Final[Expected] = ("agent.expected_url", ())
 
 
@@ -33,6 +35,7 @@ def loads_config(content: bytes, file: str) -> AgentConfig:
 def judge(data: Data, report: Reporter) -> None:
     """Report what is wrong beyond types in plain data, from which refused values are missing."""
     _listen(data.get("listen"), report)
+    _reflect(data.get("reflect"), report)
     for section in ("push", "fetch"):
         _url(section, (data.get(section) or {}).get("url"), report)
     targets = list(records(data, "targets"))
@@ -52,6 +55,14 @@ def _listen(value: Any, report: Reporter) -> None:
             parse_listen(value)
     except ListenError:
         report.add(("listen",), "yaml.value", _LISTEN, found=value)
+
+
+def _reflect(value: Any, report: Reporter) -> None:
+    try:
+        if isinstance(value, str):
+            parse_places(value)
+    except Unusable:
+        report.add(("reflect",), "yaml.value", _REFLECT, found=value)
 
 
 def _url(section: str, value: Any, report: Reporter) -> None:

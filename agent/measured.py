@@ -1,6 +1,6 @@
 """The series of one target: the common metrics, kept the same for every kind of probe."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from agent.config import AgentTarget
 from agent.expose import Histogram, Point, Series, Site, Tier
@@ -44,7 +44,8 @@ class Measured:
         self._duration = self._series(PROBE_DURATION)
         self._up = self._series(TARGET_UP)
         self._changed = self._series(TARGET_STATE_CHANGED)
-        self._seconds = {state: self._series(TARGET_STATE_SECONDS, (Label.STATE, state)) for state in State}
+        states = (State.UP, State.DOWN, State.UNKNOWN)
+        self._seconds = tuple(self._series(TARGET_STATE_SECONDS, (Label.STATE, state)) for state in states)
         self._results: dict[Reason, Series] = {}
         self._counts: dict[Reason, int] = {}
         self._own = Samples(self._series_of, self._histogram)
@@ -96,20 +97,22 @@ class Measured:
             points += self._own.points()
         return points
 
-    def _result_points(self) -> Iterator[Point]:
+    def _result_points(self) -> list[Point]:
+        points: list[Point] = []
         if self.last is not None:
-            yield self._success, float(self.last.ok)
-        for reason, count in list(self._counts.items()):
-            yield self._results[reason], count
+            points.append((self._success, 1.0 if self.last.ok else 0.0))
+        points += [(self._results[reason], count) for reason, count in self._counts.items()]
+        return points
 
-    def _state_points(self) -> Iterator[Point]:
+    def _state_points(self) -> list[Point]:
+        points: list[Point] = []
         if self.state is not State.UNKNOWN:
-            yield self._up, float(self.state is State.UP)
+            points.append((self._up, 1.0 if self.state is State.UP else 0.0))
         if (changed := self.changed_unix) is not None:
-            yield self._changed, round(changed, 3)
+            points.append((self._changed, round(changed, 3)))
         if (shown := self._shown(self._key)) is not None:
-            for state, series in self._seconds.items():
-                yield series, getattr(shown, state.value)
+            points += zip(self._seconds, (shown.up, shown.down, shown.unknown), strict=True)
+        return points
 
     def _count(self, reason: Reason, times: int) -> None:
         if reason not in self._results:

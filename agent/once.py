@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from time import monotonic
 from typing import TextIO
 
-from agent.build import Find, measure_of, state_directory
+from agent.build import Find, measure_of, state_directory, traits_of
 from agent.config import AgentConfig, AgentTarget
 from agent.deadline import measure_once, target_of
 from common.i18n import t
@@ -16,22 +18,24 @@ from inventory.names import Reason
 
 
 def run_once(config: AgentConfig, find: Find | None = None, out: TextIO | None = None) -> int:
-    """Return 0 when every target answered, else 1."""
+    """Return 0 when every target answered or was put off on purpose, else 1."""
     measure = find or partial(measure_of, state=state_directory(config))
     outcomes = asyncio.run(measure_all(config, measure))
     write = (out or sys.stdout).write
     write(table(config.targets, outcomes))
-    failed = sum(not outcome.ok for outcome in outcomes)
+    failed = sum(outcome.reason not in (Reason.OK, Reason.DEFERRED) for outcome in outcomes)
     write(t("agent.once_sum", total=len(outcomes), failed=failed) + "\n")
     return 1 if failed else 0
 
 
 async def measure_all(config: AgentConfig, find: Find) -> list[Outcome]:
-    """Measure all targets, at most ``max_concurrent_probes`` at a time."""
+    """Measure all targets, at most ``max_concurrent_probes`` at a time; never two of an exclusive kind."""
     limiter = asyncio.Semaphore(config.max_concurrent_probes)
+    turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def one(target: AgentTarget) -> Outcome:
-        async with limiter:
+        alone = turns[target.probe] if traits_of(target).exclusive else nullcontext()
+        async with alone, limiter:
             return await _measure(target, find)
 
     return await asyncio.gather(*(one(target) for target in config.targets))

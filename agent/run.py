@@ -141,7 +141,15 @@ class Agent:
 
     def _fixed(self, new: AgentConfig) -> str | None:
         """Return what only a restart can change, None when nothing of that kind differs."""
-        fixed = ("site", "commune", "listen", "state_directory", "max_concurrent_probes")
+        fixed = (
+            "site",
+            "commune",
+            "listen",
+            "state_directory",
+            "max_concurrent_probes",
+            "reflect",
+            "reflect_key_file",
+        )
         changed = [name for name in fixed if getattr(new, name) != getattr(self.config, name)]
         return t("agent.needs_restart", keys=", ".join(changed)) if changed else None
 

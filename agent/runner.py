@@ -75,7 +75,7 @@ class Runner:
         self.gate: Runner | None = None
         self.followers: tuple[Runner, ...] = ()
         self._traits = traits
-        self._asked = False
+        self._asked = self._owes_haste = False
         self._measure, self._tools = measure, tools
         self._probe_target = target_of(target)
         # With as many in flight as may be, the next send has to wait for an answer, and then for its own.
@@ -128,6 +128,11 @@ class Runner:
             self._apply(confirm.lapse(self._tracker))
 
     @property
+    def judges(self) -> bool:
+        """Whether this target is up or down at all."""
+        return self._traits.judges
+
+    @property
     def ready(self) -> bool:
         """Whether a first result is there."""
         return self.measured.seen
@@ -138,7 +143,30 @@ class Runner:
         answered = self._latest is not None and self._latest.says is State.UP
         return not answered or self._tracker.state is State.DOWN
 
-    async def probe(self) -> Outcome:
+    async def probe_aside(self) -> Outcome:
+        """Probe once for somebody who asks, aside of the schedule: of it only what was counted is kept.
+
+        Raises TimeoutError and whatever the probe lets out.
+        """
+        if not self._traits.exclusive:
+            return self._take_aside(await self._probe())
+        turn = self._tools.turns[self.target.probe]
+        if turn.locked():
+            why = f"another {self.target.probe} is under way"
+            return Outcome(reason=Reason.DEFERRED, duration_seconds=0.0, evidence=why)
+        async with turn:
+            return self._take_aside(await self._probe())
+
+    def _take_aside(self, outcome: Outcome) -> Outcome:
+        self.measured.take_aside(outcome)
+        if (
+            outcome.urgent
+        ):  # the schedule's own probe finds nothing new any more: it has to hurry for this one
+            self._owes_haste = True
+            self.kick()
+        return outcome
+
+    async def _probe(self) -> Outcome:
         """Probe once, with the harness' deadline. Raises TimeoutError and whatever the probe lets out."""
         return await measure_once(self._measure, self._probe_target)
 
@@ -191,7 +219,7 @@ class Runner:
             sent = self._tools.now()
             self._tools.delays.observe(max(0.0, sent - due))
             try:
-                outcome = await self.probe()
+                outcome = await self._probe()
             except Exception:  # noqa: BLE001 - a bug in one probe must not stop the others; it is counted
                 self._bug()
                 return
@@ -206,7 +234,9 @@ class Runner:
     def _take(self, sent: float, outcome: Outcome) -> None:
         before = self.measured.last
         self.measured.take(outcome)
-        if outcome.urgent:
+        self._log_failure(before, outcome)
+        if outcome.urgent or self._owes_haste:
+            self._owes_haste = False
             self._tools.urgent(self.measured.key)
         if self._asked:
             self._asked = False
@@ -220,8 +250,6 @@ class Runner:
         news = before is None or before.reason is not outcome.reason
         if self.gate is not None and news and not outcome.ok:
             self.gate.kick()
-        if news and not outcome.ok:
-            self._log_failure(outcome)
         if news or self._tracker.doubt is not None:
             self._tools.changed(self.measured.key, False)
 
@@ -245,8 +273,11 @@ class Runner:
             seconds = interval.end_seconds - interval.start_seconds
             self._tools.book.credit(self.measured.key, interval.state, seconds)
 
-    def _log_failure(self, outcome: Outcome) -> None:
+    def _log_failure(self, before: Outcome | None, outcome: Outcome) -> None:
         """Keep the evidence of a new kind of failure, confirmed or not: a blip has its reasons too."""
+        known = before is not None and before.reason is outcome.reason
+        if known or outcome.reason in (Reason.OK, Reason.DEFERRED):
+            return
         log.info(
             "probe failed",
             extra={

@@ -1,6 +1,7 @@
 """The agent as a service: its lock, its pages, signals, and what systemd wants to hear."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -8,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from agent.build import state_directory
@@ -19,6 +20,7 @@ from agent.web import make_app
 from common import sdnotify, statedir
 from common.i18n import t
 from common.web import ListenError, serve
+from exporters.stampio.places import Unusable
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ def run_service(path: Path, config: AgentConfig) -> int:
     except ListenError as error:
         sys.stderr.write(t("agent.cannot_listen", listen=config.listen, why=_why(error)) + "\n")
         return 1
+    except Unusable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except OSError as error:
         sys.stderr.write(t("agent.cannot_keep_state", directory=directory, why=error.strerror) + "\n")
         return 1
@@ -48,19 +53,36 @@ def _why(error: ListenError) -> str:
 
 
 async def _run(path: Path, config: AgentConfig) -> int:
-    agent, on_purpose = Agent(path, config), False
+    gc.collect()  # what reading the configuration left: soon there is much more to go through
+    agent = Agent(path, config)
     async with serve(make_app(agent), config.listen) as (host, port):
-        try:
-            await agent.start()
-            async with _signals(agent) as stopped:
-                log.info("agent is running", extra={"site": config.site, "listen": f"{host}:{port}"})
-                sdnotify.notify("READY=1")
-                await _first(stopped, agent.broken)
-                on_purpose = stopped.is_set() and not agent.broken.is_set()
-        finally:
-            sdnotify.notify("STOPPING=1")
-            await agent.stop(on_purpose=on_purpose)
+        with _reflecting(config):
+            await _measure(agent, f"{host}:{port}")
     return 1 if agent.broken.is_set() else 0
+
+
+def _reflecting(config: AgentConfig) -> AbstractContextManager[object]:
+    """Answer test packets of others where that is configured. Raises Unusable."""
+    if config.reflect is None:
+        return nullcontext()
+    from exporters.stampio import listen  # noqa: PLC0415 - few agents reflect
+
+    key_file = Path(config.reflect_key_file) if config.reflect_key_file else None
+    return listen.reflecting(listen.choose([config.reflect], key_file, []))
+
+
+async def _measure(agent: Agent, listen: str) -> None:
+    on_purpose = False
+    try:
+        await agent.start()
+        async with _signals(agent) as stopped:
+            log.info("agent is running", extra={"site": agent.config.site, "listen": listen})
+            sdnotify.notify("READY=1")
+            await _first(stopped, agent.broken)
+            on_purpose = stopped.is_set() and not agent.broken.is_set()
+    finally:
+        sdnotify.notify("STOPPING=1")
+        await agent.stop(on_purpose=on_purpose)
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ microseconds a series, a slice stays far below the 5 ms that a probe may be late
 import asyncio
 from typing import Final
 
-UNITS: Final = 250
+UNITS: Final = 500
 """Series per slice."""
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import re
 import socket
 import ssl
+import stat
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +20,7 @@ from agent.clock import SANE_UNIX, parse_date
 from agent.config import Push
 from agent.remote_write import HEADERS
 from common.delivery import HUB_START_HEADER, LEFT_OUT_HEADER
+from common.files import read_plain
 from exporters.net.failure import Failure
 from exporters.net.resolve import resolve
 
@@ -169,7 +172,7 @@ class Transport:
         if self._session is None:
             tls: ssl.SSLContext | bool = True
             if self._push.ca_file is not None:
-                tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._push.ca_file)
+                tls = await asyncio.to_thread(_trusting, self._push.ca_file)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=1, ssl=tls, resolver=_Resolver(), use_dns_cache=False, keepalive_timeout=75
@@ -222,8 +225,7 @@ class CredentialError(OSError):
 
 def _read_token(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            token = file.read(_MAX_TOKEN_BYTES).decode("ascii").strip()
+        token = read_plain(path, _MAX_TOKEN_BYTES).decode("ascii").strip()
     except UnicodeDecodeError:
         raise CredentialError(f"{path}: not a token") from None
     except OSError as error:
@@ -231,6 +233,14 @@ def _read_token(path: Path) -> str:
     if not token or any(not 33 <= ord(letter) <= 126 for letter in token):
         raise CredentialError(f"{path}: not a token")
     return token
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Return a context that trusts who is in the file. Raises OSError."""
+    status = os.stat(ca_file)
+    if not stat.S_ISREG(status.st_mode):  # OpenSSL would wait for a pipe's other end for ever
+        raise CredentialError(f"{ca_file}: Not a plain file")
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _failure(error: Exception) -> Result:

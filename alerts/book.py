@@ -87,6 +87,12 @@ class Book(msgspec.Struct, frozen=True):
         """Return the ids of those of :meth:`lines` over which office work and dossiers run together."""
         return tuple(line.id for line in self.lines(identity) if line.shared)
 
+    def shared_of(self, code: str, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the ``named`` lines of a commune that are shared."""
+        commune = self.communes.get(code)
+        lines = () if commune is None else commune.lines
+        return tuple(line.id for line in lines if line.shared and line.id in named)
+
     def dossiers_per_day(self, codes: tuple[str, ...]) -> float:
         """Return the dossiers that these communes handle in a day."""
         return sum(self.communes[code].dossiers_per_day for code in codes if code in self.communes)

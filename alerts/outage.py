@@ -34,6 +34,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``alerted_at`` is when its alert fired, None where that was the start. ``evidence`` is what a source
     wrote that does not say in which language, and what records hold from before there were two.
+    ``shared`` are ids of shared lines of its commune that it may be about.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     evidence: str = ""
     evidence_vi: str = ""
     evidence_en: str = ""
@@ -83,6 +85,7 @@ def from_alert(alert: Alert) -> Outage:
         source=_one_line(labels.get("source", ""))[:MAX_ID_CHARS],
         communes=_communes(labels, notes),
         systems=tuple(dict.fromkeys(_one_line(notes.get("systems", "")).split())),
+        shared=annotations.shared(notes),
         evidence=_one_line(notes.get("evidence", "")),
         evidence_vi=_one_line(notes.get("evidence_vi", "")),
         evidence_en=_one_line(notes.get("evidence_en", "")),

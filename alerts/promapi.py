@@ -28,10 +28,12 @@ __all__ = [
     "DeadlineError",
     "PromApi",
     "QueryError",
+    "Recording",
     "Sample",
     "Series",
     "UnreachableError",
     "parse_matrix",
+    "parse_recordings",
     "parse_series",
     "parse_vector",
     "quote",
@@ -59,6 +61,28 @@ class Series(msgspec.Struct, frozen=True):
     def label(self, name: str) -> str:
         """Return a label's value; an absent label is the empty string, as in PromQL."""
         return self.labels.get(name, "")
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """A recording rule that a server evaluates, every ``interval_seconds``."""
+
+    record: str
+    query: str
+    interval_seconds: float
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    name: str
+    query: str
+
+
+class _Group(msgspec.Struct, frozen=True):
+    interval: float
+    rules: tuple[_Rule, ...] = ()
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    groups: tuple[_Group, ...]
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -149,6 +173,14 @@ def parse_series(body: bytes) -> tuple[dict[str, str], ...]:
     return found
 
 
+def parse_recordings(body: bytes) -> tuple[Recording, ...]:
+    """Parse the answer of ``/api/v1/rules?type=record``. Raises BadAnswerError, QueryError."""
+    found: _Groups = _decode(bytes(_data(body)), _Groups, "rules")
+    return tuple(
+        Recording(rule.name, rule.query, group.interval) for group in found.groups for rule in group.rules
+    )
+
+
 def _explained(status: int, body: bytes) -> bytes:
     """Return ``body`` where it may hold an answer; an HTTP error without JSON is a bad answer."""
     if status == 200 or body.lstrip()[:1] == b"{":
@@ -188,6 +220,10 @@ class PromApi(JsonApi):
             body = _explained(*await self.post("/api/v1/series", {"match[]": matcher, **form}))
             found.extend(parse_series(body))
         return tuple(found)
+
+    async def recordings(self) -> tuple[Recording, ...]:
+        """Return the recording rules of the server."""
+        return parse_recordings(_explained(*await self.get("/api/v1/rules", {"type": "record"})))
 
     async def _instant(self, promql: str, at: float | None) -> bytes:
         form = {"query": promql, **self._limit()} | ({} if at is None else {"time": f"{at:.3f}"})

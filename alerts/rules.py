@@ -28,6 +28,7 @@ from alerts.rules_fresh import fresh
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
 from common.yaml.write import dump
 from inventory.model import Inventory
+from inventory.testable import most_mbps
 
 FAST_FILE: Final = "thongsuot.yml"
 RENDERED: Final = "# Rendered from the inventory by `thongsuot render`; do not edit.\n"
@@ -58,7 +59,7 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_site.alerts(),
     )
     lines: tuple[Rule | AlertRule, ...] = (
-        *rules_lines.rules(inventory.quality),
+        *rules_lines.rules(inventory.quality, most_mbps(inventory)),
         *rules_quality.alerts(inventory.quality),
     )
     timed: tuple[tuple[str, float, tuple[Rule | AlertRule, ...]], ...] = (

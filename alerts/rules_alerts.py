@@ -265,6 +265,7 @@ def _never_reported() -> AlertRule:
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.never_reported"),
+            **notes.shared_lines(),
         },
     )
 

@@ -1,9 +1,15 @@
 """Recording rules for boards and the wall: what is drawn often and costs much to work out. Pure."""
 
+from typing import Final
+
 from alerts.rules_evidence import speaking
 from alerts.rules_model import Rule, selector
 from inventory import names
 from inventory.names import Recorded
+
+UNTOLD_RATIO: Final = 0.001
+"""Of the test packets: where more are lost nobody knows in which direction, as by a reflector that does not
+count or does not answer, nothing is said of directions."""
 
 
 def rules() -> tuple[Rule, ...]:
@@ -20,8 +26,20 @@ def rules() -> tuple[Rule, ...]:
     return (
         Rule(Recorded.LINE_RTT, speaking(f"max by (commune, line) ({rtt})")),
         Rule(Recorded.LINE_LOSS, f"{packets} or on (commune, line) {probes}"),
+        Rule(Recorded.LINE_LOSS_EACH_WAY, _loss_each_way(bound, by)),
         Rule(Recorded.LINE_AVAILABILITY, _availability(bound, by)),
     )
+
+
+def _loss_each_way(bound: str, by: str) -> str:
+    def lost(directions: str) -> str:
+        matchers = f'{bound}, direction=~"{directions}"'
+        return f"(rate({selector(names.STAMP_LOST, matchers)}[5m]))"
+
+    sent = f"({by} (rate({selector(names.STAMP_SENT, bound)}[5m])) > 0)"
+    untold = f"({by} {lost('unknown')} / {sent} > {UNTOLD_RATIO:g})"
+    told = f"({sent} unless on (commune, line) {untold})"
+    return f"sum by (commune, line, direction) {lost('up|down')} / on (commune, line) group_left () {told}"
 
 
 def _availability(bound: str, by: str) -> str:

@@ -29,6 +29,7 @@ ONLY_WHILE_WRONG: Final = (
     Recorded.DOWN_UNTIL,
     Recorded.SYSTEM_LOST,
     Recorded.LINE_NOT_JUDGED,
+    Recorded.LINE_UNSETTLED,
     Recorded.LINE_VERDICT,
 )
 # A name with its matchers, where it is not the start of a longer name and no range follows: a range says

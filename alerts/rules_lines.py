@@ -3,7 +3,8 @@
 A verdict is 1 or 0 for each line (``line:thongsuot_verdict:bool{verdict=...}``), and absent where nothing
 is measured; alerts, boards and wall read it there. Medians and rates over minutes stand behind them, so
 that neither a lost ping nor a throughput test makes a line slow or congested. A line that is down is not
-judged at all: that it is down is another page.
+judged at all: that it is down is another page. One that was down a moment ago is not judged by its last
+minutes: what was lost in the outage belongs to the outage, and one that comes and goes is not called lossy.
 
 The regulation's percentile (Circular 06/2026/TT-BKHCN, Art. 5.6) is taken hourly over raw counters, since
 what agents send late counts too; its readers look back over some hours for it.
@@ -21,6 +22,7 @@ LINE: Final = "commune, line"
 EACH_WAY: Final = "commune, line, direction"
 SAMPLE_SECONDS: Final = 300
 """The regulation's sampling: a mean over 5 minutes."""
+BYTES_PER_MEGABIT: Final = 125_000
 HOURLY_KEPT: Final = "3h"
 """What is recorded hourly holds so long: one evaluation may be missed, by a restart of Prometheus."""
 MIN_KNOWN_RATIO: Final = 0.5
@@ -29,20 +31,26 @@ GOODPUT_DAYS: Final = 35
 """Tests have a monthly budget of bytes: the last one before it was spent holds until the next month."""
 CARRYING_RATIO: Final = 0.2
 """A line carries traffic that has at least this share of its commune's bytes; probes alone have less."""
+SETTLED_AFTER: Final = "10m"
+"""A line must have been up so long before its last minutes say anything: more than any of them look back."""
+_LASTING: Final = frozenset({LineVerdict.CHRONIC, LineVerdict.UNDER_CONTRACT})
+"""Verdicts about days: an outage of a moment changes nothing about them."""
 _TO_HUB: Final = f'{FIELD}, target=~"hub:.+", line!=""'
 _OWN: Final = f'{FIELD}, line!=""'
 
 
-def rules(quality: Quality) -> tuple[Rule, ...]:
-    """Return what is recorded every minute, in order of evaluation."""
+def rules(quality: Quality, testable_mbps: float | None = None) -> tuple[Rule, ...]:
+    """Return what is recorded every minute, in order of evaluation; lines above ``testable_mbps`` are not
+    held to their contract (:mod:`inventory.testable`)."""
     return (
         Rule(Recorded.LINE_NOT_JUDGED, _not_judged()),
+        Rule(Recorded.LINE_UNSETTLED, _unsettled()),
         *_traffic(),
         _median(Recorded.LINE_RTT_MEDIAN, names.PROBE_ICMP_DURATION, f'{_TO_HUB}, phase="rtt"'),
         _median(Recorded.LINE_JITTER_MEDIAN, names.ICMP_JITTER, f'{_TO_HUB}, method="rfc3550"'),
         _median(Recorded.LINE_SIGNAL_MEDIAN, names.CELLULAR_RSRP, _OWN),
         *_goodput(),
-        *_verdicts(quality),
+        *_verdicts(quality, testable_mbps),
     )
 
 
@@ -67,6 +75,11 @@ def verdict(name: LineVerdict) -> str:
     return f"({chosen} == 1)"
 
 
+def not_judged(name: LineVerdict) -> Recorded:
+    """Return the lines of which nothing is said by verdict ``name``."""
+    return Recorded.LINE_NOT_JUDGED if name in _LASTING else Recorded.LINE_UNSETTLED
+
+
 # --- measurements ----------------------------------------------------------------------------------
 def _not_judged() -> str:
     """Down, as the causes have it or as its own probe says, or nothing is heard from its commune."""
@@ -75,6 +88,13 @@ def _not_judged() -> str:
     own = f"({selector(names.TARGET_UP, _TO_HUB)} == 0)"
     silent = f"({names.LINE_INFO.name} and on (commune) {Recorded.SILENT} == 1)"
     return f"max by ({LINE}) ({failed} or {own} or {silent}) * 0 + 1"
+
+
+def _unsettled() -> str:
+    lines = selector(Recorded.FAILED, 'line!=""')
+    failed = f"(max_over_time({lines}[{SETTLED_AFTER}]) == 1)"
+    own = f"(min_over_time({selector(names.TARGET_UP, _TO_HUB)}[{SETTLED_AFTER}]) == 0)"
+    return f"{Recorded.LINE_NOT_JUDGED} or max by ({LINE}) ({failed} or {own}) * 0 + 1"
 
 
 def _rate() -> str:
@@ -124,24 +144,40 @@ def _last(recorded: Recorded, by: str, measured: str) -> Rule:
 
 
 # --- verdicts --------------------------------------------------------------------------------------
-def _verdicts(quality: Quality) -> tuple[Rule, ...]:
-    """Doubt speaks for the carrier: the upper bound of what was measured is held against the contract."""
+def _verdicts(quality: Quality, testable_mbps: float | None) -> tuple[Rule, ...]:
     busy, usual = Recorded.LINE_UTILISATION, kept(Recorded.LINE_BUSY)
-    loss = f"min_over_time({Recorded.LINE_LOSS}[5m])"  # every 5 minutes that end in the last 5: no single gap
-    share = f"({Recorded.LINE_GOODPUT_HIGH} or {Recorded.LINE_GOODPUT}) / {_contracted()}"
-    under = f"({share} < bool {quality.contracted_ratio_min:g})"
-    recent = f"(time() - {Recorded.LINE_GOODPUT_AT} < {GOODPUT_DAYS * 86400})"
     known = f"({kept(Recorded.LINE_BUSY_SAMPLES)} >= {_enough(quality)})"
     found = {
         LineVerdict.CONGESTED: f"{busy} > bool {quality.congested_now_ratio:g}",
         LineVerdict.CHRONIC: f"({usual} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
         LineVerdict.SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
-        LineVerdict.LOSSY: f"{loss} > bool {quality.loss_ratio_max:g}",
+        LineVerdict.LOSSY: f"({_lost()}) > bool {quality.loss_ratio_max:g}",
         LineVerdict.JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
-        LineVerdict.UNDER_CONTRACT: f"{under} and on ({LINE}) {recent}",
+        LineVerdict.UNDER_CONTRACT: _under_contract(quality, testable_mbps),
         LineVerdict.WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
     }
     return tuple(_verdict(name, found[name]) for name in LineVerdict)
+
+
+def _lost() -> str:
+    """Of every 5 minutes that end in the last 5 the best, so that no single gap counts: of the worse
+    direction where directions are told apart, else of the round trip. An agent that has just begun is waited
+    for."""
+    each_way = f"max by ({LINE}) (min_over_time({Recorded.LINE_LOSS_EACH_WAY}[5m]))"
+    lost = f"({each_way} or on ({LINE}) min_over_time({Recorded.LINE_LOSS}[5m]))"
+    return f"{lost} and on ({LINE}) {Recorded.LINE_LOSS} offset 5m"
+
+
+def _under_contract(quality: Quality, testable_mbps: float | None) -> str:
+    """Doubt speaks for the carrier: the upper bound of what was measured is held against the contract, and
+    nothing is said of lines that the hub tests with less than they should carry."""
+    share = f"({Recorded.LINE_GOODPUT_HIGH} or {Recorded.LINE_GOODPUT}) / {_contracted()}"
+    recent = f"(time() - {Recorded.LINE_GOODPUT_AT} < {GOODPUT_DAYS * 86400})"
+    under = f"({share} < bool {quality.contracted_ratio_min:g}) and on ({LINE}) {recent}"
+    if testable_mbps is None:
+        return under
+    most = testable_mbps * BYTES_PER_MEGABIT
+    return f"({under}) and on ({EACH_WAY}) ({names.LINE_CONTRACTED.name} <= {most:.0f})"
 
 
 def _enough(quality: Quality) -> int:
@@ -149,5 +185,5 @@ def _enough(quality: Quality) -> int:
 
 
 def _verdict(name: LineVerdict, found: str) -> Rule:
-    judged = f"max by ({LINE}) ({found}) unless on ({LINE}) {Recorded.LINE_NOT_JUDGED}"
+    judged = f"max by ({LINE}) ({found}) unless on ({LINE}) {not_judged(name)}"
     return Rule(Recorded.LINE_VERDICT, judged, {"verdict": str(name)})

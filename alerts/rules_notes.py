@@ -7,6 +7,7 @@ Evidence holds nothing that merely grows with time: ``since`` says that, and vie
 Templates: https://prometheus.io/docs/prometheus/2.42/configuration/template_reference/
 """
 
+import re
 from typing import Final
 
 from alerts.rules_model import selector
@@ -18,11 +19,17 @@ from inventory.names import Recorded
 MAX_LISTED: Final = 4000
 """Communes or systems in an annotation: more than the country has."""
 _MOMENT: Final = "%.1f"
+_DECIMALS: Final = re.compile(r'printf "%\.[1-9]f"')
 
 
 def evidence(key: str, **values: str) -> dict[str, str]:
     """Return the annotations that say ``key`` of the catalogue in each language."""
-    return {f"{EVIDENCE}_{language}": t(key, language, **values) for language in LANGUAGES}
+    return {f"{EVIDENCE}_{language}": _spelt(t(key, language, **values), language) for language in LANGUAGES}
+
+
+def _spelt(template: str, language: str) -> str:
+    """Vietnamese has a comma where decimals begin."""
+    return _DECIMALS.sub(r'\g<0> | reReplaceAll "[.]" ","', template) if language == "vi" else template
 
 
 def either(condition: str, one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
@@ -55,9 +62,9 @@ def number(query: str, *labels: str, form: str = "%.0f", otherwise: str = "") ->
     )
 
 
-def added(base: dict[str, str], key: str, query: str, *labels: str) -> dict[str, str]:
+def added(base: dict[str, str], key: str, query: str, *labels: str, **values: str) -> dict[str, str]:
     """Return annotations ``base``, with the sentence ``key`` behind them where ``query`` finds anything."""
-    more = evidence(key)
+    more = evidence(key, **values)
     return {
         name: f"{base[name]}{{{{ with {_query(query, *labels)} }}}}{more[name]}{{{{ end }}}}" for name in base
     }

@@ -2,14 +2,15 @@
 
 They are held for some minutes beyond what the verdicts smooth already, say what was measured against what
 threshold, and whether the line is a shared one. Thresholds come from the inventory. A line that goes down
-is not judged any more; a ticket that was open stays open meanwhile: nothing has been repaired.
+is not judged any more; a ticket that was open stays open until it is again: nothing has been repaired. It
+closes once the line has been well for some minutes: one about the threshold makes one ticket, not ten.
 """
 
 from typing import Final
 
 from alerts import rules_notes as notes
 from alerts.rules_labels import PLANNED, PLANNED_COMMUNE, TICKET, labelled, with_upstream
-from alerts.rules_lines import EACH_WAY, LINE, kept, verdict
+from alerts.rules_lines import EACH_WAY, LINE, kept, not_judged, verdict
 from alerts.rules_model import AlertRule, selector
 from inventory import names
 from inventory.model import Quality
@@ -33,8 +34,10 @@ HELD_SECONDS: Final = {
     LineVerdict.WEAK_SIGNAL: 600,
 }
 """Others speak of days, and wait for nothing."""
+WELL_FOR: Final = "10m"
 _LINE: Final = ("commune", "line")
 _OF_LINE: Final = "commune=%q, line=%q"
+_DECIMAL: Final = "%.1f"
 _MBIT: Final = 8e-6
 """Bytes a second to Mbit/s."""
 
@@ -66,10 +69,14 @@ def _alert(name: LineVerdict, evidence: dict[str, str]) -> AlertRule:
 
 
 def _found(name: LineVerdict) -> str:
-    """The lines of which the verdict holds, and those of an open ticket that are down now."""
+    """The lines of which the verdict holds, and those of an open ticket that are not judged now, or have not
+    been well for long."""
+    matchers = f'verdict="{name}"'
     firing = selector("ALERTS", f'alertname="{NAMES[name]}", alertstate="firing"')
-    down = f"(max by ({LINE}) ({firing}) and on ({LINE}) {Recorded.LINE_NOT_JUDGED})"
-    return f"(max by ({LINE}) {verdict(name)} or {down})"
+    lately = f"(max_over_time({selector(Recorded.LINE_VERDICT, matchers)}[{WELL_FOR}]) == 1)"
+    held = f"({not_judged(name)} or on ({LINE}) {lately})"
+    still = f"(max by ({LINE}) ({firing}) and on ({LINE}) {held})"
+    return f"(max by ({LINE}) {verdict(name)} or {still})"
 
 
 def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
@@ -90,10 +97,7 @@ def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
             "evidence.line_slow",
             found=_one(Recorded.LINE_RTT_MEDIAN, "* 1000"), most=f"{quality.rtt_ms_max:g}",
         ),
-        LineVerdict.LOSSY: notes.evidence(
-            "evidence.line_lossy",
-            found=_one(Recorded.LINE_LOSS, "* 100", "%.1f"), most=f"{quality.loss_ratio_max * 100:g}",
-        ),
+        LineVerdict.LOSSY: _lossy(quality),
         LineVerdict.JITTERY: notes.evidence(
             "evidence.line_jittery",
             found=_one(Recorded.LINE_JITTER_MEDIAN, "* 1000"), most=f"{quality.jitter_ms_max:g}",
@@ -104,6 +108,15 @@ def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
             found=_one(Recorded.LINE_SIGNAL_MEDIAN, ""), least=f"{quality.weak_rsrp_dbm:g}",
         ),
     }  # fmt: skip
+
+
+def _lossy(quality: Quality) -> dict[str, str]:
+    """Loss of the round trip, and of each direction where they are told apart."""
+    each_way = selector(Recorded.LINE_LOSS_EACH_WAY, _OF_LINE)
+    most = f"{quality.loss_ratio_max * 100:g}"
+    said = notes.evidence("evidence.line_lossy", found=_one(Recorded.LINE_LOSS, "* 100", _DECIMAL), most=most)
+    ways = _both(each_way, "* 100", _DECIMAL)
+    return notes.added(said, "evidence.lost_each_way", each_way, *_LINE, **ways)
 
 
 def _under_contract(quality: Quality) -> dict[str, str]:
@@ -119,10 +132,11 @@ def _one(recorded: Recorded, scale: str, form: str = "%.0f") -> str:
     return notes.number(query, *_LINE, form=form, otherwise="?")
 
 
-def _both(query: str, scale: str) -> dict[str, str]:
+def _both(query: str, scale: str, form: str = "%.0f") -> dict[str, str]:
     """Return templates ``down`` and ``up``: the value of each direction, or a question mark."""
     return {
-        way: notes.number(f"{_directed(query, way)} {scale}", *_LINE, otherwise="?") for way in ("down", "up")
+        way: notes.number(f"{_directed(query, way)} {scale}", *_LINE, form=form, otherwise="?")
+        for way in ("down", "up")
     }
 
 

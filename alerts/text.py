@@ -162,11 +162,13 @@ def _dossiers(outage: Outage, book: Book, language: Language) -> str:
 
 
 def _shared(outage: Outage, book: Book, language: Language) -> str:
-    """Whoever judges an outage of a line must know whether office work runs over it too."""
-    lines = book.shared_lines(outage.component)
+    """Whoever judges an outage of a line must know whether office work runs over it too. What is no line's
+    outage may be one all the same, and its source says of which: an agent that never reported."""
+    code = commune_of(outage.component)
+    lines = book.shared_lines(outage.component) or book.shared_of(code, outage.shared)
     if not lines:
         return ""
-    if len(book.lines(outage.component)) == 1:
+    if len(book.lines(outage.component) or book.communes[code].lines) == 1:
         return t("message.shared", language)
     return t("message.shared_named", language, names=", ".join(lines))
 

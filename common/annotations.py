@@ -18,6 +18,7 @@ LATEST_SECONDS: Final = 5.0
 EARLIEST_SECONDS: Final = 40 * 86400.0
 HELD_SECONDS: Final = 120.0
 """For how long at most an alert may outlast its outage: its rule waits for the last to come back."""
+_LINE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNIX: Final = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 
 
@@ -26,6 +27,11 @@ def evidence(annotations: Mapping[str, str], language: str) -> str:
     other = "en" if language == "vi" else "vi"
     names = (f"{EVIDENCE}_{language}", f"{EVIDENCE}_{other}", EVIDENCE)
     return next((annotations[name] for name in names if annotations.get(name)), "")
+
+
+def shared(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids of the shared lines that the alert is about, as far as its source says so."""
+    return tuple(one for one in annotations.get(SHARED, "").split() if _LINE.fullmatch(one))
 
 
 def began(annotations: Mapping[str, str], fired: float) -> float:

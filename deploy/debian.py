@@ -30,6 +30,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "fping": "fping",
     "tinyproxy": "tinyproxy-bin",
     "iperf3": "iperf3",
+    "tshark": "tshark",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
     "vmagent": "victoria-metrics",
@@ -52,10 +53,12 @@ LAB: Final = (
     "nft",
     "openssl",
     "snmpd",
+    "iperf3",
+    "tshark",
     "upsc",
     "dummy-ups",
 )
-BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "iperf3", "vmagent")
+BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "vmagent")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user

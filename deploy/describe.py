@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from inventory.graph import Component, Plan, components, plans
-from inventory.model import Commune, Contact, Inventory, System, Text
+from inventory.model import Commune, Contact, Inventory, Line, System, Text
 from inventory.names import HUB_SITE
 from inventory.naming import bare
 
@@ -122,17 +122,29 @@ def commune(inventory: Inventory, wanted: str) -> Data:
                 "component": f"line:{found.code}/{line.id}", "carrier": line.carrier,
                 "technology": line.technology, "down_mbps": line.down_mbps, "up_mbps": line.up_mbps,
                 "shared": line.shared, "segments": list(line.segments), "router": line.router,
+                "counted": _counted(line), "modem": line.cellular.modem if line.cellular else None,
+                "test_budget_gigabytes_per_month": line.test_budget_gigabytes_per_month,
             }
             for line in found.lines
         ],
         "probes": [
             {
                 "name": plan.name, "probe": plan.kind, "address": plan.address, "line": plan.line,
-                "interval_seconds": plan.interval_seconds,
+                "interval_seconds": plan.interval_seconds, "judges": plan.role != "measure",
+                "on_failure_of": plan.on_failure_of,
             }
             for plan in plans(inventory, found.code)
         ],
     }  # fmt: skip
+
+
+def _counted(line: Line) -> Data | None:
+    """Return where the traffic of a line is counted: an interface of the agent's machine, or of a router."""
+    traffic = line.traffic
+    if traffic is None:
+        return None
+    router = traffic.snmp.address if traffic.snmp else None
+    return {"interface": traffic.interface, "facing": traffic.facing, "snmp": router}
 
 
 def commune_of(inventory: Inventory, wanted: str) -> Commune:

@@ -11,23 +11,28 @@ from deploy.scene import Expected, Scene, Series, Span, series
 from inventory import graph, names
 from inventory.model import Commune, Inventory, Line
 from inventory.names import LineVerdict, Metric
+from inventory.testable import is_testable
 
 MINUTE: Final = 60
 HOUR: Final = 3600
 LENGTH_SECONDS: Final = 1800
 SPARSE_SECONDS: Final = 120
 """Between two samples of a scene that lasts days: less would be none in the regulation's 5 minutes."""
-_JUDGED_SECONDS: Final = 6 * MINUTE
-"""From the first sample to the first evaluation that judges it, at most: rates are over 5 minutes."""
+_JUDGED_SECONDS: Final = 8 * MINUTE
+"""From the first sample to the first evaluation that judges it, at most: rates are over 5 minutes, and loss
+is judged by 5 minutes of them."""
 
 
 def scenes(inventory: Inventory) -> Iterator[Scene]:
     """Yield the scenes; they play on the first line of the first commune."""
     at = _Place(inventory, inventory.communes[0])
     yield from _now(at)
+    yield from _each_way(at)
     yield from _contract(at)
     yield _chronic(at)
     yield from _down(at)
+    yield _comes_back(at)
+    yield _gets_well(at)
     yield from _power(inventory.communes[0])
     yield _machine(inventory.communes[0])
 
@@ -36,7 +41,7 @@ class _Place:
     """The line of a scene, what is measured there, and how far it may go."""
 
     def __init__(self, inventory: Inventory, commune: Commune) -> None:
-        self.quality = inventory.quality
+        self.inventory, self.quality = inventory, inventory.quality
         self.commune, self.line = commune, commune.lines[0]
         self.id = graph.line_id(commune, self.line)
         self.hub = f"hub:{inventory.hub.id}"
@@ -68,6 +73,16 @@ class _Place:
         found = list(loss)
         lost = self.against_hub(names.ICMP_LOST, "icmp", _counted(120 * share for share in found))
         return lost, self.against_hub(names.ICMP_SENT, "icmp", _counted(120.0 for _ in found))
+
+    def each_way(self, **lost: Iterable[float]) -> tuple[Series, ...]:
+        """600 test packets a minute, of which these shares are lost by direction; none where none is said."""
+        ways = {way: list(lost.get(way, _minutes(0))) for way in ("up", "down", "unknown")}
+        counted = [
+            self.against_hub(names.STAMP_LOST, "stamp", _counted(600 * v for v in found), direction=way)
+            for way, found in ways.items()
+        ]
+        sent = self.against_hub(names.STAMP_SENT, "stamp", _counted(600.0 for _ in ways["up"]))
+        return (sent, *counted)
 
     def traffic(self, used: Iterable[float], step_seconds: int = MINUTE) -> tuple[Series, Series]:
         """This share of the contracted rate downwards, and a tenth of it upwards."""
@@ -126,6 +141,24 @@ def _now(at: _Place) -> Iterator[Scene]:
     )
 
 
+def _each_way(at: _Place) -> Iterator[Scene]:
+    """Directions count where they are told apart, and only there."""
+    most = at.quality.loss_ratio_max
+    lossy, sound = _minutes(min(0.5, 1.5 * most)), _minutes(0)
+    yield _lasting(at, LineVerdict.LOSSY, *at.packets(_minutes(most / 2)), *at.each_way(up=lossy))
+    for said, measured in (
+        ("a reflector that does not answer", at.each_way(unknown=_minutes(1))),
+        ("less lost than is expected, each way", at.each_way(up=_minutes(most / 2), down=_minutes(most / 2))),
+    ):
+        yield Scene(
+            name=f"{at.id} has {said}: no loss",
+            seconds=LENGTH_SECONDS,
+            step_seconds=MINUTE,
+            measured=(*at.packets(sound), *measured),
+            expected=tuple((second, ()) for second in range(600, LENGTH_SECONDS, 300)),
+        )
+
+
 def _lasting(at: _Place, name: LineVerdict, *measured: Series) -> Scene:
     ticket = (Expected(NAMES[name], at.id, "ticket"),)
     held = HELD_SECONDS[name]
@@ -139,9 +172,10 @@ def _lasting(at: _Place, name: LineVerdict, *measured: Series) -> Scene:
 
 
 def _contract(at: _Place) -> Iterator[Scene]:
-    """A test far below the contract, and one of which that is not certain."""
+    """A test far below the contract, unless the hub held it back, and one of which that is not certain."""
     least = at.quality.contracted_ratio_min
-    ticket = (Expected(NAMES[LineVerdict.UNDER_CONTRACT], at.id, "ticket"),)
+    under = (Expected(NAMES[LineVerdict.UNDER_CONTRACT], at.id, "ticket"),)
+    ticket = under if is_testable(at.inventory, at.line.down_mbps) else ()
     for said, share, high, expected in (
         ("far below", 0.6, 0.7, ticket),
         ("perhaps below", 0.98, 1.02, ()),
@@ -205,6 +239,42 @@ def _down(at: _Place) -> Iterator[Scene]:
             measured=(at.rtt(_minutes(bad / 50, bad, measured)),),
             expected=expected,
         )
+
+
+def _comes_back(at: _Place) -> Scene:
+    """Down for seven minutes, then some loss for as long: that belongs to its outage."""
+    down, after = (5, 12), (12, 19)
+    lost = [
+        1.0 if down[0] <= minute < down[1] else share
+        for minute, share in enumerate(_minutes(0, min(0.5, 3 * at.quality.loss_ratio_max), after))
+    ]
+    return Scene(
+        name=f"{at.id} comes back and loses packets for some minutes",
+        seconds=LENGTH_SECONDS,
+        step_seconds=MINUTE,
+        unseen={(at.commune.code, f"hub/{at.line.id}"): (down[0] * MINUTE, down[1] * MINUTE)},
+        measured=(*at.packets(lost), *at.each_way(unknown=lost)),
+        expected=tuple((second, ()) for second in range(300, LENGTH_SECONDS, MINUTE)),
+    )
+
+
+def _gets_well(at: _Place) -> Scene:
+    """Slow, well for a few minutes, slow again: one ticket, which ends when the line has been well for
+    long."""
+    bad, good = 1.6 * at.quality.rtt_ms_max / 1000, at.quality.rtt_ms_max / 4000
+    length = 2 * LENGTH_SECONDS // MINUTE
+    rtt = [good if 15 <= minute < 22 or minute >= 30 else bad for minute in range(length + 1)]
+    ticket = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)
+    return Scene(
+        name=f"{at.id} is slow, with some good minutes, and gets well",
+        seconds=length * MINUTE,
+        step_seconds=MINUTE,
+        measured=(at.rtt(rtt),),
+        expected=(
+            *((minute * MINUTE, ticket) for minute in range(10, 40, 2)),
+            *((minute * MINUTE, ()) for minute in (50, 55, 60)),
+        ),
+    )
 
 
 # --- the site --------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from common.web import add_health, parse_listen, serve
 from deploy import reflect_throughput
 from deploy.endpoints import url
 from deploy.reflect_meters import StampCollector
-from exporters.stampio.listen import Chosen, Unusable, choose, reflecting
+from exporters.stampio.listen import Chosen, choose, reflecting
+from exporters.stampio.places import Unusable
 from exporters.stampio.reflector import Reflector
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.rules import FAST_FILE, RENDERED
+from alerts.rules import FAST_FILE, RENDERED, groups
 from common.yaml.write import dump
 from deploy.rule_scenes import scenes, thinned
 from deploy.scene import Expected, Scene, Series, input_series
@@ -32,6 +32,8 @@ def _file(inventory: Inventory, scene: Scene) -> bytes:
         {
             "rule_files": [f"../{FAST_FILE}"],
             "evaluation_interval": f"{scene.evaluation_seconds or scene.step_seconds}s",
+            # promtool takes groups in any order otherwise, and what one reads another has recorded
+            "group_eval_order": [group.name for group in groups(inventory)],
             "tests": [_test(scene, input_series(inventory, scene))],
         },
         RENDERED,

@@ -13,7 +13,8 @@ from deploy.child import Spec
 from deploy.endpoints import Endpoints, url
 from deploy.render_agents import WRITE_PATH
 from deploy.render_hub import retention
-from inventory.model import Inventory
+from exporters.httpio.url import parse_url
+from inventory.model import Inventory, Reflector
 
 RESEND_SECONDS: Final = 20
 """How often Prometheus tells Alertmanager again of what fires. Alertmanager forgets an alert after four
@@ -156,12 +157,26 @@ def _reflector(at: Endpoints, inventory: Inventory, environment: dict[str, str])
         name="reflector",
         argv=(
             sys.executable, "-m", "deploy.cli", "reflect", "--listen", at.reflector,
-            "--stamp-listen", f":{wanted.stamp_port}", *key,
+            "--stamp-listen", f":{wanted.stamp_port}", *key, *_throughput(wanted),
         ),
         ready_url=url(at.reflector, "/-/ready"),
         reload_by_signal=True,
         environment=environment,
     )  # fmt: skip
+
+
+def _throughput(wanted: Reflector) -> tuple[str, ...]:
+    """Options for the throughput tests that this stack serves: none where something else ends their TLS."""
+    if wanted.throughput_url is None or wanted.throughput_token_file is None:
+        return ()
+    where, certificate = parse_url(wanted.throughput_url), wanted.throughput_certificate_file
+    if where.scheme == "https" and certificate is None:
+        return ()
+    every = "[::]" if ":" in where.host else "0.0.0.0"  # noqa: S104 - agents come from everywhere
+    secured = ("--certificate", certificate) if certificate else ("--plain-http",)
+    limit = (f"--max-mbps={wanted.throughput_mbps_max:g}",) if wanted.throughput_mbps_max else ()
+    listen = f"{every}:{where.port}"
+    return ("--throughput-listen", listen, "--token-file", wanted.throughput_token_file, *secured, *limit)
 
 
 class _Ours(msgspec.Struct, frozen=True):

@@ -27,7 +27,10 @@ class Kept(Generic[T]):
 
         Two targets that are equal in every field share it; an agent has no two of one name.
         """
-        states = self._loops.setdefault(asyncio.get_running_loop(), weakref.WeakKeyDictionary())
+        loop = asyncio.get_running_loop()
+        states = self._loops.get(loop)
+        if states is None:
+            states = self._loops[loop] = weakref.WeakKeyDictionary()
         state = states.get(target)
         if state is None:
             state = states[target] = self._make()

@@ -179,6 +179,7 @@ def _commune_plans(index: _Index, commune: Commune) -> Iterator[Plan]:
         yield _icmp(
             index, commune, line, name=f"hub/{line.id}", target=index.hub, role="hub", gate=gate, sla=True,
             address=index.inventory.hub.address, path=Path((_hub_leg(index, commune, line),)),
+            options={"path_mtu": True},
         )  # fmt: skip
     home = tuple(_hub_leg(index, commune, line) for line in commune.lines)
     for system in index.inventory.systems:
@@ -251,10 +252,11 @@ def _outside_in(index: _Index, commune: Commune, line: Line, router: str) -> Pla
 
 
 def _from_hub(index: _Index, **values: Any) -> Plan:
+    """An ICMP probe of the hub's own agent: one for each line of a province, so of the fewest series."""
     probing = index.inventory.probing
     return Plan(
         kind="icmp", site=HUB_SITE, interval_seconds=probing.interval_seconds,
-        timeout_seconds=probing.timeout_seconds, **values,
+        timeout_seconds=probing.timeout_seconds, options={"details": False}, **values,
     )  # fmt: skip
 
 

@@ -68,7 +68,9 @@ class Reflector(_Base, frozen=True, kw_only=True):
 
     ``stamp_port`` is where RFC 8762 packets are reflected, ``stamp_key_file`` holds the key where they
     are authenticated; ``throughput_url`` is where goodput is measured, absent: nowhere, and
-    ``throughput_hours`` when, by the province's clock.
+    ``throughput_hours`` when, by the province's clock. At the hub the token file has every site's token,
+    one a line, ``throughput_certificate_file`` certificate and key (absent with https: something else
+    serves the tests there), and ``throughput_mbps_max`` is what the tests of one token may take.
     """
 
     stamp_port: Annotated[int, Meta(ge=1, le=65535)] = 862
@@ -77,6 +79,8 @@ class Reflector(_Base, frozen=True, kw_only=True):
     throughput_url: ShortText | None = None
     throughput_token_file: ShortText | None = None
     throughput_hours: TimeRange = "22:00-05:00"
+    throughput_certificate_file: ShortText | None = None
+    throughput_mbps_max: Positive | None = None
     ca_file: ShortText | None = None
 
 

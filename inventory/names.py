@@ -484,40 +484,6 @@ STAMP_CLOCK_ERROR = _target(
     "Sum of the error estimates of both clocks, as the packets carry them",
 )
 
-# --- the site: power, machine, signal ----------------------------------------------------------------
-POWER_ON_MAINS = _target(
-    "thongsuot_power_on_mains", "gauge", "Whether the site runs on mains (1) or on battery (0)"
-)
-POWER_CHARGE = _target("thongsuot_power_charge_ratio", "gauge", "Charge of the battery, 0 to 1")
-POWER_RUNTIME = _target("thongsuot_power_runtime_seconds", "gauge", "How long the battery will last")
-HOST_CPU = _target("thongsuot_host_cpu_ratio", "gauge", "Share of all processors in use, 0 to 1")
-HOST_MEMORY_AVAILABLE = _target(
-    "thongsuot_host_memory_available_bytes", "gauge", "Memory that programs can still have"
-)
-HOST_MEMORY_TOTAL = _target("thongsuot_host_memory_total_bytes", "gauge", "Memory of the machine")
-HOST_DISK_FREE = _target(
-    "thongsuot_host_disk_free_bytes", "gauge", "Free space where the agent keeps its state"
-)
-HOST_DISK_TOTAL = _target(
-    "thongsuot_host_disk_total_bytes", "gauge", "Size of the file system where the agent keeps its state"
-)
-HOST_TEMPERATURE = _target(
-    "thongsuot_host_temperature_celsius", "gauge", "Highest temperature that the machine's sensors tell"
-)
-HOST_UPTIME = _target("thongsuot_host_uptime_seconds", "gauge", "Seconds since the machine booted")
-HOST_BOOT_INFO = _target(
-    "thongsuot_host_boot_info", "gauge", "The present boot of the machine; always 1", "boot_id"
-)
-CELLULAR_RSRP = _target("thongsuot_cellular_rsrp_dbm", "gauge", "Reference signal received power")
-CELLULAR_RSRQ = _target("thongsuot_cellular_rsrq_db", "gauge", "Reference signal received quality")
-CELLULAR_SINR = _target("thongsuot_cellular_sinr_db", "gauge", "Signal to interference and noise ratio")
-CELLULAR_REGISTERED = _target(
-    "thongsuot_cellular_registered", "gauge", "Whether the modem is registered with a network (1) or not (0)"
-)
-CELLULAR_INFO = _target(
-    "thongsuot_cellular_info", "gauge", "What the modem is connected to; always 1", "operator", "technology"
-)
-
 # --- the site: power, the machine, the signal of a mobile line -------------------------------------
 POWER_ON_MAINS = _target("thongsuot_power_on_mains", "gauge", "1 on mains, 0 on battery")
 POWER_CHARGE = _target("thongsuot_power_charge_ratio", "gauge", "How full the battery is, 0 to 1")
@@ -823,7 +789,7 @@ REFLECTED_LEASES = _hub(
 REFLECTED_REFUSED = _hub(
     "thongsuot_reflector_throughput_refused_total",
     "counter",
-    "Requests for throughput tests that were refused, by reason (token, busy, full, lease, limit, request)",
+    "Refused requests for throughput tests by reason (token, busy, full, lease, limit, request, connections)",
     "reason",
 )
 
@@ -921,8 +887,10 @@ class Recorded(StrEnum):
     SYSTEM_REPORTS = "system:thongsuot_reports:count"  # speaking communes with a verdict
     LINE_RTT = "line:probe_icmp_rtt:seconds"  # to the hub, latest
     LINE_LOSS = "line:thongsuot_probe_loss:ratio_rate5m"
+    LINE_LOSS_EACH_WAY = "line:thongsuot_stamp_loss:ratio_rate5m"  # by direction, where it can be told
     LINE_AVAILABILITY = "line:thongsuot_availability:ratio_rate1h"  # up / (up + down), known time only
     LINE_NOT_JUDGED = "line:thongsuot_not_judged:bool"  # present (1) while the line is down or silent
+    LINE_UNSETTLED = "line:thongsuot_unsettled:bool"  # present (1) while it is not judged, and 10 min more
     LINE_TRAFFIC = "line:thongsuot_traffic_bytes:rate5m"  # by direction
     LINE_UTILISATION = "line:thongsuot_utilisation:ratio_rate5m"  # of the contracted rate, by direction
     LINE_BUSY = "line:thongsuot_utilisation_percentile:ratio"  # hourly: the regulation's, by direction

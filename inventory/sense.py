@@ -37,7 +37,7 @@ def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
         _timezone, _addresses, _same_addresses, _people, _transport, _power, _two_lines, _coordinates,
-        _calendars, _times, _storage, _ingest,
+        _calendars, _times, _nights, _storage, _ingest,
     ):  # fmt: skip
         check(data, report)
 
@@ -198,6 +198,14 @@ def _times(data: Data, report: Reporter) -> None:
         starts, ends = record.get("starts"), record.get("ends")
         if isinstance(starts, datetime) and isinstance(ends, datetime) and starts >= ends:
             report.add((*at, "ends"), "inventory.backwards", start=starts.isoformat(), end=ends.isoformat())
+
+
+def _nights(data: Data, report: Reporter) -> None:
+    """Hours over midnight are meant so; that begin and end are the same could mean never or always."""
+    hub = data.get("hub") or {}
+    start, _, end = str((hub.get("reflector") or {}).get("throughput_hours", "")).partition("-")
+    if start and start == end:
+        report.add(("hub", "reflector", "throughput_hours"), "inventory.no_or_all_hours", found=start)
 
 
 def _storage(data: Data, report: Reporter) -> None:

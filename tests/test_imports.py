@@ -182,7 +182,11 @@ def test_base_dependencies_are_what_an_agent_imports() -> None:
     """Every base dependency is a megabyte at 3,321 communes: none stands there for the hub's sake."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     names = {entry.partition(">")[0].partition("=")[0] for entry in project["project"]["dependencies"]}
-    module_of = {"prometheus-client": "prometheus_client", "PyYAML": "yaml"}
+    module_of = {
+        "prometheus-client": "prometheus_client",
+        "PyYAML": "yaml",
+        "jsonpath-rfc9535": "jsonpath_rfc9535",
+    }
     used = {
         name.partition(".")[0]
         for package in ("agent", "exporters", "common", "inventory")

@@ -10,10 +10,11 @@ import msgspec
 
 from alerts.slo import Availability, Seconds, Verdict, availability, verdict
 from dashboards.reports.counters import Key
+from dashboards.reports.load import Counted, Load, Period, WayKey, loads
 from dashboards.reports.month import Month
 from dashboards.reports.unheard import Note, Unheard
 from inventory.graph import Plan, plans
-from inventory.model import Commune, Inventory, System, Text
+from inventory.model import Commune, Inventory, Quality, System, Text
 from inventory.names import HUB_SITE
 
 Subject = Literal["line", "system", "commune_system"]
@@ -49,6 +50,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     provisional: bool
     rows: tuple[Row, ...]
+    loads: tuple[Load, ...] = ()
+    quality: Quality = Quality()  # by which the loads are judged
 
 
 def line_keys(inventory: Inventory) -> dict[Key, tuple[Commune, str]]:
@@ -78,10 +81,11 @@ def report(
     counted: Mapping[Key, Seconds],
     *,
     by_commune: bool = False,
+    loaded: Mapping[WayKey, Counted] | None = None,
     gaps: Mapping[Key, Unheard] = _NO_GAPS,
 ) -> Report:
-    """Account for a month that has begun. ``by_commune`` adds every commune x system; ``gaps`` is what
-    labelled gaps change for lines."""
+    """Account for a month that has begun. ``by_commune`` adds every commune x system, ``loaded`` what is
+    known of the lines' load; ``gaps`` is what labelled gaps change for lines."""
     until = month.until(now)
     period_seconds = until - month.start
     rows = [*_lines(inventory, counted, period_seconds, gaps), *_systems(inventory, counted, period_seconds)]
@@ -92,6 +96,8 @@ def report(
         until=until,
         provisional=month.is_provisional(now, inventory.storage.spool_days),
         rows=tuple(rows),
+        loads=() if loaded is None else loads(inventory, Period(month.start, until), loaded),
+        quality=inventory.quality,
     )
 
 

@@ -16,7 +16,7 @@ BYTES_PER_MEGABIT: Final = 125_000
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A line as it was contracted, in bytes a second; ``shared`` with office work. Its load is judged by
-    the percentile ``busy_percent`` over ``busy_days``."""
+    the percentile ``busy_percent`` over ``busy_days``, which must not be above the share ``busy_limit``."""
 
     line: str
     carrier: Text
@@ -26,6 +26,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     up: float
     busy_percent: float = 95
     busy_days: int = 7
+    busy_limit: float = 0.9
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +127,7 @@ def _offers(inventory: Inventory, commune: Commune) -> Iterable[Offer]:
             up=line.up_mbps * BYTES_PER_MEGABIT,
             busy_percent=inventory.quality.congestion_percentile * 100,
             busy_days=inventory.quality.congestion_days,
+            busy_limit=inventory.quality.congestion_ratio_max,
         )
 
 

@@ -13,8 +13,6 @@ from .wording import Words
 MBIT: Final = 125_000
 """Bytes a second in a Mbit/s."""
 GRADES: Final = ("A+", "A", "B", "C", "D", "F")
-_FULL: Final = 0.9
-"""The regulation's limit, marked on every bar."""
 _BAR: Final = 200.0
 _BAR_HEIGHT: Final = 10.0
 
@@ -37,7 +35,7 @@ def line_cards(lines: tuple[LineView, ...], at: float, words: Words) -> Html:
 
 
 def _card(line: LineView, at: float, words: Words) -> Html:
-    tags = [line.technology, *(words.say(key) for key in _tags(line))]
+    tags = [line.technology.upper(), *(words.say(key) for key in _tags(line))]
     head = el(
         "h3",
         words.say("line_name", line=line.id, carrier=words.of(line.carrier)),
@@ -76,22 +74,23 @@ def _way(key: str, way: WayView, line: LineView, words: Words) -> Html:
     return el(
         "div",
         el("p", el("span", words.say(f"way_{key}"), class_="key"), rate, class_="rate"),
-        _bar(way),
+        _bar(way, line.busy_limit),
         el("p", said, class_="said"),
         class_="way",
     )
 
 
-def _bar(way: WayView) -> Html:
-    """The words beside it say the same, so it is hidden from readers of the page."""
-    full = "over" if (way.used or 0) > _FULL else "within"
+def _bar(way: WayView, limit: float) -> Html:
+    """The regulation's ``limit`` is marked on it. The words beside it say the same, so it is hidden from
+    readers of the page."""
+    full = "over" if (way.used or 0) > limit else "within"
     parts = [el("rect", width=_BAR, height=_BAR_HEIGHT, rx=3, class_="trough")]
     if way.used is not None:
         parts.append(el("rect", width=_x(way.used), height=_BAR_HEIGHT, rx=3, class_=f"fill {full}"))
     if way.percentile is not None:
         x = _x(way.percentile)
         parts.append(el("line", x1=x, x2=x, y1=-3, y2=_BAR_HEIGHT + 3, class_="usual"))
-    parts.append(el("line", x1=_x(_FULL), x2=_x(_FULL), y1=0, y2=_BAR_HEIGHT, class_="limit"))
+    parts.append(el("line", x1=_x(limit), x2=_x(limit), y1=0, y2=_BAR_HEIGHT, class_="limit"))
     return el(
         "svg", parts, viewBox=f"0 -4 {_BAR:g} {_BAR_HEIGHT + 8:g}", class_="bar", aria_hidden="true",
         focusable="false", preserveAspectRatio="none",

@@ -53,7 +53,8 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
     title = el("h3", el("a", what, href=f"/commune/{alone}") if alone else what)
     key = el("span", words.say("cause"), class_="key")
     mark = el("span", words.say(tag), class_="tag") if tag else None
-    cause = el("p", key, words.of(outage.cause), " ", mark, class_="cause")
+    shared = el("span", words.say("line_shared"), class_="tag shared-tag") if outage.shared else None
+    cause = el("p", key, _cause(words.of(outage.cause)), " ", shared, " ", mark, class_="cause")
     head = (
         glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
         el("div", title, cause, class_="what"),
@@ -70,6 +71,12 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
         class_="muted" if outage.silenced else "page" if outage.page else "ticket",
         data_component=outage.component,
     )
+
+
+def _cause(said: str) -> tuple[Html | str | None, str]:
+    """What kind of thing it is stands by itself: the name tells it too, and a small place has no room."""
+    kind, colon, trouble = said.partition(": ")
+    return (el("span", kind + colon, class_="of"), trouble) if trouble else (None, kind)
 
 
 def age(since: float, at: float, words: Words) -> Html:

@@ -1,6 +1,7 @@
 """From Alertmanager's open alerts to outages in words: what failed, why, whom to call. Pure."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from alerts.amapi import Alert
@@ -47,7 +48,7 @@ def outage(directory: Directory, alert: Alert) -> OutageView:
         since=annotations.began(alert.annotations, alert.starts),
         page=alert.label("severity") == "page",
         silenced=bool(alert.silenced_by),
-        shared=any(map(directory.shared, _lines_of(directory, members, commune))),
+        shared=any(map(directory.shared, _shareable(directory, alert, members, commune))),
         communes=_communes(directory, alert, commune),
         systems=tuple(alert.annotations.get("systems", "").split()),
         evidence=_evidence(alert),
@@ -109,6 +110,12 @@ def _communes(directory: Directory, alert: Alert, of_class: str) -> tuple[str, .
 def _calls(directory: Directory, members: list[str], commune: str) -> tuple[Call, ...]:
     """Contacts of every suspect; the carriers of all lines where a class names 'line'."""
     return directory.calls(_lines_of(directory, members, commune))
+
+
+def _shareable(directory: Directory, alert: Alert, members: list[str], commune: str) -> Iterator[str]:
+    """The lines that an alert is about, by its component or as it says itself."""
+    yield from _lines_of(directory, members, commune)
+    yield from (f"line:{alert.label('commune')}/{line}" for line in annotations.shared(alert.annotations))
 
 
 def _lines_of(directory: Directory, members: list[str], commune: str) -> list[str]:

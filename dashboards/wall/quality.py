@@ -61,6 +61,7 @@ def _line(answers: Answers, place: Place, offer: Offer, speaks: bool) -> LineVie
         hops=None if hops is None else round(hops),
         busy_percent=offer.busy_percent,
         busy_days=offer.busy_days,
+        busy_limit=offer.busy_limit,
         signal_dbm=values.get(Recorded.LINE_SIGNAL_MEDIAN),
     )
 

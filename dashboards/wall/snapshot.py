@@ -156,6 +156,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     signal_dbm: float | None = None
     busy_percent: float = 95
     busy_days: int = 7
+    busy_limit: float = 0.9
 
 
 class SiteView(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.arguments import common_options
-from common.i18n import t
+from common.i18n import current, t
 
 NAME = "boards"
 AREA = "boards"
@@ -84,22 +84,35 @@ def _check(arguments: argparse.Namespace) -> int:
 
     from alerts.promapi import ApiError, PromApi
     from dashboards.grafana import export
-    from dashboards.grafana.check import Failure, check_queries
+    from dashboards.grafana.check import Finding, check_queries
 
-    async def ask() -> tuple[Failure, ...]:
+    async def ask() -> tuple[Finding, ...]:
         async with PromApi(arguments.prometheus) as prometheus:
             await prometheus.query("vector(1)")  # where nobody answers: one line, not one a query
             return await check_queries(prometheus, [json.loads(body) for body in export().values()])
 
     try:
-        failures = asyncio.run(ask())
+        found = asyncio.run(ask())
     except ApiError as error:
         print(t("boards.check_unreachable", url=arguments.prometheus, problem=error), file=sys.stderr)
         return 1
-    for failure in failures:
-        query = failure.query
-        where = f"{query.board}: {query.panel} ({query.ref})"
-        print(t("boards.check_failed", where=where, problem=failure.problem, expression=query.expression))
-    if not failures:
-        print(t("boards.check_passed"))
-    return 1 if failures else 0
+    failed = [finding for finding in found if finding.failed]
+    # The boards of all languages ask alike: what is wrong nowhere is told of one.
+    listed = [one for one in found if not one.failed and one.query.board.endswith(f"-{current()}")]
+    for finding in (*listed, *failed):
+        print(_told(finding))
+    if not failed:
+        print(t("boards.check_passed_but" if listed else "boards.check_passed", count=len(listed)))
+    return 1 if failed else 0
+
+
+def _told(finding: Any) -> str:
+    """Return a query without data and why, in one line."""
+    query = finding.query
+    where = f"{query.board}: {query.panel} ({query.ref})"
+    if finding.verdict == "refused":
+        return t("boards.check_failed", where=where, problem=finding.detail, expression=query.expression)
+    detail = finding.detail
+    if finding.verdict == "young":
+        detail = f"{float(detail) / 60:g}"
+    return t(f"boards.check_{finding.verdict}", where=where, detail=detail, expression=query.expression)

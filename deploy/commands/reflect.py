@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from common.web import ListenError
     from deploy import reflect, reflect_throughput
-    from exporters.stampio.listen import Unusable
+    from exporters.stampio.places import Unusable
 
     try:
         options = reflect.options(arguments)

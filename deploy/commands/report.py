@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NAME = "report"
 AREA = "report"
 DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
+FILES = ("xlsx", "pdf")
+"""Forms that are no text: they go into a file only."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +28,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("report.option_prometheus")
     )
     parser.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help=t("report.option_format")
+        "--format", choices=("table", "csv", "json", *FILES), default="table", help=t("report.option_format")
     )
+    parser.add_argument("--out", type=Path, metavar="FILE", help=t("report.option_out"))
     parser.add_argument("--by-commune", action="store_true", help=t("report.option_by_commune"))
     parser.add_argument("--bom", action="store_true", help=t("report.option_bom"))
 
@@ -40,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     from dashboards.reports.month import MonthError, month
     from deploy.commands._inventory import read
 
-    if arguments.bom and arguments.format != "csv":
-        return _refuse(t("report.error_bom"), 2)
+    wrong = _wrong(arguments)
+    if wrong:
+        return _refuse(wrong, 2)
     now = time.time()
     inventory = read(arguments.file)
     if inventory is None:
@@ -56,8 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
         found = asyncio.run(_report(arguments, inventory, chosen, now))
     except ApiError as error:
         return _refuse(t("report.error_prometheus", url=arguments.prometheus, problem=error), 1)
-    sys.stdout.write(_rendered(found, arguments))
-    return 0
+    return _deliver(found, arguments, now)
+
+
+def _wrong(arguments: argparse.Namespace) -> str:
+    """Return what is wrong with options that do not go together, or nothing."""
+    if arguments.bom and arguments.format != "csv":
+        return t("report.error_bom")
+    if arguments.format in FILES and arguments.out is None:
+        return t("report.error_out", format=arguments.format)
+    return ""
 
 
 async def _report(
@@ -68,16 +80,37 @@ async def _report(
     from dashboards.reports.availability import report
     from dashboards.reports.collect import TIMEOUT_SECONDS, collect
     from dashboards.reports.collect_gaps import collect_gaps
+    from dashboards.reports.collect_load import collect_loads
     from deploy.commands._progress import on_terminal
 
+    until = chosen.until(now)
     async with PromApi(arguments.prometheus, timeout_seconds=TIMEOUT_SECONDS) as prometheus:
-        counted = await collect(prometheus, chosen, chosen.until(now), by_commune=arguments.by_commune)
-        period = Period(chosen.start, chosen.until(now))
+        counted = await collect(prometheus, chosen, until, by_commune=arguments.by_commune)
+        loaded = await collect_loads(prometheus, inventory, chosen, until)
+        period = Period(chosen.start, until)
         gaps = await collect_gaps(prometheus, inventory, period, counted, on_terminal("report.progress"))
-    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, gaps=gaps)
+    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, loaded=loaded, gaps=gaps)
 
 
-def _rendered(found: "Report", arguments: argparse.Namespace) -> str:
+def _deliver(found: "Report", arguments: argparse.Namespace, now: float) -> int:
+    """Print the report, or write it where ``--out`` says."""
+    if arguments.out is None:
+        sys.stdout.write(_text(found, arguments))
+        return 0
+    from common.files import write_atomically
+
+    try:
+        content = _bytes(found, arguments, now)
+        write_atomically(arguments.out, content)
+    except ImportError as error:
+        return _refuse(t("report.error_missing", format=arguments.format, package=error.name), 2)
+    except OSError as error:
+        return _refuse(t("report.error_write", path=arguments.out, problem=error.strerror or error), 1)
+    print(t("report.written", path=arguments.out))
+    return 0
+
+
+def _text(found: "Report", arguments: argparse.Namespace) -> str:
     from dashboards.reports import render
 
     if arguments.format == "json":
@@ -85,6 +118,22 @@ def _rendered(found: "Report", arguments: argparse.Namespace) -> str:
     if arguments.format == "csv":
         return render.as_csv(found, current(), bom=arguments.bom)
     return render.table(found, current())
+
+
+def _bytes(found: "Report", arguments: argparse.Namespace, now: float) -> bytes:
+    """Return the content of the file. Raises ImportError where the package is not installed."""
+    from dashboards.reports.document import document
+    from dashboards.reports.month import local
+
+    if arguments.format == "xlsx":
+        from dashboards.reports.excel import as_xlsx
+
+        return as_xlsx(document(found, current()), current())
+    if arguments.format == "pdf":
+        from dashboards.reports.pdf import as_pdf
+
+        return as_pdf(document(found, current()), current(), local(now, found.month.timezone))
+    return _text(found, arguments).encode()
 
 
 def _refuse(problem: object, status: int) -> int:

@@ -108,14 +108,28 @@ def _commune(found: Data) -> Iterable[str]:
             x["carrier"],
             x["technology"],
             f"{x['down_mbps']:g}/{x['up_mbps']:g} Mbit/s",
+            t("show.shared") if x["shared"] else "",
             " > ".join(x["segments"]),
         )
         for x in found["lines"]
     )
+    yield from (_counted(line) for line in found["lines"] if line["counted"])
     yield t("show.probes")
-    yield from _table(
-        (p["name"], p["probe"], p["address"], f"{p['interval_seconds']:g} s") for p in found["probes"]
-    )
+    yield from _table(_probe(p) for p in found["probes"] if p["judges"])
+    yield t("show.measurements")
+    yield from _table(_probe(p) for p in found["probes"] if not p["judges"])
+
+
+def _counted(line: Data) -> str:
+    counted = line["counted"]
+    key = "show.counted_by_router" if counted["snmp"] else "show.counted_here"
+    return "  " + t(key, line=line["component"], interface=counted["interface"], router=counted["snmp"])
+
+
+def _probe(probe: Data) -> tuple[str, ...]:
+    often = f"{probe['interval_seconds']:g} s"
+    waits = t("show.on_failure", probe=probe["on_failure_of"]) if probe["on_failure_of"] else ""
+    return probe["name"], probe["probe"], probe["address"], often, waits
 
 
 def _said(name: dict[str, str]) -> str:

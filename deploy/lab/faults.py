@@ -5,6 +5,8 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from deploy.lab.impair import Impairment
+from deploy.lab.impaired import impair
 from deploy.lab.nodes import Nodes
 from deploy.lab.systems import flag
 from deploy.lab.topology import HUB, UPLINK
@@ -72,6 +74,11 @@ class Faults:
     async def hub_unreachable(self) -> None:
         """Nothing reaches the hub from outside and nothing leaves it."""
         await self._cut(HUB, _UPLINK)
+
+    async def impair_line(self, commune: str, up: Impairment, down: Impairment) -> None:
+        """The line delays, loses, repeats and reorders, each direction as told; the relay logs it all."""
+        name = await impair(self._nodes, commune, up, down)
+        self._heal.append(lambda: self._nodes.kill(name))
 
     async def maintenance_page(self, system: str) -> None:
         """The system answers 200, with a page that says that it is under maintenance."""

@@ -6,15 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from common import i18n
 from deploy import debian
-from deploy.lab import gateway, routers, systems
+from deploy.lab import gateway, routers, systems, throughput
 from deploy.lab.faults import HUB_STACK, Faults
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
@@ -51,8 +53,9 @@ def placed(inventory: Inventory, places: Places) -> Inventory:
         for system in inventory.systems
     )
     communes = tuple(routers.placed(commune, places) for commune in inventory.communes)
+    hub = throughput.placed(inventory.hub, places, datetime.now(ZoneInfo(inventory.province.timezone)))
     return msgspec.structs.replace(
-        inventory, hub=gateway.placed(inventory.hub, places), channels=channels, systems=placed_systems,
+        inventory, hub=gateway.placed(hub, places), channels=channels, systems=placed_systems,
         communes=communes,
     )  # fmt: skip
 
@@ -70,6 +73,7 @@ def prepare(places: Places) -> tuple[Inventory, Topology]:
     systems.make_certificates(topology, places)
     routers.write_secrets(inventory, places)
     gateway.enrol(inventory, places)
+    throughput.write_files(places)
     for own, system in systems.write_resolver_files(topology, places).items():
         _mount("--bind", str(own), os.path.realpath(system))
     places.province.write_text(dump(inventory), encoding="utf-8")

@@ -6,6 +6,7 @@ shows what went out before. Then, one at a time::
     {"do": "play", "scenario": "cut-line"}            the result of the scenario
     {"do": "blip", "commune": "21040", "seconds": 2}
     {"do": "fault", "fault": "cut_line", "what": "21040"}, {"do": "heal"}
+    {"do": "fault", "fault": "impair_line", "what": "21040", "up": {"delay_seconds": 0.1, "loss_ratio": 0.02}}
     {"do": "kill", "words": ["/prometheus ", ...]}    kill -9 of processes by their command line
     {"do": "start_agent", "commune": "21040"}
     {"do": "run", "node": "agent-21040", "words": ["ping", "-c1", "10.51.0.1"]}
@@ -16,11 +17,13 @@ shows what went out before. Then, one at a time::
 import asyncio
 import sys
 import threading
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
 
 import msgspec
 
 from deploy.lab.green import NotGreen, Watch
+from deploy.lab.impair import Impairment
 from deploy.lab.lab import Lab
 from deploy.lab.nodes import CommandFailed, kill_matching
 from deploy.lab.pages import Sink
@@ -33,7 +36,8 @@ _MAX_LINE_BYTES: Final = 1 << 16
 
 
 Fault = Literal[
-    "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub", "stop_hub"
+    "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub",
+    "stop_hub", "impair_line",
 ]  # fmt: skip
 
 
@@ -44,6 +48,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     scenario: str = ""
     fault: Fault = ""
     what: str = ""
+    up: Impairment = Impairment()
+    down: Impairment = Impairment()
     commune: str = ""
     node: str = ""
     words: tuple[str, ...] = ()
@@ -106,26 +112,22 @@ class Servant:
         return plain
 
     async def _fault(self, request: Request) -> None:
+        if request.fault == "":
+            raise KeyError("fault")
         faults = self._lab.faults
-        match request.fault:
-            case "cut_line":
-                await faults.cut_line(request.what)
-            case "cut_power":
-                await faults.cut_power(request.what)
-            case "kill_agent":
-                await faults.kill_agent(request.what)
-            case "stop_agent":
-                await faults.stop_agent(request.what)
-            case "stop_hub":
-                await faults.stop_hub()
-            case "pop_down":
-                await faults.pop_down(request.what)
-            case "maintenance_page":
-                await faults.maintenance_page(request.what)
-            case "hub":
-                await faults.hub_unreachable()
-            case "":
-                raise KeyError("fault")
+        what = request.what
+        verbs: dict[str, Callable[[], Awaitable[None]]] = {
+            "cut_line": lambda: faults.cut_line(what),
+            "cut_power": lambda: faults.cut_power(what),
+            "kill_agent": lambda: faults.kill_agent(what),
+            "stop_agent": lambda: faults.stop_agent(what),
+            "stop_hub": faults.stop_hub,
+            "pop_down": lambda: faults.pop_down(what),
+            "maintenance_page": lambda: faults.maintenance_page(what),
+            "hub": faults.hub_unreachable,
+            "impair_line": lambda: faults.impair_line(what, request.up, request.down),
+        }
+        await verbs[request.fault]()
 
 
 async def serve(lab: Lab, terminal: Terminal) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from deploy import debian
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
-from deploy.lab.topology import Topology
+from deploy.lab.topology import HUB, Topology
 
 _OPENSSL_SECONDS: Final = 30
 _DAYS: Final = "30"
@@ -76,7 +76,8 @@ def make_certificates(topology: Topology, places: Places) -> None:
     """Make a private authority and one certificate for all systems and the hub. Raises debian.ToolMissing and
     subprocess.CalledProcessError."""
     places.certificates.mkdir(parents=True, exist_ok=True)
-    addresses = [node.address for node in topology.nodes.values() if node.role in {"system", "hub"}]
+    addresses = [node.address for node in topology.nodes.values() if node.role == "system"]
+    addresses.append(topology.nodes[HUB].address)
     names = [f"DNS:{name}" for name in topology.names] + [f"IP:{address}" for address in addresses]
     (places.certificates / "openssl.cnf").write_text(
         _EXTENSIONS.format(names=",".join(names)), encoding="utf-8"

@@ -85,11 +85,8 @@ _kept = Kept(_State)
 
 def check_address(address: str) -> None:
     """Raise ValueError unless ``address`` is an interface's name or ``host:port``."""
-    if ":" not in address:
-        check_interface(address)
-        return
     try:
-        split_host_port(address)
+        split_host_port(address) if ":" in address else check_interface(address)
     except ValueError:
         raise ValueError(t("probes.expected_interface")) from None
 
@@ -97,7 +94,7 @@ def check_address(address: str) -> None:
 def check_interface(name: str) -> None:
     """Raise ValueError unless ``name`` could be an interface of this machine."""
     if not _INTERFACE.match(name):
-        raise ValueError(t("probes.expected_interface"))
+        raise ValueError(t("probes.expected_own_interface"))
 
 
 async def probe(target: Target, config: Config) -> Outcome:

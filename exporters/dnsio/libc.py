@@ -1,11 +1,12 @@
 """The system's own resolver, for names that only it may know. It tells no time to live."""
 
-import asyncio
 import socket
 import threading
+from functools import partial
 from typing import Final
 
 from exporters.dnsio.failures import NoSuchName
+from exporters.net import threads
 from exporters.net.failure import Failure
 from exporters.net.literal import Address, IpVersion
 from inventory.names import Reason
@@ -24,45 +25,19 @@ async def look_up(host: str, version: IpVersion | None) -> tuple[Address, ...]:
     """
     if not _running.acquire(blocking=False):
         raise Failure(Reason.DNS, f"{host}: {MAX_THREADS} lookups wait for the name servers already")
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[Address, ...]] = loop.create_future()
-    thread = threading.Thread(
-        target=_run, args=(loop, future, host, version), name=f"resolve {host}", daemon=True
-    )
     try:
-        thread.start()
+        looking = threads.start(partial(_look_up, host, version), f"resolve {host}")
     except RuntimeError as error:  # no more threads: this machine's limit, not the name servers
         _running.release()
         raise Failure(Reason.LOCAL, f"{host}: {error}") from None
-    return await future
+    return await looking
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[tuple[Address, ...]],
-    host: str,
-    version: IpVersion | None,
-) -> None:
-    result: tuple[Address, ...] | Failure
+def _look_up(host: str, version: IpVersion | None) -> tuple[Address, ...]:
     try:
-        result = blocking(host, version)
-    except Failure as failure:
-        result = failure
+        return blocking(host, version)
     finally:
         _running.release()
-    try:
-        loop.call_soon_threadsafe(_finish, future, result)
-    except RuntimeError:  # the loop is closed: nobody waits any more
-        return
-
-
-def _finish(future: asyncio.Future[tuple[Address, ...]], result: tuple[Address, ...] | Failure) -> None:
-    if future.done():
-        return
-    if isinstance(result, Failure):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
 
 
 def blocking(host: str, version: IpVersion | None) -> tuple[Address, ...]:

@@ -75,9 +75,8 @@ class Body:
         """Return the beginning that was kept, as text; what is not text becomes U+FFFD."""
         declared = _CHARSET.search(content_type)
         charset = declared[1].lower() if declared else "utf-8"
-        return bytes(self._kept[:most_bytes]).decode(
-            charset if charset in _CODECS else "utf-8", errors="replace"
-        )
+        kept = self._kept if most_bytes is None or most_bytes >= len(self._kept) else self._kept[:most_bytes]
+        return kept.decode(charset if charset in _CODECS else "utf-8", errors="replace")
 
 
 def _decoder(coding: str, beginning: bytes) -> "zlib._Decompress":

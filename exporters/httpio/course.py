@@ -28,7 +28,7 @@ class Course:
 
     __slots__ = (
         "_before", "_retransmits", "_status", "config", "followed", "notes", "phases", "pool", "proven",
-        "request", "target", "values", "veil", "where",
+        "reading", "request", "target", "values", "veil", "where",
     )  # fmt: skip
 
     def __init__(self, target: Target, config: Config, pool: Pool | None) -> None:
@@ -37,6 +37,7 @@ class Course:
         self.values: dict[str, str] = {}
         self.where, self.proven, self.followed = "", False, 0
         self.request: Request | None = None
+        self.reading: Answer | None = None  # what came so far, for notes
         self._status = self._retransmits = 0
         self._before: dict[str, float] = {}
         self.start()
@@ -85,9 +86,12 @@ class Course:
         self._status = answer.status
         if self.notes is not None:
             transcript.received(self.notes, self.veil, answer)
+            self.reading = None
 
     def outcome(self, reason: Reason, said: str = "") -> Outcome:
         """Return the result, with evidence that names the step and shows no secret."""
+        if self.notes is not None and self.reading is not None:
+            transcript.received(self.notes, self.veil, self.reading)
         note = self.phases.note
         note(PROBE_HTTP_STATUS, self._status)
         note(PROBE_HTTP_REDIRECTS, self.followed)

@@ -54,6 +54,8 @@ async def _over(connection: Connection, request: Request, course: Course) -> Ans
 async def _read(connection: Connection, request: Request, course: Course) -> Answer:
     wire, everything = connection.wire, request.all_fields or course.notes is not None
     answer = Answer(request.method, request.max_body_bytes, request.keep_bytes, all_fields=everything)
+    if course.notes is not None:
+        course.reading = answer
     data = await wire.receive()
     if data:
         course.proven = True

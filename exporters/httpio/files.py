@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from common.files import read_plain
 from exporters.httpio.config import Ask, Config
 from exporters.httpio.options import MAX_VALUE_LENGTH, usable_value
 from exporters.httpio.proxy import Proxy, parse_proxy
@@ -13,6 +14,7 @@ from exporters.net.failure import Failure
 from inventory.names import Reason
 
 MAX_BODY_LENGTH: Final = 65536
+_LETTER_BYTES: Final = 4  # at most, in UTF-8
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -73,10 +75,12 @@ def _line(key: str, path: str) -> str:
 
 def _read(key: str, path: str, most: int) -> str:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read(most + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(Reason.LOCAL, f"{key}: {path}: {type(error).__name__}") from None
-    if len(text) > most:
+        held = read_plain(path, _LETTER_BYTES * most + 1)
+        text = held.decode("utf-8") if len(held) <= _LETTER_BYTES * most else ""
+    except OSError as error:
+        raise Failure(Reason.LOCAL, f"{key}: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failure(Reason.LOCAL, f"{key}: {path}: not UTF-8") from None
+    if len(text) > most or len(held) > _LETTER_BYTES * most:
         raise Failure(Reason.LOCAL, f"{key}: {path}: over {most} characters")
     return text

@@ -76,7 +76,7 @@ class Journey:
     def _first_url(self) -> Url:
         ask, address = self._ask, self._target.address
         own = ask.url if isinstance(ask, Step) else None
-        text = self._expand("address", address, in_url)
+        text = self._expand("address", address, in_url) if "${" in address else address
         if own is not None:
             text = urljoin(text, self._expand("url", own, in_url))
         try:
@@ -86,6 +86,8 @@ class Journey:
 
     def _first_body(self) -> bytes:
         ask = self._ask
+        if not ask.body and ask.body_file is None:
+            return b""
         text = self._held.bodies[ask.body_file] if ask.body_file is not None else ask.body
         return self._expand("body", text, in_body(ask.content_type)).encode("utf-8", "surrogatepass")
 
@@ -106,11 +108,11 @@ class Journey:
         elif own or ask.header_files:
             own = {name: self._value(name, value) for name, value in own.items()}
             own |= {name: self._held.lines[path] for name, path in ask.header_files.items()}
+        if not own and ask.content_type is None:
+            return (("Host", self.url.authority), *_DEFAULTS)
         given = {name.lower() for name in own}
         host = () if "host" in given else (("Host", self.url.authority),)
-        defaults = (
-            _DEFAULTS if not given else tuple(item for item in _DEFAULTS if item[0].lower() not in given)
-        )
+        defaults = tuple(item for item in _DEFAULTS if item[0].lower() not in given)
         kind = (("Content-Type", ask.content_type),) if ask.content_type and self._body else ()
         return (*host, *defaults, *own.items(), *kind)
 

@@ -10,10 +10,10 @@ import re
 import signal
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final
 
 MAX_PATTERN_LENGTH: Final = 500
@@ -21,12 +21,18 @@ WINDOW: Final = 16384
 OVERLAP: Final = 4096
 """Letters. A match longer than this may be missed where two windows meet."""
 BUDGET_SECONDS: Final = 0.25
+AGAIN_SECONDS: Final = 0.02
+"""How soon a search that goes on nevertheless is broken off once more, of CPU time."""
 MAINTENANCE: Final = (
     r"(?i)<(?:title|h1)\b[^>]{0,200}>[^<]{0,200}"
     r"(?:đang (?:được )?bảo trì|under maintenance|down for maintenance|site maintenance)"
 )
 """A page whose title or first heading says that it is under maintenance."""
 _OWN: Final = frozenset({MAINTENANCE})
+
+
+_LONG_RUN: Final = re.compile(r"[^\x00-\x7f]{256}")
+_PIECE: Final = re.compile(r"[\x00-\x7f]+[^\x00-\x7f]{0,255}|[^\x00-\x7f]{1,256}")
 
 
 class TooSlow(Exception):  # noqa: N818 - reads as what it says
@@ -51,7 +57,15 @@ def readable(text: str) -> str:
     """
     if "&" in text:
         text = html.unescape(text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else _composed(text)
+
+
+def _composed(text: str) -> str:
+    """Compose accents. A run of them takes quadratic time, in which no timer breaks in: 64 KB, two seconds.
+    Nothing composes with an ASCII letter in front of it, so texts are only divided where a run is absurd."""
+    if _LONG_RUN.search(text) is None:
+        return unicodedata.normalize("NFC", text)
+    return "".join(unicodedata.normalize("NFC", piece) for piece in _PIECE.findall(text))
 
 
 def bounded(patterns: Iterable[str]) -> AbstractContextManager[None]:
@@ -71,22 +85,31 @@ def find(pattern: str, text: str) -> str | None:
     return None
 
 
-@contextmanager
-def budget() -> Iterator[None]:
-    """Raise TooSlow in the block once it has used up its CPU time; in the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGVTALRM, _too_slow)
-    try:
-        try:
-            signal.setitimer(signal.ITIMER_VIRTUAL, BUDGET_SECONDS)
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    finally:
-        signal.signal(signal.SIGVTALRM, signal.SIG_DFL if before is None else before)
+def budget() -> AbstractContextManager[None]:
+    """Return a context in which TooSlow is raised once its CPU time is used up; in the main thread only.
+
+    Somebody may swallow an exception that strikes in the middle of their work (a finaliser, a callback of
+    the garbage collector, a broad ``except``): it is raised again and again until the block has ended.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    return _Budget() if main else nullcontext()
 
 
-def _too_slow(_number: int, _frame: FrameType | None) -> None:
-    raise TooSlow
+class _Budget:
+    """A class and no generator: nothing but ``__exit__`` runs between the block and the timer's end."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGVTALRM, _too_slow)
+        signal.setitimer(signal.ITIMER_VIRTUAL, BUDGET_SECONDS, AGAIN_SECONDS)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL if self._before is None else self._before)
+
+
+def _too_slow(_number: int, frame: FrameType | None) -> None:
+    # Were it raised in there, the timer would go on and strike whatever the process does next.
+    if frame is None or frame.f_code is not _Budget.__exit__.__code__:
+        raise TooSlow

@@ -7,9 +7,9 @@ place: percent-encoded in a URL, escaped inside JSON and XML.
 import json
 import re
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
-from xml.sax.saxutils import escape
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _PLACE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
@@ -84,4 +84,4 @@ def _in_form(value: str) -> str:
 
 
 def _in_xml(value: str) -> str:
-    return escape(value, {'"': "&quot;", "'": "&apos;"})
+    return escape(value)  # as numbers or the names that XML has too

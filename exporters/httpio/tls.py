@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+import stat
 from typing import Final
 
 import msgspec
@@ -50,9 +51,13 @@ async def context_for(files: TlsFiles) -> ssl.SSLContext:
 def _stamp(files: TlsFiles) -> _Stamp:
     paths = [path for path in (files.ca_file, files.cert_file, files.key_file) if path]
     try:
-        return tuple(os.stat(path).st_mtime_ns for path in paths)
-    except OSError as error:
+        found = [os.stat(path) for path in paths]
+    except (OSError, ValueError) as error:
         raise Failure(Reason.LOCAL, f"TLS files: {error}") from None
+    for path, status in zip(paths, found, strict=True):
+        if not stat.S_ISREG(status.st_mode):  # OpenSSL would wait for a pipe's other end for ever
+            raise Failure(Reason.LOCAL, f"TLS files: {path}: Not a plain file")
+    return tuple(status.st_mtime_ns for status in found)
 
 
 def _make(files: TlsFiles) -> ssl.SSLContext:

@@ -48,8 +48,10 @@ def sent(notes: Notes, veil: Veil, request: Request) -> None:
 
 
 def received(notes: Notes, veil: Veil, answer: Answer) -> None:
-    """Say what came back."""
-    notes.add("answer", f"HTTP/{answer.http_version} {answer.status}")
+    """Say what came back, as far as it did."""
+    whole = "" if answer.complete else ", incomplete"
+    said = f"HTTP/{answer.http_version} {answer.status}" if answer.status else "no status line"
+    notes.add("answer", f"{said}{whole}")
     for name, value in answer.fields[:MAX_FIELDS]:
         shown = name.decode("latin-1")
         notes.add("  header", f"{shown}: {field(veil, shown, value.decode('latin-1'))}")

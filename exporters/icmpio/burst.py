@@ -14,6 +14,8 @@ from exporters.net.resolve import SocketAddress
 
 REFUSED_PATIENCE_SECONDS: Final = 0.5
 """How long after its last packet a burst waits for replies once a router has refused and nobody answered."""
+BURSTS_REMEMBERED: Final = 4
+"""Bursts of one target whose stragglers are still told apart from forgeries."""
 SHARE_OF_TIMEOUT: Final = 0.5
 """The packets of a burst leave within this share of its deadline, closer together if need be."""
 
@@ -48,10 +50,16 @@ class Afterwards:
     """Replies to one target that no packet waited for any more: ``duplicate`` ones, during a burst or
     after it, and ``late`` ones, to packets given up as lost."""
 
-    __slots__ = ("duplicate", "late")
+    __slots__ = ("_cookies", "duplicate", "late")
 
     def __init__(self) -> None:
         self.duplicate = self.late = 0
+        self._cookies: list[bytes] = []
+
+    def remember(self, cookie: bytes) -> bytes | None:
+        """Note a burst that has ended; returns the one that is too long ago now, if any."""
+        self._cookies.append(cookie)
+        return self._cookies.pop(0) if len(self._cookies) > BURSTS_REMEMBERED else None
 
     def take(self) -> tuple[int, int]:
         """Return (duplicate, late) since the last call."""
@@ -62,13 +70,13 @@ class Afterwards:
 
 class Burst:
     """One burst. Times of packets in nanoseconds of (wall, monotonic) clock; ``begun``, ``last_sent`` and
-    ``deadline`` on the loop's clock, in seconds. ``closed`` when its answers are final: then only numbers
-    are kept."""
+    ``deadline`` on the loop's clock, in seconds. ``is_waiting`` for replies and nothing
+    else; ``closed`` when its answers are final: then only numbers are kept."""
 
     __slots__ = (
         "_answered", "_arrivals", "_errors", "_rtts", "afterwards", "begun", "closed", "cookie",
-        "deadline", "error", "first", "future", "gap", "hop_limit", "host", "last_sent", "payload", "sent",
-        "shape", "timer", "to", "unsent",
+        "deadline", "error", "first", "future", "gap", "hop_limit", "host", "is_waiting", "last_sent",
+        "payload", "sent", "shape", "timer", "to", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -85,15 +93,19 @@ class Burst:
         self.error: IcmpError | None = None
         self.unsent: OSError | None = None
         self.closed = False
+        self.is_waiting = False
         self._rtts: list[int | None] = []
         self._arrivals: list[int] = []
         self._answered = 0  # a bit for each packet that was answered, in time or late
         self._errors = 0
 
-    def start(self, first: int, now: float, timeout_seconds: float) -> None:
-        """Begin at ``now`` of the loop's clock, with sequence number ``first``."""
+    def start(self, first: int, now: float, timeout_seconds: float, *, aligned: bool = False) -> None:
+        """Begin at ``now`` of the loop's clock, with sequence number ``first``. ``aligned``: packets after
+        the first leave at whole multiples of the gap, so that bursts under way share their wake-ups."""
         self.first, self.begun, self.deadline = first, now, now + timeout_seconds
         self.gap = min(self.shape.gap_seconds, timeout_seconds * SHARE_OF_TIMEOUT / self.shape.packets)
+        if aligned and self.gap > 0:
+            self.begun = round(now / self.gap) * self.gap
 
     def left(self, wall_ns: int, monotonic_ns: int) -> None:
         """Note that the next packet leaves."""

@@ -29,11 +29,10 @@ def checksum(data: bytes) -> int:
     """
     if len(data) % 2:
         data += b"\0"
-    # One's complement addition is addition modulo 0xffff, in which zero is written 0xffff.
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    # One's complement addition is addition modulo 0xffff, and so is the value of all words in a row: 0x10000
+    # leaves 1. Zero is written 0xffff unless all words are zero.
+    number = int.from_bytes(data, "big")
+    return 0xFFFF - (number % 0xFFFF or 0xFFFF) if number else 0xFFFF
 
 
 def encode_request(type_: int, ident: int, sequence: int, payload: bytes, with_checksum: bool) -> bytes:

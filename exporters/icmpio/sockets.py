@@ -1,7 +1,9 @@
 """ICMP sockets: a datagram one where ``net.ipv4.ping_group_range`` admits us, else a raw one."""
 
+import contextlib
 import socket
 import struct
+from array import array
 from typing import Final
 
 import msgspec
@@ -20,6 +22,13 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
 _PMTUDISC_PROBE: Final = 3  # never fragmented, whatever the kernel has learnt of the path
 _IPV6_DONTFRAG: Final = 62
 _SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
+_SO_ATTACH_FILTER: Final = 26
+_FILTER: Final = struct.Struct("=HBBI")
+_PROGRAM: Final = struct.Struct("@HP")
+_LOAD_IDENT: Final = {
+    socket.AF_INET: [(0xB1, 0, 0, 0), (0x48, 0, 0, 4)],  # the IP header's length into X, two octets at X + 4
+    socket.AF_INET6: [(0x28, 0, 0, 4)],  # without its header
+}
 _ADMITTED: Final = (socket.SOCK_DGRAM, socket.SOCK_RAW)
 
 
@@ -109,6 +118,20 @@ def _set_up_icmp(opened: socket.socket) -> None:
         words = [0xFFFFFFFF] * 8
         words[129 // 32] &= ~(1 << (129 % 32))
         opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *words))
+
+
+def hear_only(opened: socket.socket, ident: int) -> None:
+    """Let only replies with our identifier through to a raw socket, which hears those of all programs.
+
+    A filter of classic BPF (linux/filter.h). Who reads must look at the identifier all the same: something
+    may have come before, and a kernel may do without filters.
+    """
+    code = [*_LOAD_IDENT[opened.family], (0x15, 0, 1, ident), (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0)]
+    program = array("B", b"".join(_FILTER.pack(*step) for step in code))
+    with contextlib.suppress(OSError):
+        opened.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(len(code), program.buffer_info()[0])
+        )
 
 
 def _enlarge(opened: socket.socket) -> None:

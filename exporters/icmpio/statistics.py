@@ -1,6 +1,6 @@
 """What a burst's round-trip times say. Pure; times in seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -24,6 +24,9 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(rtts: Sequence[float]) -> Summary:
     """Return the summary of one or more round-trip times, in order of sending."""
+    if len(rtts) == 1:
+        only = rtts[0]
+        return Summary(only, only, only, only, only, None)
     ordered = sorted(rtts)
     steps = [abs(after - before) for before, after in pairwise(rtts)]
     return Summary(
@@ -32,7 +35,7 @@ def summarise(rtts: Sequence[float]) -> Summary:
         maximum=ordered[-1],
         p50=percentile(ordered, 0.5),
         p95=percentile(ordered, 0.95),
-        mean_variation=sum(steps) / len(steps) if steps else None,
+        mean_variation=sum(steps) / len(steps),
     )
 
 
@@ -76,11 +79,14 @@ class Jitter:
         self.seconds = 0.0
         self._before: float | None = None
 
-    def take(self, rtt: float) -> None:
-        """Take the next packet's round-trip time."""
-        if self._before is not None:
-            self.seconds += (abs(rtt - self._before) - self.seconds) * _GAIN
-        self._before = rtt
+    def take(self, rtts: Iterable[float]) -> None:
+        """Take the next packets' round-trip times, in order of arrival."""
+        before, seconds = self._before, self.seconds
+        for rtt in rtts:
+            if before is not None:
+                seconds += (abs(rtt - before) - seconds) * _GAIN
+            before = rtt
+        self._before, self.seconds = before, seconds
 
     @property
     def known(self) -> bool:

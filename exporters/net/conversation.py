@@ -1,15 +1,18 @@
 """Lines expected and bytes sent, in turn, over a connection."""
 
 import asyncio
+from collections.abc import Iterable
 from time import thread_time
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
+from common.files import read_plain
 from common.i18n import t
 from exporters.httpio.options import check_pattern
 from exporters.httpio.patterns import TooSlow, budget, find, readable
+from exporters.httpio.veil import Veil
 from exporters.net.failure import Failure
 from exporters.net.wire import Wire
 from inventory.names import Reason
@@ -18,6 +21,10 @@ MAX_LINE: Final = 4096
 MAX_SECRET_BYTES: Final = 4096
 SEARCH_SECONDS: Final = 0.5
 """CPU time that all searches of a conversation may take together."""
+MAX_LINES: Final = 5000
+"""Passed over in a whole conversation: a million empty lines fit into what may be received."""
+LINES_AT_ONCE: Final = 100
+"""Searched before others on the loop have their turn."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,24 +59,26 @@ def _secret(path: str | None) -> bytes:
     if path is None:
         return b""
     try:
-        with open(path, "rb") as file:
-            held = file.read(MAX_SECRET_BYTES + 1)
+        held = read_plain(path, MAX_SECRET_BYTES + 1)
     except OSError as error:
-        raise Failure(Reason.LOCAL, f"send_file: {path}: {type(error).__name__}") from None
+        raise Failure(Reason.LOCAL, f"send_file: {path}: {error.strerror}") from None
     if len(held) > MAX_SECRET_BYTES:
         raise Failure(Reason.LOCAL, f"send_file: {path}: over {MAX_SECRET_BYTES} bytes")
     return held
 
 
 class Conversation:
-    """What has been received and not yet been passed over."""
+    """What has been received and not yet been passed over. ``secrets`` are never quoted."""
 
-    def __init__(self, wire: Wire, max_received_bytes: int) -> None:
+    def __init__(self, wire: Wire, max_received_bytes: int, secrets: Iterable[bytes] = ()) -> None:
         self._wire, self._left = wire, max_received_bytes
         self._most = max_received_bytes
         self._held = b""
         self._last = ""
-        self._searched_seconds = 0.0
+        self._searched_seconds, self._lines = 0.0, 0
+        self._veil = Veil()
+        for secret in secrets:
+            self._veil.add(secret.decode("utf-8", "replace"))
 
     async def take(self, number: int, step: Step, secret: bytes) -> None:
         """Do one step, the TLS part left out. Raises Failure: body, too_large, reset, tls or local."""
@@ -87,7 +96,12 @@ class Conversation:
             raise Failure(Reason.PROTOCOL, f"step {number}: {len(self._held)} bytes more before TLS began")
 
     async def _expect(self, number: int, pattern: str) -> None:
-        while not self._found(pattern):
+        while (found := self._found(pattern)) is not True:
+            if self._lines > MAX_LINES:
+                raise Failure(Reason.TOO_LARGE, f"step {number}: over {MAX_LINES} lines; {self._said()}")
+            if found is None:
+                await asyncio.sleep(0)
+                continue
             more = await self._wire.receive()
             if not more:
                 raise Failure(Reason.BODY, f"step {number}: {pattern[:80]!r} did not come; {self._said()}")
@@ -96,8 +110,11 @@ class Conversation:
             if self._left < 0:
                 raise Failure(Reason.TOO_LARGE, f"step {number}: over {self._most} bytes; {self._said()}")
 
-    def _found(self, pattern: str) -> bool:
-        """Search line by line; what does not match is passed over, but for a line still unfinished."""
+    def _found(self, pattern: str) -> bool | None:
+        """Search line by line; what does not match is passed over, but for a line still unfinished.
+
+        None: there are more lines at hand than are searched at once.
+        """
         began = thread_time()
         try:
             with budget():
@@ -109,8 +126,10 @@ class Conversation:
             raise _too_slow(pattern)
         return found
 
-    def _search(self, pattern: str) -> bool:
-        while self._held:
+    def _search(self, pattern: str) -> bool | None:
+        for _ in range(LINES_AT_ONCE):
+            if not self._held:
+                return False
             line, end, rest = self._held.partition(b"\n")
             finished = bool(end) or len(line) > MAX_LINE
             text = readable(line[:MAX_LINE].rstrip(b"\r").decode("utf-8", "replace"))
@@ -120,11 +139,12 @@ class Conversation:
             if not finished:
                 return False
             self._held, self._last = rest if end else self._held[MAX_LINE:], text
-        return False
+            self._lines += 1
+        return None
 
     def _said(self) -> str:
         text = self._held[:MAX_LINE].decode("utf-8", "replace") or self._last
-        return f"last came {text[:120]!r}" if text else "nothing came"
+        return f"last came {self._veil.quote(text, 120)}" if text else "nothing came"
 
 
 def _too_slow(pattern: str) -> Failure:

@@ -112,9 +112,10 @@ class Names:
         old = kept if kept is not None and kept.usable(now) else None
         if old is not None and now < old.retry_at:
             return old.found(now, old.why)
+        if old is not None:
+            patience /= 4  # keep most of the time for the measurement itself
         try:
-            # With an old answer at hand, keep most of the time for the measurement itself.
-            async with asyncio.timeout(patience / 4 if old else patience):
+            async with asyncio.timeout(patience):
                 known = await asyncio.shield(self._ask(key))
         except TimeoutError:
             failure = Failure(Reason.DNS, f"{host}: the name servers did not answer within {patience:g} s")

@@ -21,7 +21,8 @@ such name, or no record of this type), ``body`` (another answer than the one exp
     thongsuot_dns_answer_ttl_seconds 300
     thongsuot_dns_resolver_up{...} 1
 
-``resolver`` is the address of a name server, with its port unless that is 53. ``probe_dns_serial`` comes with an SOA answer, the time to live with any record.
+``resolver`` is the address of a name server, with its port unless that is 53. ``probe_dns_serial`` comes
+with an SOA answer, the time to live with any record.
 """
 
 import asyncio

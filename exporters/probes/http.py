@@ -136,8 +136,8 @@ async def _probe(course: Course) -> Outcome:
         return course.outcome(failure.reason, failure.evidence)
     except TimeoutError:
         phase = course.phases.current
-        within = f"within {deadline:g} s"
-        return course.outcome(_timed_out(phase, course.proven), f"{phase}: no complete answer {within}")
+        said = f"{phase and f'{phase}: '}no complete answer within {deadline:g} s"
+        return course.outcome(_timed_out(phase, course.proven), said)
     return course.outcome(Reason.OK)
 
 

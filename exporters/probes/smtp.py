@@ -44,6 +44,7 @@ from inventory.names import DNS_ANSWER_STALE, PROBE_IP_PROTOCOL, SMTP_CODE, SMTP
 
 KIND: Final = "smtp"
 PORT: Final = 25
+QUIT_SECONDS: Final = 1.0
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, SMTP_DURATION, SMTP_CODE, *shown.METRICS)
 _EHLO_NAME: Final = r"^(?:\[[0-9A-Za-z:.]{1,60}\]|[0-9A-Za-z_](?:[0-9A-Za-z_.-]{0,251}[0-9A-Za-z_])?)$"
 
@@ -76,19 +77,26 @@ def check_address(address: str) -> None:
 
 async def probe(target: Target, config: Config) -> Outcome:
     """Connect, be greeted, put on TLS, leave. Never raises for what a network or a peer does."""
-    phases = Phases(SMTP_DURATION)
-    phases.note(SMTP_CODE, 0)
+    phases = _begin()
     try:
+        if config.tls or config.starts_tls:
+            await context_of(config)  # known from now on: the time to read our own files is not the server's
+            phases = _begin()
         async with asyncio.timeout(target.timeout_seconds):
             await _measure(target, config, phases)
     except Failure as failure:
         return phases.outcome(failure.reason, failure.evidence)
     except TimeoutError:
-        return phases.outcome(
-            _timed_out(phases.current),
-            f"{phases.current}: no answer within {target.timeout_seconds:g} s",
-        )
+        if phases.current != "quit":
+            said = f"{phases.current}: no answer within {target.timeout_seconds:g} s"
+            return phases.outcome(_timed_out(phases.current), said)
     return phases.outcome(Reason.OK)
+
+
+def _begin() -> Phases:
+    phases = Phases(SMTP_DURATION)
+    phases.note(SMTP_CODE, 0)
+    return phases
 
 
 def _timed_out(phase: str) -> Reason:
@@ -118,9 +126,10 @@ async def _measure(target: Target, config: Config, phases: Phases) -> None:
             talk.check_nothing_left()
             await talk.secure(config, host)
             await talk.order("ehlo", hello)
-        # The server has shown all that was wanted: how it says goodbye is its own affair.
-        with contextlib.suppress(Failure):
-            await talk.order("quit", "QUIT")
+        # The server has shown all that was wanted: how it says goodbye, if at all, is its own affair.
+        with contextlib.suppress(Failure, TimeoutError):
+            async with asyncio.timeout(QUIT_SECONDS):
+                await talk.order("quit", "QUIT")
         phases.leave()
 
 

@@ -79,7 +79,7 @@ class Config(ProbeConfig, frozen=True, kw_only=True):
     packets_per_second: Annotated[float, Meta(ge=0.2, le=100)] = 10
     train_seconds: Annotated[float, Meta(ge=0.1, le=50)] = 1
     dscp: Annotated[int, Meta(ge=0, le=63)] = 0
-    padding_octets: Annotated[int, Meta(ge=4, le=1300)] | Annotated[int, Meta(ge=0, le=0)] = 0
+    padding_octets: Annotated[int, Meta(ge=4, le=1300)] | None = None
     key_file: str | None = None
     ip_version: IpVersion | None = None
 
@@ -129,7 +129,7 @@ async def _manner(target: Target, config: Config, phases: Phases) -> Manner:
     key = await _key(config.key_file) if config.key_file else None
     version = version_for(target.source, config.ip_version)
     address = phases.resolved(await resolve(host, version, target.timeout_seconds))
-    return Manner(address, port, target.source, config.dscp, key, config.padding_octets)
+    return Manner(address, port, target.source, config.dscp, key, config.padding_octets or 0)
 
 
 async def _key(path: str) -> bytes:

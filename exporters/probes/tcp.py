@@ -58,8 +58,12 @@ async def probe(target: Target, config: Config) -> Outcome:
     """Connect, talk, close. Never raises for what a network or a peer does."""
     phases = Phases(PROBE_TCP_DURATION)
     try:
+        secrets = await secrets_of(config.steps)
+        if config.tls or any(step.starttls for step in config.steps):
+            await context_of(config)  # known from now on
+        phases = Phases(PROBE_TCP_DURATION)  # the time to read our own files is not the server's
         async with asyncio.timeout(target.timeout_seconds):
-            await _measure(target, config, phases)
+            await _measure(target, config, secrets, phases)
     except Failure as failure:
         return phases.outcome(failure.reason, failure.evidence)
     except TimeoutError:
@@ -76,17 +80,16 @@ def _timed_out(phase: str) -> Reason:
     return Reason.TIMEOUT if phase in ("", "connect") else Reason.STALLED
 
 
-async def _measure(target: Target, config: Config, phases: Phases) -> None:
-    host, port = host_port_of(target.address)
-    secrets = await secrets_of(config.steps)
+async def _measure(target: Target, config: Config, secrets: list[bytes], phases: Phases) -> None:
     phases.enter("resolve")
+    host, port = host_port_of(target.address)
     version = version_for(target.source, config.ip_version)
     address = phases.resolved(await resolve(host, version, target.timeout_seconds))
     phases.enter("connect")
     with Wire(await connect(address, port, target.source)) as wire:
         if config.tls:
             await _secure(wire, config, host, phases)
-        conversation = Conversation(wire, config.max_received_bytes)
+        conversation = Conversation(wire, config.max_received_bytes, secrets)
         for number, step in enumerate(config.steps):
             phases.enter("exchange")
             await conversation.take(number, step, secrets[number])

@@ -2,8 +2,8 @@
 
 ``address`` is the URL of the hub's reflector (``thongsuot reflect``). A test fills the line down and then
 up for a few seconds, over 1 to 8 connections; slow start is left out, and it ends as soon as the goodput is
-known within a few percent. Beside it runs an echo over a connection of its own: its median is the round
-trip that anybody else on the line has meanwhile. Grades are those of :mod:`exporters.throughputio.grade`.
+known within a few percent. Beside it runs an echo of its own: its median is the round trip that anybody
+else on the line has meanwhile. Grades are those of :mod:`exporters.throughputio.grade`.
 
 ``deferred`` means that no test took place, on purpose: out of hours, not its turn, budget, no lease, or the
 line is needed by others; the evidence says which. Sample exposition::

@@ -20,6 +20,7 @@ number of the server's own. Sample exposition::
 
 import asyncio
 import contextlib
+import ssl
 from time import monotonic
 from typing import Final
 
@@ -37,6 +38,7 @@ from inventory.names import DNS_ANSWER_STALE, PROBE_IP_PROTOCOL, PROBE_TCP_DURAT
 
 KIND: Final = "tls"
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, PROBE_TCP_DURATION, *shown.METRICS)
+_OLDER: Final = "older version"
 
 
 class Config(TlsConfig, frozen=True, kw_only=True):
@@ -55,8 +57,11 @@ async def probe(target: Target, config: Config) -> Outcome:
     """Connect, shake hands, judge. Never raises for what a network or a peer does."""
     phases, started = Phases(PROBE_TCP_DURATION), monotonic()
     try:
+        context = await context_of(config)
+        # What this machine needs to read its own files is not the server's time.
+        phases, started = Phases(PROBE_TCP_DURATION), monotonic()
         async with asyncio.timeout(target.timeout_seconds):
-            await _measure(target, config, phases)
+            await _measure(target, config, context, phases)
     except NotTrusted as failure:
         with contextlib.suppress(Failure, TimeoutError):
             async with asyncio.timeout(target.timeout_seconds - (monotonic() - started)):
@@ -75,13 +80,12 @@ async def probe(target: Target, config: Config) -> Outcome:
 def _timed_out(phase: str) -> Reason:
     if phase == "resolve":
         return Reason.DNS
-    return Reason.STALLED if phase == "tls" else Reason.TIMEOUT
+    return Reason.STALLED if phase in ("tls", _OLDER) else Reason.TIMEOUT
 
 
-async def _measure(target: Target, config: Config, phases: Phases) -> None:
-    host, port = host_port_of(target.address)
-    context = await context_of(config)
+async def _measure(target: Target, config: Config, context: ssl.SSLContext, phases: Phases) -> None:
     phases.enter("resolve")
+    host, port = host_port_of(target.address)
     version = version_for(target.source, config.ip_version)
     address = phases.resolved(await resolve(host, version, target.timeout_seconds))
     phases.enter("connect")
@@ -93,6 +97,7 @@ async def _measure(target: Target, config: Config, phases: Phases) -> None:
         if wire.tls is not None:
             shown.judge(wire.tls, config)
     if config.refuse_older:
+        phases.enter(_OLDER)  # and never left: how long this takes says nothing
         await _refuse_older(target, config, address)
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
+from exporters.net import threads
 from exporters.net.failure import Failure
 from inventory.names import Reason
 
@@ -18,15 +19,18 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._reading: asyncio.Task[object] | None = None
+        self._reading: asyncio.Future[object] | None = None
 
     async def read(self, function: Callable[[], T], seconds: float, what: str) -> T:
         """Return what ``function`` returns. Raises Failure(timeout) after ``seconds``, Failure(local) for
         an OSError."""
         if self._reading is not None and not self._reading.done():
             raise Failure(Reason.TIMEOUT, f"{what}: the read before has not returned yet")
-        reading = asyncio.create_task(asyncio.to_thread(function))
-        self._reading = reading
+        try:
+            reading = threads.start(function, f"read {what}")
+        except RuntimeError as error:  # no more threads on this machine
+            raise Failure(Reason.LOCAL, f"{what}: {error}") from None
+        self._reading = cast("asyncio.Future[object]", reading)
         reading.add_done_callback(_forget)
         try:
             return await asyncio.wait_for(asyncio.shield(reading), seconds)
@@ -36,7 +40,7 @@ class Aside:
             raise Failure(Reason.LOCAL, f"{what}: {error.strerror or error}") from None
 
 
-def _forget(reading: "asyncio.Task[T]") -> None:
+def _forget(reading: "asyncio.Future[T]") -> None:
     """Look at an error that nobody waits for any more."""
     if not reading.cancelled():
         reading.exception()

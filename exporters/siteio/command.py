@@ -1,7 +1,6 @@
 """Asking another program: its answer bounded in size and time, and nothing of it left running."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Final
 import msgspec
 
 from exporters.net.failure import Failure
+from exporters.net.processes import end
 from inventory.names import Reason
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
@@ -47,6 +47,7 @@ async def ask(words: Sequence[str], seconds: float, package: str) -> Answer:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C"},  # decimal points, and words that we know
+            start_new_session=True,  # so that what it starts itself can be ended with it
         )
     except OSError as error:
         raise Failure(Reason.LOCAL, f"{words[0]}: {error.strerror}") from None
@@ -57,7 +58,7 @@ async def ask(words: Sequence[str], seconds: float, package: str) -> Answer:
     except TimeoutError:
         raise Failure(Reason.TIMEOUT, f"{words[0]}: no answer within {seconds:g} s") from None
     finally:
-        await _end(started)
+        await end(started)
     if len(out) > MAX_ANSWER_BYTES:
         raise Failure(Reason.TOO_LARGE, f"{words[0]}: more than {MAX_ANSWER_BYTES} bytes")
     return Answer(status, out, err[:MAX_ANSWER_BYTES])
@@ -69,10 +70,3 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
     while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk[: MAX_ANSWER_BYTES + 1 - len(kept)]
     return bytes(kept)
-
-
-async def _end(started: asyncio.subprocess.Process) -> None:
-    if started.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await asyncio.shield(started.wait())

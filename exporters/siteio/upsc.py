@@ -12,7 +12,8 @@ from exporters.siteio.command import Answer
 from inventory.names import Reason
 
 _ON_MAINS: Final = frozenset({"OL"})
-_ON_BATTERY: Final = frozenset({"OB", "LB", "FSD"})
+_ON_BATTERY: Final = frozenset({"OB", "FSD"})
+"""Not LB, a low battery: for hours after mains came back it stands beside OL."""
 _COMPLAINTS: Final = (
     ("connection refused", Reason.REFUSED),
     ("unknown ups", Reason.LOCAL),

@@ -1,11 +1,11 @@
 """How a router is asked: options of a kind, and the secrets that they name."""
 
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from common.files import read_plain
 from common.i18n import t
 from exporters.net.failure import Failure
 from inventory.names import Reason
@@ -77,11 +77,9 @@ def _read(path: str | None, least: int) -> bytes:
     if path is None:
         return b""
     try:
-        with Path(path).open("rb") as file:
-            held = file.read(MAX_SECRET_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else error
-        raise Failure(Reason.LOCAL, f"{path}: {words}") from None
+        held = read_plain(path, MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        raise Failure(Reason.LOCAL, f"{path}: {error.strerror}") from None
     secret = held.rstrip(b"\r\n")
     if not least <= len(secret) <= MAX_SECRET_BYTES:
         raise Failure(Reason.LOCAL, f"{path}: holds no secret of {least} to {MAX_SECRET_BYTES} bytes")

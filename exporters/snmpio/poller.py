@@ -29,7 +29,7 @@ class Poller:
 
     def __init__(self) -> None:
         self._codec: Codec | None = None
-        self._secrets: Secrets | None = None
+        self._made_of: tuple[Snmp, Secrets] | None = None
         self._place: Place | None = None
         self._spoke = False  # the router, though it answered no request since the codec was made
         self._turn = asyncio.Lock()
@@ -55,6 +55,10 @@ class Poller:
         except Failure as failure:
             self._doubt(session, failure)
             raise
+        except asyncio.CancelledError:
+            if session is not None and session.torn:
+                self._codec = None
+            raise
 
     def _doubt(self, session: Session | None, failure: Failure) -> None:
         """Forget what was learnt of a router that answers, and not well: it may be another one now.
@@ -68,12 +72,15 @@ class Poller:
             self._codec = None
 
     async def _ready(self, snmp: Snmp) -> Codec:
-        """Return the codec, made anew when a secret changed. Raises Failure(local)."""
-        secrets = read_secrets(snmp)
-        if self._codec is None or secrets != self._secrets:
+        """Return the codec, made anew when a secret or an option changed. Raises Failure(local).
+
+        After a reload a poller may serve a target of other options, since to a probe both are equal.
+        """
+        made_of = snmp, read_secrets(snmp)
+        if self._codec is None or made_of != self._made_of:
             # Importing and deriving keys take tenths of a second, and others have deadlines.
-            self._codec = await asyncio.to_thread(make_codec, snmp, secrets)
-            self._secrets, self._spoke = secrets, False
+            self._codec = await asyncio.to_thread(make_codec, *made_of)
+            self._made_of, self._spoke = made_of, False
         return self._codec
 
     async def _read(self, session: Session, interface: str) -> Reading:

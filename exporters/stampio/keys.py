@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from common.files import read_plain
 from common.i18n import t
 
 LEAST_OCTETS: Final = 16
@@ -28,8 +29,7 @@ class KeyUnusable(Exception):  # noqa: N818 - reads as what it says: the key is 
 def read_key(path: Path) -> bytes:
     """Return the key: the octets of the file, without the end of line. Raises KeyUnusable."""
     try:
-        with path.open("rb") as file:
-            key = file.read(MOST_OCTETS).rstrip(b"\r\n")
+        key = read_plain(path, MOST_OCTETS).rstrip(b"\r\n")
     except OSError as error:
         raise KeyUnusable(path, error.strerror or str(error)) from None
     if len(key) < LEAST_OCTETS:

@@ -70,7 +70,8 @@ class Ledger:
         self._undecided += fates
         if not self._is_decided():
             self.asks = True
-            return Losses(waiting=_unanswered(self._undecided) + _copies(self._tail))
+            waiting = _unanswered(self._undecided) + _copies(self._tail)
+            return Losses(sent=_copies(self._undecided) + _copies(self._tail) - waiting, waiting=waiting)
         self.asks = False
         taken, self._undecided = self._undecided, []
         return self._settle(taken)

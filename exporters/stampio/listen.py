@@ -15,6 +15,7 @@ import msgspec
 from common.i18n import t
 from exporters.stampio.ancillary import SPACE, for_answer, set_up, tell
 from exporters.stampio.keys import KeyUnusable, read_key
+from exporters.stampio.places import Place, Unusable, everywhere, parse_places
 from exporters.stampio.reflector import Arrival, Network, Reflector, Rules, Verdict
 
 DEFAULT_PORT: Final = 9462
@@ -23,22 +24,7 @@ AT_ONCE: Final = 64
 """Packets taken from one socket before others of this process have a turn."""
 SWEEP_SECONDS: Final = 10.0
 _RECEIVE_BUFFER_OCTETS: Final = 1 << 20
-_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - a reflector is there to be reached from outside
-
-
-class Unusable(Exception):  # noqa: N818 - reads as what it says: what was chosen is unusable
-    """What somebody chose cannot be; the message says so in the user's language."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """An address to listen on; one that is ``optional`` may be missing on this machine."""
-
-    host: str
-    port: int
-    optional: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+_SO_RCVBUFFORCE: Final = 33
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -52,35 +38,13 @@ def choose(
     listen: Sequence[str], key_file: Path | None, allow: Sequence[str], symmetric: bool = False
 ) -> Chosen:
     """Return what was chosen, the key read. Raises Unusable."""
-    places = tuple(place for text in listen for place in _places(text)) or everywhere(DEFAULT_PORT)
+    places = tuple(place for text in listen for place in parse_places(text)) or everywhere(DEFAULT_PORT)
     try:
         key = read_key(key_file) if key_file else None
     except KeyUnusable as error:
         raise Unusable(str(error)) from None
     rules = Rules(key=key, networks=tuple(_network(text) for text in allow), symmetric=symmetric)
     return Chosen(places, rules)
-
-
-def everywhere(port: int) -> tuple[Place, ...]:
-    """Return all addresses of this machine; either family may be missing."""
-    return tuple(Place(host, port, optional=True) for host in _ANY)
-
-
-def _places(text: str) -> tuple[Place, ...]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise Unusable(t("reflect.wrong_address", listen=text))
-    if not host:
-        return everywhere(int(port))
-    bracketed = host.startswith("[") and host.endswith("]")
-    host = host[1:-1] if bracketed else host
-    try:
-        is6 = ipaddress.ip_address(host.partition("%")[0]).version == 6
-    except ValueError:
-        is6 = not bracketed
-    if is6 != bracketed:
-        raise Unusable(t("reflect.wrong_address", listen=text))
-    return (Place(host, int(port)),)
 
 
 def _network(text: str) -> Network:
@@ -123,7 +87,7 @@ def _open(place: Place) -> socket.socket | None:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         set_up(sock, answering=True)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
+        _widen(sock)
         address = socket.getaddrinfo(place.host, place.port, family, socket.SOCK_DGRAM)[0][4]
         sock.bind(address)
     except OSError as error:
@@ -131,6 +95,14 @@ def _open(place: Place) -> socket.socket | None:
         _bear(place, error)
         return None
     return sock
+
+
+def _widen(sock: socket.socket) -> None:
+    """Give bursts room: beyond the system's limit where that is allowed."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_OCTETS)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
 
 
 def _bear(place: Place, error: OSError) -> None:

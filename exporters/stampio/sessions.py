@@ -1,8 +1,8 @@
 """Who is being answered, and how often: what makes a reflector stateful (RFC 8762, 4.3). Bounded.
 
-Anybody can make up senders, 50,000 a second. So a session proves itself first: until its second packet
-it waits among the newcomers, where a flood pushes out nobody but other newcomers; those that go on
-sending are kept apart. Either place gives up its longest silent one when it is full.
+Anybody can make up senders, 50,000 a second. So a session proves itself first: for a second it is among
+the newcomers, where a flood pushes out nobody but other newcomers; those that go on sending are then kept
+apart. Either place gives up its longest silent one when it is full: not one that sends all the time.
 """
 
 from collections import OrderedDict
@@ -12,17 +12,18 @@ SessionKey = tuple[str, int, int]
 """Address and port of the sender, and its session identifier."""
 
 KEPT: Final = 16_384
-NEWCOMERS: Final = 4_096
+NEWCOMERS: Final = 16_384
+PROVEN_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 900.0
 """RFC 8762 leaves it open; RFC 5357, 3.1 (REFWAIT) says 900."""
 
 
 class _Session:
-    __slots__ = ("count", "heard")
+    __slots__ = ("begun", "count", "heard")
 
-    def __init__(self) -> None:
+    def __init__(self, begun: float) -> None:
         self.count = 0
-        self.heard = 0.0
+        self.begun = self.heard = begun
 
 
 class Sessions:
@@ -43,10 +44,8 @@ class Sessions:
         if session is not None:
             self._kept.move_to_end(key)
         else:
-            session = self._newcomers.pop(key, None)
-            known = session is not None
-            session = session or _Session()
-            self._place(key, session, kept=known)
+            session = self._newcomers.pop(key, None) or _Session(now)
+            self._place(key, session, kept=now - session.begun >= PROVEN_SECONDS)
         sequence, session.heard = session.count, now
         session.count = (sequence + 1) & 0xFFFFFFFF
         return sequence

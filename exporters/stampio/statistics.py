@@ -6,7 +6,6 @@ differences are not. Only the one-way delay itself needs clocks that say how goo
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Final
 
 import msgspec
@@ -112,4 +111,4 @@ def one_way(times: Sequence[Times]) -> OneWay | None:
     if not found:
         return None
     ups, downs, errors = zip(*found, strict=True)
-    return OneWay(median(ups) / 1e9, median(downs) / 1e9, max(errors) / 1e9)
+    return OneWay(percentile(sorted(ups), 0.5) / 1e9, percentile(sorted(downs), 0.5) / 1e9, max(errors) / 1e9)

@@ -7,11 +7,13 @@
     GET    /down?bytes=N with Thongsuot-Lease: that many bytes
     POST   /up           with Thongsuot-Lease: takes the body; HTTP/1.0, for the answer runs beside it
     POST   /echo         likewise: the body comes back as it comes in
+    UDP, same port       32 bytes that begin with the lease's echo key come back
 
 Authorization and lease stand in header fields, so nothing of them is in a URL that somebody logs.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NoReturn
 
@@ -20,8 +22,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
+from exporters.throughputhub.echo import Echoes
 from exporters.throughputhub.leases import TTL_SECONDS, Grant, Leases, Limits, Order
-from exporters.throughputhub.listen import Watched
+from exporters.throughputhub.listen import CROWD, DATAGRAMS, Crowd, Datagrams, Watched
 from exporters.throughputhub.meters import Meters
 from exporters.throughputhub.pace import Pace
 from exporters.throughputhub.tokens import Tokens
@@ -30,7 +33,9 @@ from exporters.throughputhub.transfers import Exceeded, Terms, Transfers, begin
 HOLDER: Final = web.RequestKey("holder", str)
 LEASE_FIELD: Final = "Thongsuot-Lease"
 MAX_ORDER_BYTES: Final = 8192
+ORDER_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 1.0
+log = logging.getLogger(__name__)
 _BROKEN: Final = (Exceeded, TimeoutError, ConnectionError, web.RequestPayloadError)
 
 
@@ -45,15 +50,18 @@ def make_app(tokens: Tokens, limits: Limits, registry: CollectorRegistry) -> web
     app.router.add_post("/up", pages.up)
     app.router.add_post("/echo", pages.echo)
     app.cleanup_ctx.append(pages.sweeping)
+    app[CROWD] = Crowd(lambda: pages.meters.refused("connections"))
+    app[DATAGRAMS] = Datagrams(lambda: Echoes(pages.leases, pages.meters))
     return app
 
 
 class _Pages:
     def __init__(self, tokens: Tokens, limits: Limits, meters: Meters) -> None:
-        self._tokens, self._limits, self._meters = tokens, limits, meters
-        self._leases = Leases(limits)
+        self._tokens, self._limits, self.meters = tokens, limits, meters
+        self.leases = Leases(limits)
         self._transfers = Transfers(limits.request_seconds)
         self._paces: dict[str, Pace] = {}
+        self._problem: str | None = None
 
     async def sweeping(self, _: web.Application) -> AsyncIterator[None]:
         """Free expired leases, and take in changed tokens, while the application runs."""
@@ -65,9 +73,18 @@ class _Pages:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._leases.sweep(_now())
-            self._meters.leases.set(len(self._leases))
-            self._tokens.reload()
+            self.leases.sweep(_now())
+            self.meters.leases.set(len(self.leases))
+            self._say(self._tokens.reload())
+
+    def _say(self, problem: str | None) -> None:
+        """Log, once, that changed tokens are not taken in, and that they are again."""
+        if problem != self._problem:
+            self._problem = problem
+            if problem is None:
+                log.info("tokens read again")
+            else:
+                log.error("tokens not read again, the old ones go on: %s", problem)
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -83,27 +100,28 @@ class _Pages:
     async def grant(self, request: web.Request) -> web.Response:
         """A lease for a test."""
         try:
-            order = msgspec.json.decode(await request.read(), type=Order)
-        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            async with asyncio.timeout(ORDER_SECONDS):
+                order = msgspec.json.decode(await request.read(), type=Order)
+        except (ValueError, RecursionError, TimeoutError):  # msgspec's errors are ValueErrors
             self._refuse("request", web.HTTPBadRequest(text="not an order\n"))
-        given = self._leases.grant(order, request[HOLDER], _now())
+        given = self.leases.grant(order, request[HOLDER], _now(), request.remote or "")
         if isinstance(given, str):
             full = given == "full"
             error = web.HTTPServiceUnavailable if full else web.HTTPConflict
             self._refuse("full" if full else "busy", error(text=f"{given}\n"))
-        self._meters.tests.inc()
-        self._meters.leases.set(len(self._leases))
-        grant = Grant(lease=given.id, bytes=given.bytes_left, ttl_seconds=TTL_SECONDS)
+        self.meters.tests.inc()
+        self.meters.leases.set(len(self.leases))
+        grant = Grant(lease=given.id, echo=given.echo.hex(), bytes=given.bytes_left, ttl_seconds=TTL_SECONDS)
         return web.Response(body=msgspec.json.encode(grant), content_type="application/json")
 
     async def renew(self, request: web.Request) -> web.Response:
         """A lease's life prolonged."""
-        return self._done(self._leases.renew(request.match_info["id"], request[HOLDER], _now()))
+        return self._done(self.leases.renew(request.match_info["id"], request[HOLDER], _now()))
 
     async def release(self, request: web.Request) -> web.Response:
         """A lease given back."""
-        done = self._leases.release(request.match_info["id"], request[HOLDER], _now())
-        self._meters.leases.set(len(self._leases))
+        done = self.leases.release(request.match_info["id"], request[HOLDER], _now())
+        self.meters.leases.set(len(self.leases))
         return self._done(done)
 
     def _done(self, done: bool) -> web.Response:
@@ -138,12 +156,12 @@ class _Pages:
 
     def _admitted(self, request: web.Request, direction: str) -> Terms:
         holder = request[HOLDER]
-        lease = self._leases.find(request.headers.get(LEASE_FIELD, ""), holder, _now())
+        lease = self.leases.find(request.headers.get(LEASE_FIELD, ""), holder, _now())
         if lease is None:
             self._refuse("lease", web.HTTPForbidden(text="no such lease\n"))
         if len(lease.cuts) > self._limits.streams:  # the echo besides
             self._refuse("limit", web.HTTPTooManyRequests(text="too many streams\n"))
-        return Terms(lease, self._pace(holder), self._meters.moved[direction].inc)
+        return Terms(lease, self._pace(holder), self.meters.moved[direction].inc)
 
     def _pace(self, holder: str) -> Pace | None:
         """The pace of a token; there are no more of them than valid tokens."""
@@ -167,7 +185,7 @@ class _Pages:
         return response
 
     def _refuse(self, reason: str, error: web.HTTPException) -> NoReturn:
-        self._meters.refused(reason)
+        self.meters.refused(reason)
         error.force_close()
         raise error
 

@@ -1,17 +1,34 @@
 """Listening on an open port: connections are few, and must say soon who they are."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from common.web import ListenError, parse_listen
+from exporters.throughputhub.door import Door, open_door
 
-MAX_CONNECTIONS: Final = 128
+
+class Datagrams(msgspec.Struct, frozen=True):
+    """Makes what takes the datagrams to the address and port that an application listens on."""
+
+    make: Callable[[], asyncio.DatagramProtocol]
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """Is told of each connection that was one too many."""
+
+    tell: Callable[[], None]
+
+
+DATAGRAMS: Final = web.AppKey("datagrams", Datagrams)
+CROWD: Final = web.AppKey("crowd", Crowd)
 SILENT_SECONDS: Final = 5.0
 """How long a connection may be open without a request that was let in; also for the TLS handshake."""
 
@@ -49,13 +66,6 @@ class Watched(RequestHandler):
             self._watch = None
 
 
-class _Full(asyncio.Protocol):
-    """Hangs up at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
 @asynccontextmanager
 async def serve(
     app: web.Application, listen: str, tls: ssl.SSLContext | None = None
@@ -68,33 +78,57 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        server = await _listen(runner, host, port, tls)
+        turned_away = app[CROWD].tell if CROWD in app else _tell_nobody
+        server = await _listen(runner, await _door(host, port, turned_away), tls)
         try:
             bound = server.sockets[0].getsockname()
-            yield str(bound[0]), int(bound[1])
+            async with _datagrams(app, str(bound[0]), int(bound[1])):
+                yield str(bound[0]), int(bound[1])
         finally:
             server.close()
     finally:
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def _datagrams(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    if DATAGRAMS not in app:
+        yield
+        return
+    try:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            app[DATAGRAMS].make, local_addr=(host, port)
+        )
+    except OSError as error:
+        raise ListenError(f"{host}:{port}/udp: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        transport.close()
+
+
+async def _door(host: str, port: int, turned_away: Callable[[], None]) -> Door:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return open_door(found[0][0], found[0][4], turned_away)
+    except OSError as error:
+        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+
+
+def _tell_nobody() -> None:
+    """Where nobody counts."""
+
+
 async def _listen(
-    runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None
+    runner: web.AppRunner, door: Door, tls: ssl.SSLContext | None
 ) -> asyncio.base_events.Server:
     loop = asyncio.get_running_loop()
     server = runner.server
     assert server is not None  # noqa: S101 - setup() has made it
-
-    def protocol() -> asyncio.Protocol:
-        return Watched(server, loop) if len(server.connections) < MAX_CONNECTIONS else _Full()
-
     options: dict[str, Any] = {}
     if tls is not None:
         options = {"ssl": tls, "ssl_handshake_timeout": SILENT_SECONDS, "ssl_shutdown_timeout": 1.0}
-    try:
-        return await loop.create_server(protocol, host, port, **options)
-    except OSError as error:
-        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+    return await loop.create_server(lambda: Watched(server, loop), sock=door, **options)
 
 
 def server_context(certificate: str, key: str | None = None) -> ssl.SSLContext:

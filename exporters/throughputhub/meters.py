@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from inventory.names import REFLECTED_BYTES, REFLECTED_LEASES, REFLECTED_REFUSED, REFLECTED_TESTS
 
-REASONS = ("token", "busy", "full", "lease", "limit", "request")
+REASONS = ("token", "busy", "full", "lease", "limit", "request", "connections")
 
 
 class Meters:

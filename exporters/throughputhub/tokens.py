@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from common.files import read_plain
+
 LEAST_LETTERS: Final = 16
 MAX_TOKENS: Final = 5000
 MAX_FILE_BYTES: Final = 1 << 20
@@ -69,8 +71,7 @@ class Tokens:
         return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
     def _read(self) -> tuple[bytes, ...]:
-        with self._path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_plain(self._path, MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise BadTokens(f"over {MAX_FILE_BYTES} bytes")
         return parse(data.decode("utf-8", "replace"))

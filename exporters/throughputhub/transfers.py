@@ -36,6 +36,11 @@ class Terms(msgspec.Struct, frozen=True):
     pace: Pace | None
     count: Count
 
+    @property
+    def piece(self) -> int:
+        """Bytes to move at once: what is paced must flow evenly."""
+        return BLOCK_BYTES if self.pace is None else min(BLOCK_BYTES, self.pace.piece)
+
     async def take(self, size: int) -> None:
         """Count bytes that were moved, and wait where that was too fast. Raises Exceeded."""
         self.count(size)
@@ -60,7 +65,7 @@ class Transfers:
         """Send ``size`` bytes. Raises Exceeded where the lease has fewer left, TimeoutError."""
         async with self._bounded(terms.lease):
             while size > 0:
-                piece = min(BLOCK_BYTES, size, max(1, terms.lease.bytes_left))
+                piece = min(terms.piece, size, max(1, terms.lease.bytes_left))
                 await terms.take(piece)
                 await response.write(self._block[:piece])
                 size -= piece
@@ -72,7 +77,7 @@ class Transfers:
         loop, lease = asyncio.get_running_loop(), terms.lease
         async with self._bounded(lease):
             due = loop.time()
-            async for data in request.content.iter_any():
+            async for data in request.content.iter_chunked(terms.piece):
                 lease.arrived += len(data)
                 await terms.take(len(data))
                 if loop.time() >= due:

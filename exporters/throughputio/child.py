@@ -7,8 +7,6 @@ them no more: at 500 Mbit/s of TLS, both left the loop's lateness where it was.
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from exporters.net.failure import Failure
+from exporters.net.processes import end
 from inventory.names import Reason
 
 MAX_LINE_BYTES: Final = 65536
-END_SECONDS: Final = 1.0
 _START: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); from exporters.throughputio.pump import main; main()"
 )
@@ -56,6 +54,7 @@ async def pump(job: dict[str, Any], see: Callable[[Report], bool]) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", "-c", _START, _ROOT,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE_BYTES,
+            start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         raise Failure(Reason.LOCAL, f"the pump does not start: {error.strerror}") from None
@@ -63,16 +62,6 @@ async def pump(job: dict[str, Any], see: Callable[[Report], bool]) -> None:
         await _converse(process, job, see)
     finally:
         await end(process)
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Kill and bury a process, and close its pipes now, not when the garbage collector comes by."""
-    if process.returncode is None:
-        # Not process.kill(), which would bury it behind the back of asyncio's own watcher.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
-    process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no other way
 
 
 async def _converse(

@@ -34,7 +34,8 @@ class Hours(msgspec.Struct, frozen=True):
 
 
 def parse_hours(text: str) -> Hours:
-    """Return the hours of ``HH:MM-HH:MM``. Raises ValueError.
+    """Return the hours of ``HH:MM-HH:MM``. Raises ValueError, also for an end that is the start: whether that
+    means never or always nobody can tell; all day is 00:00-24:00.
 
     >>> parse_hours("22:00-05:00").minutes
     420
@@ -43,7 +44,10 @@ def parse_hours(text: str) -> Hours:
     if match is None:
         raise ValueError(text)
     a, b, c, d = (int(part or 0) for part in match.groups())
-    return Hours(a * 60 + b, c * 60 + d)
+    start, end = a * 60 + b, 1440 if match[3] is None else c * 60 + d
+    if start == end:
+        raise ValueError(text)
+    return Hours(start, end)
 
 
 def window(hours: Hours, now: datetime) -> date | None:

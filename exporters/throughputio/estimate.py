@@ -3,10 +3,10 @@
 - Slow start is left out by the marginal standard error rule (MSER; K. P. White, "An effective truncation
   heuristic for bias reduction in simulation output", Simulation 69(6), 1997): of all beginnings that could
   be dropped, at most half, the one after which the mean is known best.
-- The confidence interval is that of ten batch means (B. Schmeiser, "Batch size effects in the analysis of
-  simulation output", Operations Research 30(3), 1982) with Student's t for nine degrees of freedom. Rates
-  of neighbouring moments resemble each other, so where batches still do, the interval is widened as for a
-  first-order autoregressive process.
+- The confidence interval uses Student's t for nine degrees of freedom and the larger of two standard errors:
+  that of ten batch means (B. Schmeiser, "Batch size effects in the analysis of simulation output",
+  Operations Research 30(3), 1982) and that of the bins themselves. Rates of neighbouring moments resemble
+  each other, so both are widened as for a first-order autoregressive process.
 - A test may stop once the interval is tight. Looking again and again makes an interval a little too
   optimistic; two seconds at least (:data:`STOP_BINS`) and two looks in a row keep that small.
 """
@@ -24,6 +24,8 @@ BATCHES: Final = 10
 T_QUANTILE: Final = 2.2622
 """Student's t, nine degrees of freedom, two-sided 95 %."""
 STOP_BINS: Final = 2 * BATCHES
+MOST_BINS: Final = 600
+"""Twice the longest of tests: counts and their times may be a hub's, and what it says."""
 _MOST_CORRELATION: Final = 0.9
 Point = tuple[float, int]
 
@@ -48,7 +50,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 def rates(points: Sequence[Point], width_seconds: float = BIN_SECONDS) -> list[float]:
     """Return bytes per second in bins of equal width, from counts at whatever times they were taken.
 
-    Between two counts the bytes are spread evenly; counts out of order or falling are passed over.
+    Between two counts the bytes are spread evenly; counts out of order or falling are passed over, and what
+    comes after :data:`MOST_BINS` is left out.
 
     >>> rates([(0.0, 0), (0.2, 20), (0.3, 50)])
     [100.0, 100.0, 300.0]
@@ -58,7 +61,8 @@ def rates(points: Sequence[Point], width_seconds: float = BIN_SECONDS) -> list[f
         return []
     start, segment, result, before = clean[0][0], 0, [], float(clean[0][1])
     # A bin that lacks no more than rounding is whole.
-    for number in range(1, int((clean[-1][0] - start) / width_seconds + 1e-6) + 1):
+    bins = int(min(MOST_BINS, (clean[-1][0] - start) / width_seconds + 1e-6))
+    for number in range(1, bins + 1):
         edge = min(start + number * width_seconds, clean[-1][0])
         while clean[segment + 1][0] < edge:
             segment += 1
@@ -112,9 +116,7 @@ def estimate(series: Sequence[float]) -> Estimate | None:
     size = len(kept) // BATCHES
     latest = kept[len(kept) - size * BATCHES :]
     means = [fmean(latest[i * size : (i + 1) * size]) for i in range(BATCHES)]
-    spread = variance(means)
-    alike = min(max(0.0, correlation(means)), _MOST_CORRELATION)
-    half = T_QUANTILE * sqrt(spread / BATCHES) * sqrt((1 + alike) / (1 - alike))
+    half = T_QUANTILE * max(_standard_error(means), _standard_error(kept))
     rate = fmean(kept)
     return Estimate(
         rate=rate,
@@ -124,6 +126,17 @@ def estimate(series: Sequence[float]) -> Estimate | None:
         skipped=skipped,
         steady=skipped < max(1, _most(len(series))),
     )
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of the mean of values that follow one another as an AR(1) process does."""
+    count = len(values)
+    # Of few values the correlation comes out too small, by (1 + 3 rho) / n (Kendall, Biometrika 41, 1954),
+    # and the variance by what the mean itself varies.
+    alike = (correlation(values) + 1 / count) / (1 - 3 / count)
+    alike = min(max(0.0, alike), _MOST_CORRELATION)
+    wider = (1 + alike) / (1 - alike)
+    return sqrt(variance(values) / count * wider / max(0.25, 1 - wider / count))
 
 
 def correlation(values: Sequence[float]) -> float:

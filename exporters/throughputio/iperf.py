@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from exporters.net.address import host_port_of
 from exporters.net.failure import Failure
+from exporters.net.processes import end
 from exporters.throughputio import child
 from exporters.throughputio.estimate import BATCHES, Estimate, Point, estimate, rates
 from exporters.throughputio.transfer import Direction, Side, Test
@@ -150,6 +151,7 @@ async def _run(words: list[str], direction: Direction, seconds: float) -> Run:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
     except OSError as error:
         raise Failure(Reason.LOCAL, f"iperf3: {error.strerror}") from None
@@ -159,7 +161,7 @@ async def _run(words: list[str], direction: Direction, seconds: float) -> Run:
     except TimeoutError:
         raise Failure(Reason.STALLED, f"iperf3: not done after {seconds:g} s") from None
     finally:
-        await child.end(process)
+        await end(process)
 
 
 async def _read(process: asyncio.subprocess.Process) -> bytes:

@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from exporters.net.failure import Failure
 from exporters.throughputio.deferred import Deferred
@@ -16,12 +17,15 @@ from inventory.names import Reason
 
 RELEASE_SECONDS: Final = 2.0
 MAX_TTL_SECONDS: Final = 3600.0
+LEAST_PAUSE_SECONDS: Final = 1.0
+"""Between two renewals, whatever the hub says."""
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hub grants: ``bytes`` for the whole test."""
+    """What the hub grants: ``bytes`` for the whole test; ``echo``: the key for echoes by UDP."""
 
     lease: str
+    echo: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     bytes: int
     ttl_seconds: float
 
@@ -54,7 +58,8 @@ async def held(
         taken = answer.body[:120].decode("utf-8", "replace").strip()
         raise Deferred("the hub tests enough lines now" if taken == "full" else f"{taken} is being tested")
     if answer.status != 200:
-        raise Failure(Reason.STATUS, f"asked for a lease, the hub answers {answer.status}")
+        reason = Reason.AUTH if answer.status == 401 else Reason.STATUS
+        raise Failure(reason, f"asked for a lease, the hub answers {answer.status}")
     lease = parse(answer.body)
     renewing = asyncio.create_task(_renew(place, lease))
     try:
@@ -71,7 +76,7 @@ async def held(
 async def _renew(place: Place, lease: Lease) -> None:
     """Renew until cancelled. A lease that is lost ends the test by itself: the hub hangs up."""
     while True:
-        await asyncio.sleep(lease.ttl_seconds / 4)
+        await asyncio.sleep(max(LEAST_PAUSE_SECONDS, lease.ttl_seconds / 4))
         with contextlib.suppress(Failure, TimeoutError):
-            async with asyncio.timeout(lease.ttl_seconds / 2):
+            async with asyncio.timeout(max(LEAST_PAUSE_SECONDS, lease.ttl_seconds / 2)):
                 await call(place, "POST", f"/lease/{lease.lease}")

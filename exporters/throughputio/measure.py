@@ -10,13 +10,12 @@ from exporters.throughputio import iperf, load, transfer
 from exporters.throughputio.config import Config
 from exporters.throughputio.grade import grade
 from exporters.throughputio.lease import held
-from exporters.throughputio.place import Place, find
-from exporters.throughputio.transfer import Direction, Side, Spent, Test
+from exporters.throughputio.place import Place, find, prepare
+from exporters.throughputio.transfer import MBPS, Direction, Side, Spent, Test
 from inventory.names import Reason
 
 OVERHEAD: Final = 0.25
 """Share of a phase's time that is kept for its connections and its end."""
-MBPS: Final = 125000
 ANY_MBPS: Final = 1000.0
 """What a line is taken to carry where no contract says it."""
 SPARE: Final = 1.25
@@ -74,11 +73,12 @@ async def measure(
     Raises :class:`Failure`, or :class:`exporters.throughputio.deferred.Deferred` when the hub gives no lease
     or others need the line. ``spent`` is told of payload bytes as they move.
     """
+    means = await prepare(address, config)
     timer, counted = _Timer(timeout_seconds), spent or Spent()
     limits = size or sizes(config)
     try:
         async with asyncio.timeout(timeout_seconds):
-            place = await find(address, source, config, timeout_seconds)
+            place = await find(means, source, timeout_seconds)
             timer.phase = "lease"
             return await _under_lease(place, config, timer, limits, counted)
     except TimeoutError:

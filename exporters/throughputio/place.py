@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from common.files import read_plain
 from exporters.httpio.tls import TlsFiles, context_for
 from exporters.httpio.url import Url, parse_url
 from exporters.net.address import version_for
@@ -47,23 +48,43 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-async def find(address: str, source: str | None, config: Config, patience_seconds: float) -> Place:
-    """Return where the hub is. Raises Failure: local for files and addresses, dns."""
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What this machine has to bring along, which is nobody else's time: token, TLS files."""
+
+    url: Url
+    tls: ssl.SSLContext | None
+    token: str
+    ca_file: str | None
+
+
+async def prepare(address: str, config: Config) -> Means:
+    """Read the files that a test needs. Raises Failure(local)."""
     try:
         url = parse_url(address)
     except ValueError:
         raise Failure(Reason.LOCAL, f"{address[:200]!r} is not a URL") from None
     token = read_token(config.token_file) if config.token_file else ""
     tls = await context_for(TlsFiles(ca_file=config.ca_file)) if url.scheme == "https" else None
-    found = await resolve(url.host, version_for(source, None), patience_seconds)
-    return Place(url=url, address=found[0], tls=tls, token=token, source=source, ca_file=config.ca_file)
+    return Means(url=url, tls=tls, token=token, ca_file=config.ca_file)
+
+
+async def find(means: Means, source: str | None, patience_seconds: float) -> Place:
+    """Return where the hub is. Raises Failure: local for sources, dns."""
+    found = await resolve(means.url.host, version_for(source, None), patience_seconds)
+    return Place(
+        url=means.url,
+        address=found[0],
+        tls=means.tls,
+        token=means.token,
+        source=source,
+        ca_file=means.ca_file,
+    )
 
 
 def read_token(path: str) -> str:
     """Return the token in a file. Raises Failure(local)."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_TOKEN_BYTES + 1).decode("ascii").strip()
+        text = read_plain(path, MAX_TOKEN_BYTES + 1).decode("ascii").strip()
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else "not a token"
         raise Failure(Reason.LOCAL, f"{path}: {words}") from None

@@ -2,166 +2,48 @@
 
 A child of the agent for the seconds of one transfer: the standard library alone. It reads one
 JSON object from standard input (the job, with the token: nothing secret stands in a command line), opens
-the streams and an echo connection beside them, and writes a JSON line every 100 ms. When standard input
+the streams and an echo beside them, and writes a JSON line every 100 ms. When standard input
 ends, the agent is gone, and so is the pump: nothing is sent that nobody accounts for.
 
-The echo is 16 bytes every 20 ms over a connection of its own, which share the bottleneck's queue with
-the transfer but not the transfer's socket buffers: what another user of the line would see.
+Round trips beside the transfer are those of echo.py.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
-import socket
 import ssl
-import struct
 import sys
 import threading
 import time
 from typing import Any, Final
 
+from exporters.throughputio.echo import ECHO_BYTES, Datagrams, Records
+from exporters.throughputio.stream import NOT_NOW, Broken, Stream, receive
+
 REPORT_SECONDS: Final = 0.1
 ECHO_SECONDS: Final = 0.02
 BLOCK_BYTES: Final = 262144
-MAX_HEADER_BYTES: Final = 16384
-ECHO_BYTES: Final = 65536
-_RECORD: Final = struct.Struct("!Q8s")
-_NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class Broken(Exception):  # noqa: N818 - reads as what it says
-    """The transfer cannot go on; ``reason`` is one of inventory.names.Reason."""
-
-    def __init__(self, reason: str, evidence: str) -> None:
-        super().__init__(evidence)
-        self.reason, self.evidence = reason, evidence
-
-
-class Stream:
-    """One connection to the hub."""
-
-    def __init__(self, job: dict[str, Any], context: ssl.SSLContext | None) -> None:
-        self._job, self._context = job, context
-        self.sock: socket.socket = socket.socket(job["family"], socket.SOCK_STREAM)
-        self.left_over = b""
-        self.problem: Broken | None = None
-
-    def connect(self) -> None:
-        """Open it; what goes wrong is kept in ``problem``. Runs in a thread of its own."""
-        job = self._job
-        try:
-            self.sock.settimeout(job["patience_seconds"])
-            _bind(self.sock, job)
-            self.sock.connect(tuple(job["address"]))
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._context is not None:
-                self.sock = self._context.wrap_socket(self.sock, server_hostname=job["server_name"])
-        except TimeoutError:
-            self.problem = Broken("timeout", "connect: no answer")
-        except ssl.SSLError as error:
-            self.problem = Broken("tls", f"handshake: {error.reason or error}")
-        except OSError as error:
-            self.problem = Broken("reset", f"connect: {error.strerror or error}")
-
-    def ask(self, line: str, length: int | None) -> None:
-        """Send the head of a request, of HTTP/1.0 so that the answer's body is plain bytes."""
-        job = self._job
-        fields = [
-            line,
-            f"Host: {job['authority']}",
-            f"Authorization: Bearer {job['token']}",
-            f"Thongsuot-Lease: {job['lease']}",
-        ]
-        if length is not None:
-            fields.append(f"Content-Length: {length}")
-        self.sock.sendall("\r\n".join([*fields, "", ""]).encode("latin-1"))
-
-    def read_head(self) -> None:
-        """Read the answer's head; what follows is kept in ``left_over``. Raises Broken, OSError."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            more = self.sock.recv(4096)
-            if not more:
-                raise Broken("reset", "the hub closed the connection")
-            data += more
-            if len(data) > MAX_HEADER_BYTES:
-                raise Broken("too_large", f"header over {MAX_HEADER_BYTES} bytes")
-        head, _, self.left_over = data.partition(b"\r\n\r\n")
-        words = head.split(None, 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1."):
-            raise Broken("protocol", f"not HTTP: {data[:40]!r}")
-        if words[1] != b"200":
-            raise Broken("status", f"the hub answers {words[1][:10].decode('latin-1')}")
-        self.sock.setblocking(False)
-
-
-def _bind(sock: socket.socket, job: dict[str, Any]) -> None:
-    if job["source_address"]:
-        sock.bind((job["source_address"], 0))
-    elif job["source_interface"]:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, job["source_interface"].encode() + b"\0")
-
-
-class Echo:
-    """Round trips, one a record sent; only what was sent from here and has not come back counts."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._cookie = os.urandom(8)
-        self._sent: dict[int, float] = {}
-        self._next, self._left, self._buffer = 0, ECHO_BYTES // _RECORD.size, stream.left_over
-        self.rtts: list[tuple[float, float]] = []
-
-    def send(self) -> None:
-        """Send the next record unless the connection is stuck: then the last ones tell enough."""
-        if self._left <= 0:
-            return
-        with contextlib.suppress(*_NOT_NOW):
-            now = time.monotonic()
-            if self._stream.sock.send(_RECORD.pack(self._next, self._cookie)) != _RECORD.size:
-                raise Broken("protocol", "the echo connection is stuck")
-            self._sent[self._next] = now
-            self._next, self._left = self._next + 1, self._left - 1
-
-    def receive(self, zero: float) -> None:
-        """Take in what has come back."""
-        data = _receive(self._stream.sock)
-        now = time.monotonic()
-        if data is None:
-            return
-        if not data:
-            raise Broken("reset", "the hub closed the echo connection")
-        self._buffer += data
-        while len(self._buffer) >= _RECORD.size:
-            number, cookie = _RECORD.unpack(self._buffer[: _RECORD.size])
-            self._buffer = self._buffer[_RECORD.size :]
-            sent = self._sent.pop(number, None)
-            if sent is None or cookie != self._cookie:
-                raise Broken("protocol", "the echo is not what was sent")
-            self.rtts.append((round(sent - zero, 6), round(now - sent, 6)))
-
-
-def _receive(sock: socket.socket) -> bytes | None:
-    try:
-        return sock.recv(65536)
-    except _NOT_NOW:
-        return None
+MOST: Final = 0.98
+"""Of the bytes that go up so many are all: the hub says nothing of the last ones, after which none come."""
+_SIOCOUTQNSD: Final = 0x894B
+"""Bytes in a socket's queue that were never sent (linux/sockios.h)."""
 
 
 class Down:
     """Bytes from the hub, counted as they are read."""
 
+    sent = 0
+
     def __init__(self, streams: list[Stream], size: int) -> None:
         self._left, self._into = size, memoryview(bytearray(BLOCK_BYTES))
-        self.count = self.sent = 0
+        self.count = sum(len(stream.left_over) for stream in streams)
         self.events = select.EPOLLIN
-        for stream in streams:
-            self.count += len(stream.left_over)
 
     def ready(self, stream: Stream, mask: int) -> bool:
         """Move what can be moved; False when no more is wanted."""
-        with contextlib.suppress(*_NOT_NOW):
+        with contextlib.suppress(*NOT_NOW):
             for _ in range(8 if isinstance(stream.sock, ssl.SSLSocket) else 1):  # TLS gives one record a call
                 got = stream.sock.recv_into(self._into)
                 if got == 0:
@@ -181,28 +63,41 @@ class Up:
 
     def __init__(self, streams: list[Stream], size: int) -> None:
         self._size, self._block = size, memoryview(os.urandom(BLOCK_BYTES))
-        self.sent, self.events = 0, select.EPOLLIN | select.EPOLLOUT
+        self._streams, self._taken = streams, 0
+        self.events = select.EPOLLIN | select.EPOLLOUT
         self._offset = dict.fromkeys(streams, 0)
         self._text = {stream: stream.left_over for stream in streams}
         self.count = 0
         self._points: list[tuple[float, int]] = []
 
     def ready(self, stream: Stream, mask: int) -> bool:
-        """Move what can be moved; False when all is sent."""
+        """Move what can be moved; False when all has arrived."""
         if mask & ~select.EPOLLOUT:
             self._listen(stream)
         if mask & select.EPOLLOUT:
-            with contextlib.suppress(*_NOT_NOW):
+            with contextlib.suppress(*NOT_NOW):
                 begin = self._offset[stream]
-                piece = self._block[begin : begin + min(65536, self._size - self.sent)]
+                piece = self._block[begin : begin + min(65536, self._size - self._taken)]
                 gone = stream.sock.send(piece)
                 # Under TLS what could not go must be offered again exactly as it was: the offset stays.
                 self._offset[stream] = (begin + gone) % (BLOCK_BYTES - 65536)
-                self.sent += gone
-        return self.sent < self._size
+                self._taken += gone
+        if self._taken >= self._size:  # what waits in buffers has to arrive before it is known how fast
+            self.events = select.EPOLLIN
+        return self.count < self._size * MOST
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left: what the kernel has taken less what still waits in its buffers."""
+        waiting = bytearray(4)
+        total = self._taken
+        for stream in self._streams:
+            fcntl.ioctl(stream.sock.fileno(), _SIOCOUTQNSD, waiting)
+            total -= int.from_bytes(waiting, sys.byteorder)
+        return max(0, total)
 
     def _listen(self, stream: Stream) -> None:
-        data = _receive(stream.sock)
+        data = receive(stream.sock)
         if data is None:
             return
         if not data:
@@ -222,11 +117,10 @@ class Up:
 
 
 def _report(line: bytes) -> tuple[float, int]:
-    try:
-        at, count = line.split()
-        return float(at), int(count)
-    except ValueError:
-        raise Broken("protocol", f"the hub's report is not one: {line[:40]!r}") from None
+    at, _, count = line.partition(b" ")
+    if len(line) > 60 or not (count.isdigit() and at.replace(b".", b"", 1).isdigit()):
+        raise Broken("protocol", f"the hub's report is not one: {line[:40]!r}")
+    return float(at), int(count)
 
 
 class Idle:
@@ -247,11 +141,34 @@ class Idle:
 Mover = Down | Up | Idle
 
 
-def open_all(job: dict[str, Any]) -> tuple[Echo, list[Stream], Mover]:
+def open_all(job: dict[str, Any]) -> tuple[Datagrams | Records, list[Stream], Mover]:
     """Open every connection and ask for what is to come. Raises Broken, OSError."""
     context = _context(job)
-    wanted = 0 if job["direction"] == "idle" else job["streams"]
-    streams = [Stream(job, context) for _ in range(wanted + 1)]
+    datagrams = _datagrams(job)
+    echoing = [] if datagrams else [Stream(job, context)]
+    moving = [Stream(job, context) for _ in range(0 if job["direction"] == "idle" else job["streams"])]
+    _connect([*echoing, *moving])
+    for stream in echoing:
+        stream.ask("POST /echo HTTP/1.0", ECHO_BYTES)
+        stream.read_head()
+    for stream in moving:
+        if job["direction"] == "down":
+            stream.ask(f"GET /down?bytes={job['bytes']} HTTP/1.0", None)
+        else:
+            stream.ask("POST /up HTTP/1.0", job["bytes"])
+    for stream in moving:
+        stream.read_head()
+    return datagrams or Records(echoing[0]), moving, _mover(job, moving)
+
+
+def _datagrams(job: dict[str, Any]) -> Datagrams | None:
+    if not job["echo"]:
+        return None
+    found = Datagrams(job)
+    return found if found.works() else None
+
+
+def _connect(streams: list[Stream]) -> None:
     threads = [threading.Thread(target=stream.connect, daemon=True) for stream in streams]
     for thread in threads:
         thread.start()
@@ -260,17 +177,6 @@ def open_all(job: dict[str, Any]) -> tuple[Echo, list[Stream], Mover]:
     for stream in streams:
         if stream.problem is not None:
             raise stream.problem
-    first, rest = streams[0], streams[1:]
-    first.ask("POST /echo HTTP/1.0", ECHO_BYTES)
-    first.read_head()
-    for stream in rest:
-        if job["direction"] == "down":
-            stream.ask(f"GET /down?bytes={job['bytes']} HTTP/1.0", None)
-        else:
-            stream.ask("POST /up HTTP/1.0", job["bytes"])
-    for stream in rest:
-        stream.read_head()
-    return Echo(first), rest, _mover(job, rest)
 
 
 def _mover(job: dict[str, Any], streams: list[Stream]) -> Mover:
@@ -294,40 +200,65 @@ def say(**values: Any) -> None:
     sys.stdout.flush()
 
 
-def pump(job: dict[str, Any], parent: int) -> None:
-    """Move bytes until the time or the bytes are up, or the parent closes its end. Raises Broken, OSError."""
-    echo, streams, mover = open_all(job)
-    zero = time.monotonic()
-    by_descriptor = {stream.sock.fileno(): stream for stream in streams}
-    poll = select.epoll()
-    for descriptor in by_descriptor:
-        poll.register(descriptor, mover.events)
-    echo_descriptor = echo._stream.sock.fileno()
-    poll.register(echo_descriptor, select.EPOLLIN)
-    poll.register(parent, select.EPOLLIN)
-    report_at, echo_at, going = zero, zero, True
-    while going:
+class Loop:
+    """Waits for all connections and for the parent, and says every 100 ms where things stand."""
+
+    def __init__(self, echo: Datagrams | Records, streams: list[Stream], mover: Mover, parent: int) -> None:
+        self._echo, self._mover, self._parent = echo, mover, parent
+        self._by_descriptor = {stream.sock.fileno(): stream for stream in streams}
+        self._events = mover.events
+        self._poll = select.epoll()
+        for descriptor in self._by_descriptor:
+            self._poll.register(descriptor, self._events)
+        self._poll.register(echo.descriptor, select.EPOLLIN)
+        self._poll.register(parent, select.EPOLLIN)
+        self._zero = self._report_at = self._echo_at = time.monotonic()
+
+    def run(self, seconds: float) -> None:
+        """Move until the time or the bytes are up, or the parent closes its end. Raises Broken, OSError."""
+        while time.monotonic() - self._zero < seconds:
+            self._punctual()
+            wait = min(self._echo_at, self._report_at) - time.monotonic()
+            for descriptor, mask in self._poll.poll(max(0.0, wait)):
+                if descriptor == self._parent:
+                    return  # nobody is there any more, or enough is known
+                if not self._move(descriptor, mask):
+                    self._say()
+                    return
+        self._say()
+
+    def _punctual(self) -> None:
+        """Do what is due by the clock."""
         now = time.monotonic()
-        if now >= echo_at:
-            echo.send()
-            echo_at = max(echo_at + ECHO_SECONDS, now)
-        if now >= report_at:
-            _say_where(mover, echo, now - zero)
-            report_at = max(report_at + REPORT_SECONDS, now)
-        going = now - zero < job["seconds"]
-        for descriptor, mask in poll.poll(max(0.0, min(echo_at, report_at) - time.monotonic())):
-            if descriptor == parent:
-                return  # nobody is there any more, or enough is known
-            if descriptor == echo_descriptor:
-                echo.receive(zero)
-            elif not mover.ready(by_descriptor[descriptor], mask):
-                going = False
-    _say_where(mover, echo, time.monotonic() - zero)
+        if now >= self._echo_at:
+            self._echo.send()
+            self._echo_at = max(self._echo_at + ECHO_SECONDS, now)
+        if now >= self._report_at:
+            self._say()
+            self._report_at = max(self._report_at + REPORT_SECONDS, now)
+
+    def _move(self, descriptor: int, mask: int) -> bool:
+        """Move what can be moved; False when no more is wanted."""
+        if descriptor == self._echo.descriptor:
+            self._echo.receive(self._zero)
+            return True
+        going = self._mover.ready(self._by_descriptor[descriptor], mask)
+        if self._mover.events != self._events:
+            self._events = self._mover.events
+            for each in self._by_descriptor:
+                self._poll.modify(each, self._events)
+        return going
+
+    def _say(self) -> None:
+        now = round(time.monotonic() - self._zero, 6)
+        rtts, self._echo.rtts = self._echo.rtts, []
+        moved = max(self._mover.count, self._mover.sent)
+        say(at=now, points=self._mover.points(now), moved=moved, rtts=rtts)
 
 
-def _say_where(mover: Mover, echo: Echo, now: float) -> None:
-    rtts, echo.rtts = echo.rtts, []
-    say(at=round(now, 6), points=mover.points(round(now, 6)), moved=max(mover.count, mover.sent), rtts=rtts)
+def pump(job: dict[str, Any], parent: int) -> None:
+    """Do the job, unless the parent closes its end before. Raises Broken, OSError."""
+    Loop(*open_all(job), parent).run(job["seconds"])
 
 
 def main() -> int:

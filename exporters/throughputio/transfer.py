@@ -1,7 +1,7 @@
 """One phase of a test: the line idle, filled down, or filled up; its rate and its round trips."""
 
 from statistics import median
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,7 +15,12 @@ from exporters.throughputio.place import Place
 from inventory.names import Reason
 
 Direction = Literal["idle", "down", "up"]
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS: Final = 3.0
+TAIL_SECONDS: Final = 0.2
+"""Twice the time between two words of the pump."""
+MBPS: Final = 125000
+MOST_POINTS: Final = 32
+"""Counts that are kept of one word of the pump: more than a hub has reason to say in a tenth of a second."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,27 +31,33 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent:
-    """Payload bytes that a test has moved so far, whatever becomes of it."""
+    """Payload bytes that a test has moved so far, whatever becomes of it; rather too many than too few."""
 
     def __init__(self) -> None:
         self.bytes = 0.0
 
 
 class Transfer:
-    """Collects what the pump says of one transfer, and knows when it is enough."""
+    """Collects what the pump says of one transfer, and knows when it is enough.
 
-    def __init__(self, precision: float, watch: Watch, spent: Spent) -> None:
+    ``tail_bytes`` is what may have moved since the pump's last word: it counts from the beginning, for the
+    pump may be killed before its first.
+    """
+
+    def __init__(self, precision: float, watch: Watch, spent: Spent, tail_bytes: float = 0.0) -> None:
         self._precision, self._watch = precision, watch
         self._spent, self._before = spent, spent.bytes
+        self._tail = tail_bytes
+        spent.bytes += tail_bytes
         self._points: list[Point] = []
         self._looks: list[Estimate | None] = []
         self.rtts: list[tuple[float, float]] = []
 
     def see(self, report: child.Report) -> bool:
         """Take in a report; True once the estimate is tight. Raises Deferred when others need the line."""
-        self._points += report.points
+        self._points += _thinned(report.points)
         self.rtts += report.rtts
-        self._spent.bytes = self._before + report.moved
+        self._spent.bytes = self._before + report.moved + self._tail
         self._watch.look(report.moved, report.rtts)
         if not report.points:
             return False
@@ -69,6 +80,12 @@ class Transfer:
         return median(found)
 
 
+def _thinned(points: list[Point]) -> list[Point]:
+    """Return evenly picked points, the last one among them, so that a flood costs little to look at."""
+    step = len(points) // MOST_POINTS + 1
+    return points[::-step][::-1]
+
+
 class Test(msgspec.Struct, frozen=True, kw_only=True):
     """What all phases of a test have in common."""
 
@@ -82,6 +99,7 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
         return {
             **self.place.way(CONNECT_SECONDS),
             "lease": self.lease.lease,
+            "echo": self.lease.echo,
             "direction": direction,
             "streams": self.config.streams,
             "seconds": seconds,
@@ -91,7 +109,9 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
     def transfer(self, direction: Direction) -> Transfer:
         """Return a collector for one phase."""
         watch = Watch(self.config, "" if direction == "idle" else direction)
-        return Transfer(self.config.precision, watch, self.spent)
+        mbps = {"idle": 0.0, "down": self.config.contracted_down_mbps, "up": self.config.contracted_up_mbps}
+        tail = (mbps[direction] or 0.0) * MBPS * TAIL_SECONDS
+        return Transfer(self.config.precision, watch, self.spent, tail)
 
 
 async def idle(test: Test, seconds: float) -> float:

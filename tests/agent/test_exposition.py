@@ -79,7 +79,11 @@ def rendered(groups: dict[str, Group], accept: str) -> tuple[bytes, str]:
 
 
 values = st.lists(
-    st.tuples(st.sampled_from((GAUGE, COUNTER)), st.text(max_size=12), st.floats() | st.integers(0, 2**70)),
+    st.tuples(
+        st.sampled_from((GAUGE, COUNTER)),
+        st.text(max_size=12),
+        st.floats().map(lambda value: value + 0.0) | st.integers(0, 2**70),
+    ),
     max_size=8,
 )
 
@@ -89,6 +93,19 @@ def test_the_text_is_the_librarys(content: dict[str, list[tuple[Metric, str, flo
     site = Site("21040", "21040")
     groups: dict[str, Group] = {key: Fake(key, site, points) for key, points in content.items()}
     assert rendered(groups, accept) == expected(groups, accept)
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from((1, 2, True, 1e9))), min_size=2, max_size=6))
+def test_what_changes_between_two_readings_is_written_anew(rounds: list[tuple[float, float]]) -> None:
+    site = Site("21040", "")
+    group = Fake("a", site, [(GAUGE, "x", 0.0), (COUNTER, "y", 0.0)])
+    groups: dict[str, Group] = {"a": group}
+    renderer = Renderer(groups)
+    for one, two in rounds:
+        (gauge, _), (counter, _) = group._points
+        group._points = [(gauge, one), (counter, two)]
+        parts, _ = virtual.run(lambda: renderer.render(""))
+        assert b"".join(parts) == expected(groups, "")[0]
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1e6, 999999.5, 1e16, 123456789.25, math.inf, -math.inf])

@@ -14,6 +14,7 @@ import pytest
 
 from agent.__main__ import main
 from common import i18n
+from exporters.stampio.packet import Sent, encode_sent, parse_reflected
 
 CONFIG = """
 version: 1
@@ -122,6 +123,29 @@ def test_service_speaks_to_systemd_reloads_and_stops_cleanly(config: Path, tmp_p
     assert "Traceback" not in log
     assert (tmp_path / "state" / "agent-state").exists()
     assert (tmp_path / "state" / "agent-stopped").exists()
+
+
+def test_an_agent_may_reflect_test_packets(config: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        taken = config.with_name("taken.yml")
+        taken.write_text(config.read_text() + f"reflect: 127.0.0.1:{port}\n")
+        with running(taken) as process:
+            said = process.communicate(timeout=20)[1]
+        assert f"127.0.0.1:{port}: the port is in use by another program" in said
+        assert process.returncode == 1
+    with running(taken) as process, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        assert process.stderr is not None
+        while "agent is running" not in process.stderr.readline():
+            pass
+        sender.settimeout(10)
+        sender.sendto(encode_sent(Sent(3, 1 << 60, 0x8001, 4), None), ("127.0.0.1", port))
+        answer = parse_reflected(sender.recv(100), None)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert answer is not None
+    assert answer.sender_sequence == 3
 
 
 def test_second_agent_of_the_same_site_is_refused(config: Path) -> None:

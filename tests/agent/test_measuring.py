@@ -1,14 +1,21 @@
 """The harness of what says neither up nor down: power, traffic, goodput, traces."""
 
 import asyncio
+import io
 from collections.abc import Iterable
+from pathlib import Path
 
+import pytest
+
+from agent import once
 from agent.build import Traits
-from agent.config import AgentTarget
+from agent.config import AgentConfig, AgentTarget
+from agent.deadline import Measure
 from agent.expose import Point, Site, Tier
 from agent.measured import Measured
 from agent.runner import Runner
-from exporters.base import Outcome, Sample
+from common import i18n
+from exporters.base import Outcome, Sample, Target
 from inventory.names import Metric, Reason, State
 from tests.agent import virtual
 from tests.agent.test_runner import Bench, cut, fine
@@ -102,10 +109,27 @@ def test_what_does_not_judge_has_no_states() -> None:
 def test_what_is_urgent_is_told_at_once() -> None:
     async def main() -> None:
         bench = Bench()
-        gasp = bench.add("power", fine, traits=MEASURES, urgent=True)
+        gasp = bench.add("power", fine, traits=MEASURES, urgent=lambda: True)
         bench.add("host", fine, traits=MEASURES)
         await asyncio.sleep(7)
         assert set(bench.urgent) == {gasp.measured.key}
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_haste_that_somebody_who_asked_saw_first_is_made_up_for() -> None:
+    async def main() -> None:
+        bench = Bench()
+        turned = [False, True, False, False]
+        gasp = bench.add("power", fine, traits=MEASURES, urgent=lambda: turned.pop(0))
+        await asyncio.sleep(4.9)
+        assert (len(turned), bench.urgent) == (3, [])
+        assert (await gasp.probe_aside()).urgent
+        await asyncio.sleep(0.1)
+        assert bench.urgent == [gasp.measured.key]
+        await asyncio.sleep(5)
+        assert bench.urgent == [gasp.measured.key]
         await bench.stop()
 
     virtual.run(main)
@@ -142,3 +166,67 @@ def test_an_exclusive_kind_never_runs_twice_at_once() -> None:
         assert bench.flying == 0
 
     virtual.run(main)
+
+
+def test_who_asks_for_an_exclusive_kind_does_not_get_a_second_one() -> None:
+    async def slow(_: float) -> Reason:
+        await asyncio.sleep(1.9)
+        return Reason.OK
+
+    async def main() -> None:
+        bench = Bench()
+        one, other = (bench.add(name, slow, interval=60, traits=ALONE) for name in ("a", "b"))
+        while not bench.flying:  # noqa: ASYNC110 - virtual time passes by it
+            await asyncio.sleep(0.1)
+        deferred = await one.probe_aside()
+        assert (deferred.reason, deferred.evidence) == (Reason.DEFERRED, "another fake is under way")
+        await asyncio.sleep(20)
+        assert (await other.probe_aside()).reason is Reason.OK
+        assert bench.most_flying == 1
+        await bench.stop()
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_once_has_words_for_every_result_and_what_was_put_off_is_no_failure(
+    reason: Reason, language: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def find(_: AgentTarget) -> Measure:
+        async def measure(_: Target) -> Outcome:
+            return outcome(reason=reason)
+
+        return measure
+
+    monkeypatch.setattr(i18n, "_chosen", language)
+    target = AgentTarget(name="a", target="x", probe="tcp", address="x")
+    config = AgentConfig(version=1, site="21040", targets=(target,), state_directory=str(tmp_path))
+    out = io.StringIO()
+    assert once.run_once(config, find, out) == (reason not in (Reason.OK, Reason.DEFERRED))
+    assert i18n.t(f"agent.reason_{reason.value}", language) in out.getvalue()
+
+
+def test_once_measures_exclusive_kinds_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once, "traits_of", lambda target: ALONE if target.probe == "trace" else MEASURES)
+    flying: list[str] = []
+    most: dict[str, int] = {}
+
+    def find(target: AgentTarget) -> Measure:
+        async def measure(_: Target) -> Outcome:
+            flying.append(target.probe)
+            most[target.probe] = max(most.get(target.probe, 0), flying.count(target.probe))
+            await asyncio.sleep(1)
+            flying.remove(target.probe)
+            return outcome()
+
+        return measure
+
+    targets = tuple(
+        AgentTarget(name=f"{probe}/{number}", target="x", probe=probe, address="x")
+        for probe in ("trace", "tcp")
+        for number in range(3)
+    )
+    config = AgentConfig(version=1, site="21040", targets=targets)
+    assert all(found.ok for found in virtual.run(lambda: once.measure_all(config, find)))
+    assert most == {"trace": 1, "tcp": 3}

@@ -60,7 +60,7 @@ class Bench:
         gate: str | None = None,
         traits: Traits = Traits(),  # noqa: B008 - frozen
         samples: tuple[Sample, ...] = (),
-        urgent: bool = False,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> Runner:
         async def measure(_: Target) -> Outcome:
             self.sent.setdefault(name, []).append(virtual.now())
@@ -72,7 +72,7 @@ class Bench:
             finally:
                 self.flying -= 1
             seconds = virtual.now() - began
-            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent)
+            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent())
 
         target = AgentTarget(
             name=name,
@@ -407,6 +407,23 @@ def test_reason_that_proves_the_path_counts_whatever_the_gate_says() -> None:
         await bench.stop()
 
     virtual.run(main)
+
+
+def test_each_new_kind_of_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.add("a", cut((1010, 1011), timeout=0.0, reason=Reason.STATUS))  # a blip: never an outage
+        bench.add("b", cut((1010, 1060), timeout=0.0, reason=Reason.TLS))
+        bench.add("c", cut((1010, 1060), timeout=0.0, reason=Reason.DEFERRED))
+        await asyncio.sleep(90)
+        await bench.stop()
+
+    with caplog.at_level(logging.INFO):
+        virtual.run(main)
+    logged = [vars(record) for record in caplog.records if record.message == "probe failed"]
+    assert Counter(record["target"] for record in logged)["b"] == 1
+    assert {record["reason"] for record in logged} <= {"status", "tls"}
+    assert all("evidence" in record for record in logged)
 
 
 def test_own_machines_fault_is_unknown() -> None:

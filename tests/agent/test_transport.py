@@ -1,6 +1,7 @@
 """Requests against a real HTTP server on loopback: headers, answers, credentials, one connection."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -299,3 +300,11 @@ async def test_missing_files_are_our_own_fault(tmp_path: Path) -> None:
     assert (reply.result, reply.detail) == (Result.LOCAL, f"{tmp_path / 'none'}: No such file or directory")
     reply = await send("https://127.0.0.1:1/", ca_file=str(tmp_path / "none"))
     assert reply.result is Result.LOCAL
+
+
+async def test_pipe_in_place_of_a_file_keeps_no_thread(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for options in ({"bearer_token_file": str(pipe)}, {"ca_file": str(pipe)}):
+        reply = await send("https://127.0.0.1:1/", **dict[str, Any](options))
+        assert (reply.result, reply.detail) == (Result.LOCAL, f"{pipe}: Not a plain file")

@@ -12,6 +12,7 @@ from agent.deadline import Measure
 from agent.run import Agent
 from agent.web import make_app, metrics_text, status_page
 from common.web import serve
+from exporters import evidence
 from exporters.base import Outcome, Sample, Target
 from inventory.names import PROBE_HTTP_DURATION, Reason
 
@@ -25,6 +26,8 @@ def find(target: AgentTarget) -> Measure:
             raise RuntimeError("a bug")
         if target.name.startswith("slow"):
             await asyncio.sleep(0.3)
+        if (notes := evidence.asked()) is not None:
+            notes.add("address", "192.0.2.1\nforged 1")
         reason = Reason.STATUS if target.name == "bad" else Reason.OK
         return Outcome(
             reason=reason, duration_seconds=0.5, samples=(SAMPLE,), evidence=f"{at.address} {NASTY}"
@@ -70,6 +73,7 @@ async def test_probe_of_a_configured_target(site: str) -> None:
     status, text = await get(f"{site}/probe", target="good", debug="1")
     assert "reason   ok" in text
     assert "evidence h:1" in text
+    assert "\naddress      192.0.2.1 forged 1\n" in text
     assert 'phase="tls"' in text
 
 
@@ -116,9 +120,25 @@ async def test_reload_says_what_is_wrong_and_takes_no_other_sites_requests(site:
 
 async def test_what_comes_from_outside_is_escaped(agent: Agent) -> None:
     for runner in agent.runners.values():
-        runner.measured.take(await runner.probe())
+        runner.measured.take(await runner.probe_aside())
     for language in ("vi", "en"):
-        assert "<script" not in status_page(agent, language)
+        assert "<script" not in await status_page(agent, language)
+
+
+async def test_what_never_judges_is_not_called_unknown(tmp_path: Path) -> None:
+    targets = tuple(
+        AgentTarget(name=kind, target="agent:21040", probe=kind, address="localhost:1")
+        for kind in ("host", "tcp")
+    )
+    config = AgentConfig(version=1, site="21040", state_directory=str(tmp_path), targets=targets)
+    made = Agent(tmp_path / "agent.yml", config, find=find)
+    await made.start()
+    try:
+        page = await status_page(made, "vi")
+    finally:
+        await made.stop()
+    host, tcp = (row for row in page.split("<tr>") if "probe?target=" in row)
+    assert ("không rõ" in host, "không rõ" in tcp) == (False, True)
 
 
 def test_label_values_are_quoted() -> None:

@@ -68,6 +68,7 @@ PARSERS: list[Callable[[bytes], object]] = [
     promapi.parse_vector,
     promapi.parse_matrix,
     promapi.parse_series,
+    promapi.parse_recordings,
     amapi.parse_alerts,
 ]
 
@@ -260,3 +261,18 @@ async def test_alertmanager_is_asked_for_muted_alerts_too(server: Serve) -> None
         assert await api.alerts(inhibited=False, silenced=False) == ()
     assert seen[0] == {"inhibited": "true", "silenced": "true", "active": "true", "unprocessed": "true"}
     assert (seen[1]["inhibited"], seen[1]["silenced"]) == ("false", "false")
+
+
+async def test_recording_rules_come_with_how_often_they_are_evaluated(server: Serve) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path_qs)
+        rule = {"name": "a:b:c", "query": "x > 1", "health": "ok", "type": "recording"}
+        return web.json_response({"status": "success", "data": {"groups": [
+            {"name": "g", "file": "f", "interval": 60, "rules": [rule]}, {"name": "none", "interval": 2.5},
+        ]}})  # fmt: skip
+
+    async with PromApi(await server(answer)) as prometheus:
+        assert await prometheus.recordings() == (promapi.Recording("a:b:c", "x > 1", 60.0),)
+    assert asked == ["/api/v1/rules?type=record"]

@@ -24,13 +24,23 @@ STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 PORTABLE = frozenset(
     [
         *("abs", "and", "avg", "bool", "by", "count", "count_over_time", "group_left", "label_join"),
-        *("label_replace", "last_over_time", "max", "max_over_time", "min", "min_over_time", "on", "or"),
+        *(
+            "label_replace",
+            "last_over_time",
+            "max",
+            "max_over_time",
+            "min",
+            "min_over_time",
+            "offset",
+            "on",
+            "or",
+        ),
         *("quantile_over_time", "rate", "sum", "time", "timestamp", "unless", "vector", "without"),
     ]
 )
 """What Prometheus 2.42 and VictoriaMetrics both run."""
 LABELS = frozenset([*(str(label) for label in names.Label), "kind", "larger", "origin", "member", "twin"])
-DURATION = re.compile(r"\[[0-9a-z]+(:[0-9a-z]+)?\]")
+DURATION = re.compile(r"\[[0-9a-z]+(:[0-9a-z]+)?\]|(?<=\boffset )[0-9]+m")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 """
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from alerts import words
 from alerts.book import Book
-from alerts.outage import Outage, monitoring_down
+from alerts.outage import Outage, from_alert, monitoring_down
+from alerts.payload import Alert
 from alerts.text import MAX_CHARS, Telling, render, render_test
 from common.i18n import LANGUAGES, catalogue, t
 from inventory.graph import CLASS_KINDS
@@ -127,6 +129,20 @@ def test_every_kind_of_component_has_its_words() -> None:
         needed = {f"message.{what}_{kind}" for kind in ComponentKind for what in ("failed", "kind")}
         needed |= {f"message.cause_{kind}" for kind in CLASS_KINDS}
         assert needed - strings.keys() == set()
+
+
+@pytest.mark.parametrize(("code", "shared", "line"), [("21040", "main", ""), ("21484", "backup", "backup")])
+def test_an_agent_that_never_reported_may_hang_on_a_shared_line(code: str, shared: str, line: str) -> None:
+    alert = Alert(
+        status="firing", fingerprint="f",
+        labels={"alertname": "NeverReported", "component": f"agent:{code}", "commune": code},
+        annotations={"shared": f"{shared} main no-such-line <b>"}, starts_at=datetime.fromtimestamp(T0, UTC),
+    )  # fmt: skip
+    told = Telling(outage=from_alert(alert), status="firing", now=T0)
+    said = t("message.shared_named", "vi", names=line) if line else t("message.shared", "vi")
+    assert said in render(told, BOOK, "vi").body
+    silent = Telling(outage=outage(component=f"agent:{code}"), status="firing", now=T0)
+    assert said not in render(silent, BOOK, "vi").body
 
 
 @pytest.mark.parametrize(

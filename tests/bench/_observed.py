@@ -22,7 +22,7 @@ from common import log, statedir
 from common.web import serve
 
 TICK_SECONDS = 0.001
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 15.0
 
 
 class Watch:

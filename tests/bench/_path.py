@@ -6,6 +6,7 @@
 (from near to far) and right (back). Addresses: near 10.99.1.2, far 10.99.2.2; fd99:1::2 and fd99:2::2.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -53,14 +54,23 @@ def inside(module: str, *words: str, seconds: float) -> str:
 
 
 class Lane:
-    """The path while the context is open. ``up`` and ``down`` go to the relay; both None: a wire."""
+    """The path while the context is open. ``up`` and ``down`` go to the relay; both None: a wire.
+
+    ``spin``: the relay takes a core of its own, where there are several, to see each packet at once.
+    """
 
     def __init__(
-        self, directory: Path, up: Impairment | None = None, down: Impairment | None = None, seed: int = 1
+        self,
+        directory: Path,
+        up: Impairment | None = None,
+        down: Impairment | None = None,
+        *,
+        seed: int = 1,
+        spin: bool = False,
     ) -> None:
         self.directory = directory
         self._impaired = None if up is None and down is None else (up or Impairment(), down or Impairment())
-        self._seed = seed
+        self._seed, self._spin = seed, spin and (os.cpu_count() or 1) > 1
         self._relay: subprocess.Popen[str] | None = None
         self._running: list[subprocess.Popen[Any]] = []
 
@@ -173,14 +183,15 @@ class Lane:
     def _start_relay(self, up: Impairment, down: Impairment) -> None:
         order = RelayOrder(
             near=str(self._file("left")), far=str(self._file("right")), log=str(self._log), up=up, down=down,
-            seed=self._seed,
+            seed=self._seed, spin=self._spin,
         )  # fmt: skip
         words = [sys.executable, "-m", "deploy.lab.relay", msgspec.json.encode(order).decode()]
         self._relay = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self._relay.stdout is not None
         if self._relay.stdout.readline() != "ready\n":
             raise RuntimeError("the relay did not start")
-        os.setpriority(os.PRIO_PROCESS, self._relay.pid, -10 if os.geteuid() == 0 else 0)
+        with contextlib.suppress(PermissionError):  # without root the relay waits its turn like others
+            os.sched_setscheduler(self._relay.pid, os.SCHED_FIFO, os.sched_param(10))
         for node, place in (("left", 1), ("right", 2)):
             self._dress(node, "line", f"10.99.0.{place}", f"fd99::{place}", 30)
 

@@ -31,16 +31,16 @@ from tests.bench._text import heads
 from tests.bench._watched import read
 from tests.exporters.pki import Pki
 
-CUT_SECONDS: Final = 215.0
+CUT_SECONDS: Final = 105.0
 SYSTEMS: Final = 180
-SITE_SAMPLES_PER_MINUTE: Final = 4400
-"""Of a usual commune, measured."""
+SITE_SAMPLES_PER_MINUTE: Final = 2100
+"""Of a commune with 1,000 series, as in :mod:`tests.bench.delivery_hundred`."""
 RISK_SECONDS: Final = FLUSH_SOONER_SECONDS + 2.0
 """How much of what shows no change a kill may cost. It is 60 s where a site measures as much as usual: here
 memory fills a hundred times as fast, and is written sooner."""
 WARM_SECONDS: Final = 20.0
 QUIET_SECONDS: Final = 12.0
-DRAIN_SECONDS: Final = 200.0
+DRAIN_SECONDS: Final = 240.0
 CURRENT_SECONDS: Final = 3.0
 """Everything is measured every second: what is younger is current."""
 LIVE_LIMIT_SECONDS: Final = 10.0

@@ -94,7 +94,8 @@ def truth_of(lane: Lane, seen: list[_probing.Seen], version: int = 4) -> Echoes:
 def delay(directory: Path, version: int) -> list[dict[str, Any]]:
     """A constant delay: every tool's median against the truth about its own packets."""
     address = FAR if version == 4 else FAR6
-    with Lane(directory, Impairment(delay_seconds=0.012), Impairment(delay_seconds=0.008)) as lane:
+    up, down = Impairment(delay_seconds=0.005), Impairment(delay_seconds=0.003)
+    with Lane(directory, up, down, spin=True) as lane:
         lane.must("near", str(find("ping")), "-c5", "-i.2", "-w5", address)
         seen, others = ours(lane, address), {"ping": ping(lane, address), "fping": fping(lane, address)}
         lane.stop_all()
@@ -102,7 +103,7 @@ def delay(directory: Path, version: int) -> list[dict[str, Any]]:
     mine = statistics.median(rtts(seen[:-1])) * MS
     truth = statistics.median(echo.answered) * MS
     medians = {name: statistics.median(values) * MS for name, values in others.items()}
-    label = f"IPv{version}, 12 + 8 ms"
+    label = f"IPv{version}, 5 + 3 ms"
     rows = [row(f"{label}: RTT median", "ms", truth, mine, by="probe", limit=0.1, **medians)]
     rows.append(row(f"{label}: RTT median, truth: ping", "ms", medians["ping"], mine, by="probe", limit=0.1))
     errors = {

@@ -172,7 +172,8 @@ class Field:
 
 def _line(about: str, line: Line, bad: set[str]) -> Iterator[str]:
     """What the rules record of a line."""
-    used = 0.97 if "congested" in bad else 0.42
+    used = 0.97 if "congested" in bad else 0.42 if line.id == "main" else 0.01
+    usual = 0.93 if "chronic" in bad else 0.61 if line.id == "main" else 0.03
     for verdict in LineVerdict:
         yield f'{Recorded.LINE_VERDICT}{{{about},verdict="{verdict}"}} {int(verdict in bad)}'
     for recorded, value in (
@@ -188,7 +189,7 @@ def _line(about: str, line: Line, bad: set[str]) -> Iterator[str]:
         share = used if direction == "down" else used / 3
         reached = 0.55 if "under_contract" in bad else 0.95
         yield f"{Recorded.LINE_UTILISATION}{{{way}}} {share:g}"
-        yield f"{Recorded.LINE_BUSY}{{{way}}} {0.93 if 'chronic' in bad else 0.61:g}"
+        yield f"{Recorded.LINE_BUSY}{{{way}}} {usual:g}"
         yield f"{Recorded.LINE_GOODPUT}{{{way}}} {reached * mbps * 125_000:g}"
 
 

@@ -101,7 +101,24 @@ async def test_cards_and_badges_stand_out_and_fit(small: Stack, visit: Open, sch
                 assert await narrow.evaluate(NO_SCROLL), (path, width)
         wide = await visit(url, size=TELEVISION)
         await expect(wide.locator(".badge").first).to_be_visible()
+        ticket = wide.locator('[data-component="line:21040/main"]')
+        await expect(ticket.locator(".shared-tag")).to_be_visible()  # there is no room for the sentence
+        await expect(ticket.locator(".shared-line")).to_be_hidden()
         assert await wide.evaluate(f"document.documentElement.scrollHeight <= innerHeight && {NO_SCROLL}")
+
+
+async def test_on_a_full_television_a_ticket_still_says_what_is_wrong(whole: Stack, visit: Open) -> None:
+    code = whole.field.codes[0]
+    for line, name in (("main", "LineUnderContract"), ("backup", "LineChronicallyCongested")):
+        await whole.alert(f"line:{code}/{line}", alertname=name, communes=code, severity="ticket")
+    await whole.settled()
+    async with wall_over(whole) as url:
+        page = await visit(url, size=TELEVISION)
+        await expect(page.locator(".compact .outages")).to_be_visible()
+        causes = page.locator(f'.outages > li:visible[data-component^="line:{code}/"] .cause')
+        await expect(causes.first).to_be_visible()
+        for cause in await causes.all():
+            assert await cause.evaluate("e => e.scrollWidth <= e.clientWidth"), await cause.inner_text()
 
 
 async def test_on_a_television_badges_leave_every_system_its_column(whole: Stack, visit: Open) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from exporters.siteio import machine
-from exporters.stampio import listen
+from exporters.stampio import listen, places
 from exporters.stampio.reflector import Rules
 from inventory.names import Reason
 from tests.contract import interconnect as ic
@@ -79,7 +79,7 @@ async def _http_half() -> AsyncIterator[Address]:
 
 @asynccontextmanager
 async def _stamp_well() -> AsyncIterator[Address]:
-    with listen.reflecting(listen.Chosen((listen.Place("127.0.0.1", 0),), Rules())) as reflector:
+    with listen.reflecting(listen.Chosen((places.Place("127.0.0.1", 0),), Rules())) as reflector:
         yield Address(reflector.addresses[0], Reason.OK)
 
 

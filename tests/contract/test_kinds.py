@@ -24,7 +24,8 @@ SILENT_PLACES = [
     for kind in KINDS
     for place in SILENT.get(kind, [])
 ]
-TIMEOUT_SECONDS = 0.15
+PATIENCE_SECONDS = (0.15, 1.5, 15.0)
+"""Deadlines for those who do not answer: on a busy machine a short one ends before they were asked."""
 
 
 def target(at: Address, timeout_seconds: float = 5.0) -> Target:
@@ -131,15 +132,19 @@ async def test_the_documented_exposition_is_what_comes_out(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "place"), SILENT_PLACES)
 async def test_the_deadline_is_kept(kind: str, place: Place) -> None:
-    async with place() as at:
-        before = time.monotonic()
-        outcome = await measure(kind, at, TIMEOUT_SECONDS)
-        took = time.monotonic() - before
+    for within in PATIENCE_SECONDS:
+        async with place() as at:
+            before = time.monotonic()
+            outcome = await measure(kind, at, within)
+            took = time.monotonic() - before
+        if outcome.reason is at.reason:
+            break
     assert outcome.reason is at.reason
     assert outcome.evidence
+    assert not outcome.evidence.startswith(":")  # it names what did not answer
     check_outcome(kind, outcome)
-    assert TIMEOUT_SECONDS * 0.9 <= outcome.duration_seconds <= took
-    assert took < 10  # far over any scheduling delay, far under "for ever"
+    assert within * 0.9 <= outcome.duration_seconds <= took
+    assert took < within + 10  # far over any scheduling delay, far under "for ever"
 
 
 @pytest.mark.parametrize("kind", OUTSIDE)
@@ -180,8 +185,13 @@ async def test_cancelling_leaves_nothing_behind(kind: str, place: Place) -> None
 @pytest.mark.parametrize("kind", OUTSIDE)
 async def test_many_at_once_do_not_disturb_each_other(kind: str) -> None:
     many = 2 if kinds()[kind].exclusive else 20  # an agent runs one such at a time, and a person another
-    async with WELL[kind]() as well, SILENT[kind][0]() as silent:
-        outcomes = await asyncio.gather(
-            *(measure(kind, well) for _ in range(many)), *(measure(kind, silent, 0.1) for _ in range(20))
-        )
-    assert [outcome.reason for outcome in outcomes] == [Reason.OK] * many + [silent.reason] * 20
+    for within in PATIENCE_SECONDS:
+        async with WELL[kind]() as well, SILENT[kind][0]() as silent:
+            outcomes = await asyncio.gather(
+                *(measure(kind, well) for _ in range(many)),
+                *(measure(kind, silent, within) for _ in range(20)),
+            )
+        reasons = [outcome.reason for outcome in outcomes]
+        if reasons[many:] == [silent.reason] * 20:
+            break
+    assert reasons == [Reason.OK] * many + [silent.reason] * 20

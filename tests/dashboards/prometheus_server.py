@@ -41,10 +41,11 @@ def backfill(directory: Path, series: Iterable[Written]) -> Path:
 
 
 @contextmanager
-def prometheus(directory: Path, data: Path) -> Iterator[str]:
-    """Serve the blocks of ``data`` while the context is open; yields the address."""
+def prometheus(directory: Path, data: Path, rules: str = "groups: []") -> Iterator[str]:
+    """Serve the blocks of ``data`` and a file of rules while the context is open; yields the address."""
     config = directory / "prometheus.yml"
-    config.write_text("scrape_configs: []\n")
+    config.write_text("scrape_configs: []\nrule_files: [rules-of-the-test.yml]\n")
+    (directory / "rules-of-the-test.yml").write_text(rules)
     process = subprocess.Popen(
         [
             str(find("prometheus")), f"--config.file={config}", f"--storage.tsdb.path={data}",

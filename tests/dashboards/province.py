@@ -109,7 +109,7 @@ def _line_values(
     for direction, mbps in (("down", line.down_mbps), ("up", line.up_mbps)):
         way, rate = {"direction": direction}, mbps * info.BYTES_PER_MEGABIT
         yield names.TRAFFIC_BYTES, counting(rate / 2), way
-        yield names.STAMP_LOST, counting(1), way
+        yield names.STAMP_LOST, counting(0), way
         yield names.STAMP_JITTER, still(0.0004), way
         yield names.STAMP_ONE_WAY_DELAY, still(0.002), way
         yield names.STAMP_DELAY_VARIATION, still(0.003), {**way, "stat": "p95"}

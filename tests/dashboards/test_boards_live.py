@@ -16,6 +16,7 @@ from dashboards.grafana.boards import fill_in
 from dashboards.grafana.check import ANY, check_queries
 from deploy.cli import main
 from deploy.debian import find
+from inventory import names
 from inventory.names import HUB_SITE, Recorded
 from tests.dashboards import province
 from tests.dashboards.prometheus_server import backfill, prometheus
@@ -163,27 +164,85 @@ async def test_the_check_asks_a_real_prometheus_and_names_what_has_no_data(tmp_p
             wrong = await check_queries(api, BOARDS, {**ANY, "__range": "nonsense"}, at=AT)
     always = {query.expression for board in BOARDS for query in boards.queries(board)}
     always = {expression for expression in always if expression.endswith("or vector(0)")}
-    assert {failure.problem for failure in missing} == {"no data"}
-    assert not {failure.query.expression for failure in missing} & always
+    assert {finding.verdict for finding in missing} == {"missing", "unmeasured", "quiet"}
+    assert not {finding.query.expression for finding in missing} & always
     assert len(missing) == sum(len(list(boards.queries(board))) for board in BOARDS) - 2 * len(always)
-    assert sorted(failure.query.panel for failure in wrong) == sorted(
+    assert sorted(finding.query.panel for finding in wrong) == sorted(
         t(f"boards.{key}", language) for key in ("systems", "path_changes") for language in LANGUAGES
     )
-    assert all("bad_data" in failure.problem for failure in wrong)
+    assert all(finding.verdict == "refused" and "bad_data" in finding.detail for finding in wrong)
+
+
+AGENT = {"commune": "21040", "line": "main", "target": "line:21040/main"}
+HUB_SELF = {"site": HUB_SITE, "target": "hub:main"}
+BUSY = f'{{record: "{Recorded.LINE_BUSY}", expr: "{names.TRAFFIC_BYTES.name} > 9e9"}}'
+SIGNAL = f'{{record: "{Recorded.LINE_SIGNAL_MEDIAN}", expr: "{names.CELLULAR_RSRP.name}"}}'
+RULES = f"""
+groups:
+  - {{name: hourly, interval: 1h, rules: [{BUSY}]}}
+  - {{name: often, interval: 1m, rules: [{SIGNAL}]}}
+"""
+
+
+def board(*expressions: str) -> dict[str, object]:
+    panels = [{"title": "one", "targets": [{"refId": "A", "expr": one}]} for one in expressions]
+    return {"uid": "made-up", "panels": panels}
+
+
+async def why(directory: Path, expression: str, series: dict[str, Labels], seconds: float) -> tuple[str, str]:
+    """Ask a Prometheus that holds ``series`` (by name) of the last ``seconds``; return verdict and detail."""
+    points = [(AT - seconds + step * 30, 1.0) for step in range(int(seconds) // 30 + 1)]
+    data = backfill(directory, [({"__name__": name, **more}, points) for name, more in series.items()])
+    with prometheus(directory, data, RULES) as url:
+        async with PromApi(url) as api:
+            (found,) = await check_queries(api, [board(expression)], at=AT)
+    return found.verdict, found.detail
+
+
+PICKED = '{commune=~"$commune"}'
+TRAFFIC = names.TRAFFIC_BYTES.name
+
+
+@pytest.mark.parametrize(
+    ("expression", "series", "seconds", "expected"),
+    [
+        (f"{TRAFFIC}{PICKED} > 5", {TRAFFIC: AGENT}, 60, ("missing", "")),
+        (f"{Recorded.LINE_BUSY}{PICKED}", {TRAFFIC: AGENT}, 3600, ("young", "3600")),
+        (f"{Recorded.LINE_BUSY}{PICKED}", {TRAFFIC: AGENT}, 4 * 3600, ("missing", "")),
+        (f"{Recorded.LINE_BUSY}{PICKED}", {}, 60, ("unmeasured", TRAFFIC)),
+        (
+            f"{Recorded.LINE_SIGNAL_MEDIAN} + {TRAFFIC}", {TRAFFIC: AGENT}, 60,
+            ("unmeasured", names.CELLULAR_RSRP.name),
+        ),
+        (
+            line_queries.site(names.HOST_TEMPERATURE, "name"),
+            {names.HOST_TEMPERATURE.name: HUB_SELF, names.COMMUNE_INFO.name: AGENT}, 60,
+            ("unmeasured", names.HOST_TEMPERATURE.name),
+        ),
+        (names.COMMUNE_INFO.name, {}, 60, ("missing", "")),
+        (Recorded.SYSTEM_UP_RATIO.value, {}, 60, ("missing", "")),  # no rule here records it
+    ],
+)  # fmt: skip
+async def test_the_check_tells_what_is_not_measured_from_what_is_wrong(
+    tmp_path: Path, expression: str, series: dict[str, Labels], seconds: float, expected: tuple[str, str]
+) -> None:
+    anything = {"up": {"job": "x"}}  # a block must hold something
+    assert await why(tmp_path, expression, {**anything, **series}, seconds) == expected
 
 
 async def test_the_check_says_when_nobody_answers() -> None:
     async with PromApi("http://127.0.0.1:1") as api:
         failures = await check_queries(api, BOARDS[:1])
     assert len(failures) == len(list(boards.queries(BOARDS[0])))
-    assert "no data" not in {failure.problem for failure in failures}
+    assert {failure.verdict for failure in failures} == {"refused"}
 
 
 def test_the_command_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with prometheus(tmp_path, tmp_path / "empty") as url:
         assert main(["boards", "check", "--prometheus", url, "--lang", "en"]) == 1
     printed = capsys.readouterr()
-    line = "thongsuot-overview-en: commune (variable): no data: thongsuot_commune_info"
+    why = "no data, although it is measured here"
+    line = f"thongsuot-overview-en: commune (variable): {why}: thongsuot_commune_info"
     assert line in printed.out.splitlines(), printed.out + printed.err
 
 

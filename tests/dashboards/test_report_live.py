@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from alerts import rules_lines
 from alerts.promapi import PromApi
 from alerts.slo import Seconds
 from common import i18n
 from dashboards.reports.collect import collect
+from dashboards.reports.collect_load import collect_loads
 from dashboards.reports.counters import Key
+from dashboards.reports.load import Period, WayKey, loads
 from dashboards.reports.month import DAY_SECONDS, month
 from deploy.cli import main
 from inventory import names
+from inventory.model import Quality
 from inventory.names import HUB_SITE, JOB_AGENT, State
 from tests.dashboards import province
 from tests.dashboards.history import History, Phase
@@ -77,7 +81,52 @@ def series(site: str, line: str, target: str, probe: str, phases: tuple[Phase, .
         yield {k: v for k, v in labels.items() if v}, history.samples(state, SAMPLE_SECONDS)
 
 
+RATE = 25e6  # 200 Mbit/s, as contracted
+BUSY_DAYS = range(9, 17)
+RESET_AT = 20 * DAY_SECONDS + 4000
+GAP = (24 * DAY_SECONDS, 25 * DAY_SECONDS)
+"""What the router counted meanwhile was never sent."""
+
+
+def used(offset: float) -> float:
+    """The share of the contracted rate that was truly used, by seconds into the month."""
+    return 0.95 if int(offset // DAY_SECONDS) in BUSY_DAYS else 0.3
+
+
+def traffic(code: str) -> Iterator[Written]:
+    """A month of a line's byte counters: a busy week, a router that restarts, a day that is lost."""
+    points: list[tuple[float, float]] = []
+    total = 0.0
+    for step in range(int(31 * DAY_SECONDS / SAMPLE_SECONDS) + 1):
+        offset = step * SAMPLE_SECONDS
+        total = (
+            0.0
+            if abs(offset - RESET_AT) < SAMPLE_SECONDS / 2
+            else total + used(offset) * RATE * SAMPLE_SECONDS
+        )
+        if not GAP[0] <= offset < GAP[1]:
+            points.append((MARCH.start + offset, float(round(total))))
+    about = {"job": JOB_AGENT, "instance": code, "site": code, "commune": code, "line": "main"}
+    own = {**about, "target": f"line:{code}/main", "probe": "traffic"}
+    hub = {**about, "target": "hub:main", "probe": "throughput"}
+    for direction in ("down", "up"):
+        labels = {"__name__": names.TRAFFIC_BYTES.name, **own, "direction": direction}
+        scale = 1 if direction == "down" else 0.1
+        yield labels, [(time, float(round(value * scale))) for time, value in points]
+        tested = [(MARCH.start + hour * HOUR, (0.7 if hour < 300 else 0.75) * RATE) for hour in range(2, 740)]
+        goodput = {"__name__": names.THROUGHPUT_GOODPUT.name, **hub, "direction": direction}
+        yield goodput, [(time + part, value) for time, value in tested for part in (-200, 0)]
+    dated = [
+        (MARCH.start + hour * HOUR, MARCH.start + (1 if hour < 300 else 300) * HOUR) for hour in range(2, 740)
+    ]
+    yield (
+        {"__name__": names.THROUGHPUT_MEASURED.name, **hub},
+        [(time + part, value) for time, value in dated for part in (-200, 0)],
+    )
+
+
 def filled() -> Iterator[Written]:
+    yield from traffic("21040")
     for code, phases in LINES.items():
         yield from series(code, "main", "hub:main", "icmp", phases)
     for system, phases in SYSTEMS.items():
@@ -166,6 +215,47 @@ async def test_a_running_month_is_accounted_up_to_now(server: str) -> None:
     assert found.down == 0
 
 
+async def test_load_and_tests_of_a_month_are_what_they_were(server: str) -> None:
+    inventory = province.small()
+    async with PromApi(server, timeout_seconds=60) as api:
+        found = await collect_loads(api, inventory, MARCH, MARCH.end)
+    (line, *others) = loads(inventory, Period(MARCH.start, MARCH.end), found)
+    down, up = line.ways
+    assert down.percentile == pytest.approx(0.95, rel=0.01)
+    assert down.busiest == pytest.approx(0.95, rel=0.01)
+    assert (down.verdict, up.verdict) == ("exceeded", "met")
+    assert down.known == pytest.approx(30 / 31, abs=0.001)
+    assert down.over == pytest.approx(8 / 30, abs=0.002)
+    days = [day for day in range(31) if day != 24]
+    sent = sum(used(day * DAY_SECONDS) for day in days) * DAY_SECONDS * RATE
+    assert down.carried_bytes == pytest.approx(sent, rel=0.002)
+    assert up.carried_bytes == pytest.approx(sent / 10, rel=0.002)
+    assert (down.tests, down.contract) == (2, "missed")
+    assert down.goodput == pytest.approx(0.725 * RATE)
+    assert {way.verdict for other in others for way in other.ways} == {"open"}
+
+
+async def test_the_regulation_as_a_subquery_says_the_same(server: str) -> None:
+    """What the rules ask for once an hour, for the seven days that end with the busy ones."""
+    asked = rules_lines.hourly(Quality())[0].expr.partition(" / ")[0]
+    async with PromApi(server, timeout_seconds=60) as api:
+        answers = await api.query(asked, MARCH.start + 17 * DAY_SECONDS)
+        later = await api.query(asked, MARCH.start + 24 * DAY_SECONDS)
+    by_way = {answer.label("direction"): answer.value / RATE for answer in answers}
+    assert by_way == {"down": pytest.approx(0.95, rel=0.01), "up": pytest.approx(0.095, rel=0.01)}
+    assert max(answer.value for answer in later) / RATE == pytest.approx(0.3, rel=0.01)
+
+
+async def test_a_running_month_has_no_load_of_tomorrow(server: str) -> None:
+    until = MARCH.start + 3 * DAY_SECONDS + 1234
+    async with PromApi(server, timeout_seconds=60) as api:
+        found = await collect_loads(api, province.small(), MARCH, until)
+    (down, _) = loads(province.small(), Period(MARCH.start, until), found)[0].ways
+    assert (down.verdict, down.tests) == ("open", 1)
+    assert down.known == pytest.approx(1, abs=0.01)
+    assert max(time for time, _ in found[WayKey("21040", "main", "down")].samples) <= until
+
+
 def run(server: str, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     status = main(["report", str(province.SMALL), "--month", "2025-03", "--prometheus", server, *words])
     captured = capsys.readouterr()
@@ -192,9 +282,28 @@ def test_the_command_prints_a_table_and_csv(server: str, capsys: pytest.CaptureF
     assert "21499 Xã Ba Dinh / main" in table
     text = run(server, capsys, "--format", "csv", "--bom", "--by-commune")
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
-    assert len(rows) == 6 + 4 + 24
+    assert len(rows) == 6 + 4 + 24 + 6 * 2
     measured = [row for row in rows if row["subject"] == "commune_system" and row["coverage"] != "0.000000"]
     assert [(row["commune"], row["system"]) for row in measured] == [("21040", "dvc")]
+
+
+@pytest.mark.parametrize("form", ["xlsx", "pdf", "csv", "table"])
+def test_the_command_writes_files(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    out = tmp_path / f"march.{form}"
+    assert run(server, capsys, "--format", form, "--out", str(out), "--lang", "en") == f"Wrote {out}\n"
+    begins = {"xlsx": b"PK", "pdf": b"%PDF", "csv": b"subject,", "table": b"Availability in 2025-03"}
+    assert out.read_bytes().startswith(begins[form])
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["report", str(province.SMALL), "--month", "2025-03", "--prometheus", server, "--lang", "en"]
+    assert main([*words, "--format", "pdf", "--out", str(tmp_path / "file" / "x.pdf")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,18 @@ def test_what_is_not_of_now_is_not_shown(answers: Answers) -> None:
     assert shown.site == SiteView()
 
 
+def test_the_limit_on_a_bar_is_the_inventorys() -> None:
+    found = answered(sample(Recorded.LINE_UTILISATION, 0.5, direction="down"))
+    (line,) = page(with_measured(found)).lines
+    assert line.busy_limit == 0.9
+    within, over = (
+        str(line_cards((msgspec.structs.replace(line, busy_limit=of),), NOW, EN)) for of in (0.9, 0.4)
+    )
+    assert 'class="limit"' in within
+    assert ("fill over" in within, "fill over" in over) == (False, True)
+    assert 'x1="80"' in over
+
+
 def test_badges_and_numbers_are_said_in_both_languages() -> None:
     assert badges((), VI) is None
     said = str(badges((LineVerdict.LOSSY,), VI, on_battery=True))
@@ -109,11 +121,15 @@ def test_a_ticket_about_a_line_says_what_is_wrong_with_it_and_that_it_is_shared(
     slow.labels["alertname"] = "LineSlow"
     other = alert("line:21061/main", "ticket", communes=VAN_TUONG)
     cut = alert("power|line:21040", communes=BINH_SON)
-    found, _ = outages(directory(), (slow, other, cut))
+    never = alert("agent:21040", "ticket", communes=BINH_SON)
+    never.labels["commune"] = BINH_SON
+    never.annotations["shared"] = "main"
+    found, _ = outages(directory(), (slow, other, cut, never))
     by_component = {outage.component: outage for outage in found}
     assert by_component["line:21040/main"].cause.en == "line: slow"
     assert by_component["line:21040/main"].shared
     assert by_component["power|line:21040"].shared
+    assert by_component["agent:21040"].shared
     assert not by_component["line:21061/main"].shared
 
 

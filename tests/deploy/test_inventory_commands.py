@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from common import i18n
+from deploy import describe
 from deploy.cli import main
+from deploy.commands import show
 from deploy.starter import starter
 from deploy.validate import judge_options, read
 from inventory import national
 from inventory.load import load, loads
+from inventory.model import Snmp, Traffic
 
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "examples" / "quang-ngai.yml"
@@ -186,6 +190,31 @@ def test_show_other_things(options: list[str], said: str, capsys: pytest.Capture
     assert said in capsys.readouterr().out
     assert main(["show", str(FULL), *options, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
+
+
+def test_show_tells_what_only_measures_apart_and_how_a_line_is_counted() -> None:
+    whole = load(FULL).inventory
+    commune = next(found for found in whole.communes if found.code == "21040")
+    counters = (
+        Traffic(interface="eth1"),
+        Traffic(interface="ge-0/0/1", facing="out", snmp=Snmp(address="10.50.3.2", community_file="/etc/c")),
+    )
+    lines = tuple(
+        replace(line, traffic=traffic, shared=True)
+        for line, traffic in zip(commune.lines, counters, strict=True)
+    )
+    others = tuple(found for found in whole.communes if found.code != "21040")
+    changed = replace(whole, communes=(replace(commune, lines=lines), *others))
+    found = describe.commune(changed, "21040")
+    said = "\n".join(show._commune(found))
+    measured, _, quality = said.partition("Measurements (how well, never up or down)")
+    assert "hub/main" in measured
+    assert "trace/main" not in measured
+    assert "and at once when hub/main fails" in quality
+    assert "line:21040/main: traffic of interface eth1 on this machine" in said
+    assert "line:21040/backup: traffic of interface ge-0/0/1, asked of 10.50.3.2 by SNMP" in said
+    assert said.count("shared") == 2
+    assert {probe["judges"] for probe in found["probes"] if probe["probe"] == "traffic"} == {False}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from deploy import debian, render
 from deploy.rule_scenes import scenes, thinned
 from deploy.scene import Expected, Scene, input_series, runs
 from inventory.load import load
-from inventory.model import Inventory
+from inventory.model import Inventory, Reflector
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/inventory/small.yml"
@@ -22,6 +22,8 @@ INVENTORIES = {
     "lab": ROOT / "deploy/lab/province.yml",
 }
 
+pytestmark = pytest.mark.timeout(300)  # a scene of days takes promtool seconds, and a busy machine more
+
 
 def inventory(name: str) -> Inventory:
     return load(INVENTORIES[name]).inventory
@@ -30,7 +32,7 @@ def inventory(name: str) -> Inventory:
 def tool(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a program of Debian's packages."""
     return subprocess.run(
-        [str(debian.find(program)), *words], capture_output=True, text=True, timeout=110, check=False,
+        [str(debian.find(program)), *words], capture_output=True, text=True, timeout=280, check=False,
         env=debian.environment(),
     )  # fmt: skip
 
@@ -79,6 +81,18 @@ def test_so_they_do_in_a_whole_province(rendered: dict[str, Path], pattern: str)
     files = sorted((rendered["quang-ngai"] / "rules/tests").glob(f"[0-9][0-9]-{pattern}.yml"))
     assert len(files) == 1
     done = tool("promtool", "test", "rules", str(files[0]))
+    assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize(("limit", "judged"), [(250, True), (150, False)])
+def test_a_test_that_the_hub_held_back_says_nothing(limit: float, judged: bool, tmp_path: Path) -> None:
+    small = inventory("small")
+    held = replace(small, hub=replace(small.hub, reflector=Reflector(throughput_mbps_max=limit)))
+    render.write(render.render(held), tmp_path)
+    (file,) = (tmp_path / "rules/tests").glob("*-lies-far-below-*.yml")
+    assert ("LineUnderContract" in file.read_text()) is judged
+    done = tool("promtool", "test", "rules", str(file))
     assert done.returncode == 0, done.stdout[:4000] + done.stderr
 
 

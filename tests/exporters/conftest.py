@@ -1,6 +1,8 @@
 """Certificates, made once a session; messages in English."""
 
+import gc
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,16 @@ def server_pem(pki: Pki) -> Path:
 @pytest.fixture
 def server_tls(server_pem: Path) -> ssl.SSLContext:
     return server_context(server_pem)
+
+
+@pytest.fixture
+def silent_collector() -> Iterator[None]:
+    """No callbacks of the garbage collector (hypothesis has one): what is raised in one is not lost, but
+    reported as a fault of the test."""
+    callbacks = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks
 
 
 def server_context(pem: Path) -> ssl.SSLContext:

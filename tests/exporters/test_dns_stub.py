@@ -362,12 +362,23 @@ def test_the_source_is_that_of_the_route() -> None:
 # --- a real server -------------------------------------------------------------------------------
 
 
+def port_free_for_both() -> int:
+    """Return a port on which nobody listens by UDP or TCP, as dnsmasq needs both."""
+    for _ in range(50):
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            try:
+                udp.bind(tcp.getsockname())
+            except OSError:
+                continue
+            return int(tcp.getsockname()[1])
+    raise AssertionError("no port is free for both")
+
+
 @pytest.fixture(scope="module")
 def dnsmasq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Debian's dnsmasq with a small zone; yields its port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = port_free_for_both()
     directory = tmp_path_factory.mktemp("dnsmasq")
     many = "".join(f"txt-record=many.example,{'x' * 200}{n}\n" for n in range(30))
     conf = Path(directory) / "dnsmasq.conf"

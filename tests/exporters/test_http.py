@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import ssl
 import tracemalloc
 from pathlib import Path
@@ -328,7 +329,8 @@ async def test_a_certificate_of_our_own(pki: Pki, server_pem: Path, tmp_path: Pa
     assert (await get_tls(context, **options, cert_file=str(mine), key_file=str(pki.key_of("mine")))).ok
     refused = await get_tls(context, **options)
     assert refused.reason in {Reason.TLS, Reason.RESET}
-    for wrong in (tmp_path / "none", tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # whoever opens one waits for the other end
+    for wrong in (tmp_path / "none", tmp_path, tmp_path / "pipe"):
         outcome = await get_tls(context, cert_file=str(wrong))
         assert outcome.reason is Reason.LOCAL
         assert "TLS files" in outcome.evidence

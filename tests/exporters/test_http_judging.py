@@ -1,7 +1,10 @@
 """Patterns on pages, in bounded time, and the options of the http probe."""
 
+import signal
 import time
 import unicodedata
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,7 @@ from common.yaml.problems import Refused
 from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config
 from exporters.httpio.judge import judge
-from exporters.httpio.patterns import MAINTENANCE, OVERLAP, WINDOW, find, readable
+from exporters.httpio.patterns import MAINTENANCE, OVERLAP, WINDOW, TooSlow, budget, find, readable
 from exporters.httpio.veil import Veil
 from exporters.net.failure import Failure
 from exporters.registry import convert_options
@@ -50,6 +53,21 @@ def test_a_maintenance_page_is_not_health(body: str) -> None:
     assert verdict(body, Config(forbidden_body_regex=())) == "ok"
 
 
+def test_a_flood_of_accents_is_composed_in_linear_time() -> None:
+    """Of quadratic time these would be minutes, and the whole process would stand still."""
+    flood = "\u0301\u0323" * 200_000
+    before = time.process_time()
+    assert len(readable("a" + flood + "b")) <= len(flood) + 2
+    assert time.process_time() - before < 10
+
+
+@given(st.text("ae\u0301\u0323\u1ea1 <ệ" + "\u4e00", max_size=200))
+def test_only_absurd_runs_of_accents_are_composed_otherwise(text: str) -> None:
+    assert readable(text) == unicodedata.normalize("NFC", text)
+    long = text + "e\u0323\u0302" + "\u4e00" * 300 + "e\u0323\u0302"
+    assert readable(long) == unicodedata.normalize("NFC", long)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -73,12 +91,44 @@ def test_expected_text_and_status() -> None:
     assert verdict("", status="302 x") == "status: status 302, expected 2xx"
 
 
+@pytest.mark.usefixtures("silent_collector")
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|a)*$", r"(?:a?){40}a{40}$", r"(.*)*x"])
 def test_a_pattern_that_explodes_is_broken_off(pattern: str) -> None:
     before = time.process_time()
     said = verdict("a" * 39 + "b" + "a" * 39 + "b", Config(body_regex=pattern))
     assert said.startswith(("local: a pattern or path took over 0.25 s", "body: "))
     assert time.process_time() - before < 5  # without the limit: years
+
+
+@pytest.mark.usefixtures("silent_collector")
+@pytest.mark.parametrize("swallowed", [0, 1, 3])
+def test_work_that_swallows_being_broken_off_is_broken_off_again(swallowed: int) -> None:
+    times = 0
+
+    def work() -> None:
+        nonlocal times
+        began = time.process_time()
+        while time.process_time() - began < 20:  # without the limit it would get there
+            try:
+                sum(range(1000))
+            except TooSlow:
+                times += 1
+                if times > swallowed:
+                    raise
+
+    with pytest.raises(TooSlow), budget():
+        work()
+    assert times <= swallowed + 1  # one may strike between two tries
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+
+
+def test_a_signal_that_comes_when_the_block_is_over_strikes_nobody() -> None:
+    with budget():
+        strike: Any = signal.getsignal(signal.SIGVTALRM)
+    strike(signal.SIGVTALRM, SimpleNamespace(f_code=type(budget()).__exit__.__code__))
+    with pytest.raises(TooSlow):
+        strike(signal.SIGVTALRM, None)
 
 
 def test_a_match_is_found_wherever_it_is() -> None:

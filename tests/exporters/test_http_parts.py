@@ -219,6 +219,7 @@ def test_a_document_that_is_too_large_is_not_searched_in_part() -> None:
         "$[?search(@, '(a|a)*(a|a)*(a|a)*c')]",
     ],
 )
+@pytest.mark.usefixtures("silent_collector")
 def test_a_path_that_explodes_is_broken_off(path: str) -> None:
     document = json.dumps(["a" * 40] * 30 + [[[[[list(range(20))] * 10] * 10] * 5]])
     before = time.process_time()

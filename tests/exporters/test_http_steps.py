@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from exporters.registry import convert_options
 from inventory.load import load
 from inventory.names import Reason
 from tests.exporters.pki import Pki
-from tests.exporters.servers import Handler, closed_port, page, serve, then_silent
+from tests.exporters.servers import Handler, answering, closed_port, page, serve, then_silent
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quang-ngai.yml"
 TOKEN = "eyJhbGciOi.J9+x/YQ==.kết"
@@ -240,6 +241,19 @@ async def test_a_variable_that_cannot_be_read_is_local(
     assert outcome.evidence.startswith("variable_files: ")
 
 
+@pytest.mark.parametrize("letters", [0, 40_000, 400_000])
+async def test_a_body_that_cannot_be_used_is_local(tmp_path: Path, letters: int) -> None:
+    body = tmp_path / "body"
+    if letters:
+        body.write_bytes(("ệ" * letters).encode() if letters > 65536 else b"\xe1\xbb" * letters)
+    else:
+        os.mkfifo(body)
+    outcome, _ = await run(9, {"method": "POST", "body_file": str(body)})
+    assert outcome.reason is Reason.LOCAL
+    why = {0: "Not a plain file", 40_000: "not UTF-8", 400_000: "over 65536 characters"}[letters]
+    assert outcome.evidence == f"body_file: {body}: {why}"
+
+
 async def test_a_body_from_a_file_and_its_type(tmp_path: Path) -> None:
     seen: list[str] = []
     (tmp_path / "body").write_text('{"ten": "Hồ sơ", "khoa": "${khoa}"}')
@@ -284,7 +298,12 @@ async def test_debug_shows_how_far_it_came() -> None:
     async with serve(then_silent(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")) as port:
         outcome, notes = await run(port, {}, 0.2)
     assert outcome.reason is Reason.STALLED
-    assert "request" in dict(notes.lines)
+    assert ("answer", "HTTP/1.1 200, incomplete") in notes.lines
+    assert ("  header", "content-length: 5") in notes.lines
+    assert ("  body", "3 bytes: 'hel'") in notes.lines
+    async with serve(answering(b"220 smtp ready\r\n")) as port:
+        outcome, notes = await run(port, {})
+    assert ("answer", "no status line, incomplete") in notes.lines
 
 
 # --- the worked example: the population database through the LGSP ---------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
 from exporters.icmpio import pinger as pinger_module
-from exporters.icmpio.burst import Afterwards, Answers, Shape
+from exporters.icmpio.burst import BURSTS_REMEMBERED, Afterwards, Answers, Shape
 from exporters.icmpio.errors import IcmpError
 from exporters.icmpio.packet import encode_request, strip_ipv4_header
 from exporters.icmpio.pinger import Pinger, pinger_for
@@ -126,6 +126,33 @@ async def test_one_packet_has_no_spread_and_no_histogram_unless_asked() -> None:
     assert values(outcome, "thongsuot_icmp_jitter_seconds", method="rfc3550") == [0]
 
 
+async def test_without_details_there_are_three_series() -> None:
+    outcome = await ping("127.0.0.1", packets=2, details=False)
+    assert {(s.metric.name, s.labels) for s in outcome.samples} == {
+        ("thongsuot_icmp_packets_sent_total", ()),
+        ("thongsuot_icmp_packets_lost_total", ()),
+        ("probe_icmp_duration_seconds", (("phase", "rtt"),)),
+    }
+    failed = await ping("127.0.0.1", source="192.0.2.77", details=False)
+    assert [s.value for s in failed.samples] == [0, 0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_replies_to_others_do_not_wake_anybody(host: str) -> None:
+    address = literal(host)
+    assert address is not None
+    pinger, other = Pinger(Manner(address.family)), Pinger(Manner(address.family))
+    pinger._pause(asyncio.get_running_loop())
+    answers = await other.burst(address, Shape(packets=3), 30.0, Afterwards())
+    assert len(answers.arrivals) == 3
+    with pytest.raises(BlockingIOError):
+        pinger.socket.recvmsg(2048)
+    own = asyncio.create_task(pinger.burst(address, Shape(packets=3), 30.0, Afterwards()))
+    assert len((await own).arrivals) == 3
+    pinger.close()
+    other.close()
+
+
 async def test_no_packet_is_counted_that_did_not_leave() -> None:
     outcome = await ping("127.0.0.1", source="192.0.2.77")
     assert outcome.reason is Reason.LOCAL
@@ -136,15 +163,21 @@ async def test_no_packet_is_counted_that_did_not_leave() -> None:
 
 async def test_a_way_out_that_goes_away_in_mid_burst_is_local(wire: "Wire") -> None:
     wire.refuse_after = 2
-    answers, sent, _ = await start(wire, packets=5, within=0.02)
+    answers, sent, _ = await start(wire, packets=5)
+    await asyncio.sleep(0)  # the third is refused
+    time_is_up(wire)
     result = await answers
     assert len(sent) == 2
     assert result.rtts_ns == (None, None)
     assert str(result.unsent) == "[Errno 101] Network is unreachable"
 
 
-async def test_loss_is_what_was_sent_and_not_answered_by_the_deadline() -> None:
-    silent = await ping("239.255.1.1", source="127.0.0.1", within=0.05, packets=4)
+async def test_loss_is_what_was_sent_and_not_answered_by_the_deadline(wire: "Wire") -> None:
+    wire.wanted = 4
+    under_way = asyncio.create_task(ping("192.0.2.9", within=30, packets=4, gap_seconds=0.001))
+    await wire.there.wait()
+    time_is_up(wire)
+    silent = await under_way
     assert silent.reason is Reason.TIMEOUT
     assert values(silent, "thongsuot_icmp_loss_ratio") == [1]
     assert values(silent, "thongsuot_icmp_packets_sent_total") == [4]
@@ -195,6 +228,16 @@ async def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     wire = Wire(pinger)
     monkeypatch.setattr(pinger, "socket", wire)
     return wire
+
+
+def time_is_up(wire: Wire) -> None:
+    """Have the deadline of what is on its way come now."""
+    loop = asyncio.get_running_loop()
+    for burst in list(wire.pinger._by_cookie.values()):
+        if burst.timer is not None:
+            burst.timer.cancel()
+            burst.deadline = loop.time()
+            burst.timer = loop.call_at(burst.deadline, wire.pinger._move_on, burst, loop)
 
 
 Started = tuple["asyncio.Task[Answers]", list[bytes], Afterwards]
@@ -257,7 +300,8 @@ async def test_a_reply_to_a_packet_that_has_not_left_yet_does_not_count(wire: Wi
 
 
 async def test_what_comes_late_or_again_is_told_with_the_next_burst(wire: Wire) -> None:
-    late, [old], afterwards = await start(wire, within=0.001)
+    late, [old], afterwards = await start(wire)
+    time_is_up(wire)
     assert (await late).rtts_ns == (None,)
     wire.reply(old)
     assert afterwards.take() == (0, 1)
@@ -276,9 +320,10 @@ async def test_what_comes_late_or_again_is_told_with_the_next_burst(wire: Wire) 
 
 
 async def test_order_of_arrival_and_losses_are_kept(wire: Wire) -> None:
-    task, sent, afterwards = await start(wire, packets=4, within=0.2)
+    task, sent, afterwards = await start(wire, packets=4)
     for position in (2, 0, 3, 0):
         wire.reply(sent[position])
+    time_is_up(wire)
     answers = await task
     assert answers.arrivals == (2, 0, 3)
     assert [rtt is None for rtt in answers.rtts_ns] == [False, True, False, False]
@@ -366,6 +411,20 @@ async def test_what_is_under_way_is_bounded(wire: Wire, monkeypatch: pytest.Monk
         wire.reply(sent)
         await task
     assert (await start(wire))[0].cancel()
+
+
+async def test_stragglers_of_a_target_are_remembered_for_its_last_bursts_only(wire: Wire) -> None:
+    address, afterwards, sent = literal("192.0.2.9"), Afterwards(), []
+    assert address is not None
+    for _ in range(BURSTS_REMEMBERED + 1):
+        task = asyncio.create_task(wire.pinger.burst(address, Shape(), 30.0, afterwards))
+        await asyncio.sleep(0)
+        sent.append(wire.sent[-1])
+        wire.reply(sent[-1])
+        await task
+    for data in sent:
+        wire.reply(data)
+    assert afterwards.take() == (BURSTS_REMEMBERED, 0)
 
 
 async def test_stragglers_are_remembered_for_some_bursts_only(

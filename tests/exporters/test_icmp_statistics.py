@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.icmpio.burst import Afterwards, Answers, Burst, Shape
-from exporters.icmpio.report import METRICS, report
+from exporters.icmpio.report import METRICS, brief, report
 from exporters.icmpio.statistics import Jitter, percentile, reordered, summarise
 from inventory.names import ICMP_DUPLICATE, ICMP_LATE, ICMP_LOSS, ICMP_LOST, ICMP_RTT_DISTRIBUTION, ICMP_SENT
 
@@ -67,7 +67,7 @@ def test_reordered_are_those_with_a_later_one_before(arrivals: list[int]) -> Non
 def test_jitter_is_that_of_rfc_3550(rtts: list[int]) -> None:
     jitter, exact = Jitter(), Fraction(0)
     for rtt in rtts:
-        jitter.take(rtt)
+        jitter.take([rtt])
     for before, after in pairwise(rtts):
         exact += (abs(after - before) - exact) / 16
     assert jitter.seconds == pytest.approx(float(exact), rel=1e-9)
@@ -77,10 +77,10 @@ def test_jitter_is_that_of_rfc_3550(rtts: list[int]) -> None:
 def test_constant_times_have_no_jitter_and_a_steady_swing_tends_to_its_size() -> None:
     jitter = Jitter()
     for _ in range(50):
-        jitter.take(0.02)
+        jitter.take([0.02])
     assert jitter.seconds == 0
     for swing in range(400):
-        jitter.take(0.02 + 0.01 * (swing % 2))
+        jitter.take([0.02 + 0.01 * (swing % 2)])
     assert jitter.seconds == pytest.approx(0.01, rel=1e-6)
 
 
@@ -104,6 +104,19 @@ def test_packets_leave_on_a_grid_closer_together_when_time_is_short() -> None:
     leave(one, 100.5)  # the loop was busy: the rest does not follow all at once
     assert one.next_send(100.5) == pytest.approx(100.51)
     assert burst(10, timeout=0.1).gap == pytest.approx(0.005)
+
+
+def test_bursts_that_share_wake_ups_send_at_the_same_moments() -> None:
+    for begun in (100.001, 100.009, 100.011, 100.019):
+        one = Burst("h", ("h", 0), Shape(packets=9, gap_seconds=0.02), b"cookie..", Afterwards())
+        one.start(1, begun, 1.0, aligned=True)
+        leave(one, begun)
+        second = one.next_send(begun)
+        assert 0.0099 < second - begun < 0.0301
+        leave(one, second)
+        assert (second / 0.02, one.next_send(second) / 0.02) == pytest.approx(
+            (round(second / 0.02), round(second / 0.02) + 1)
+        )
 
 
 def test_sequence_numbers_wrap() -> None:
@@ -161,6 +174,15 @@ def test_the_samples_of_any_burst_add_up(rtts: list[int | None], data: st.DataOb
     assert sent - lost == len(by_metric[ICMP_RTT_DISTRIBUTION]) == len(answered)
     assert ratio == pytest.approx(lost / sent)
     assert (by_metric[ICMP_DUPLICATE], by_metric[ICMP_LATE]) == ([2], [1])
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(1, 10**10)), min_size=1, max_size=100))
+def test_what_is_told_in_brief_is_what_is_told_in_full(rtts: list[int | None]) -> None:
+    arrivals = tuple(position for position, rtt in enumerate(rtts) if rtt is not None)
+    answers = Answers(tuple(rtts), arrivals, 64, None, None)
+    short = brief(answers, Afterwards())
+    assert len(short) == (3 if arrivals else 2)
+    assert set(short) <= set(report(answers, Afterwards(), Jitter(), histogram=True))
 
 
 def test_the_buckets_resolve_what_lines_have() -> None:

@@ -169,7 +169,7 @@ async def test_forged_and_late_answers_are_not_counted() -> None:
         (lambda r: [reply(r, stratum=16)], {}, Reason.STATUS, "not synchronised: leap 0, stratum 16"),
         (lambda r: [reply(r, stratum=4)], {"max_stratum": 3}, Reason.BODY, "stratum 4, at most 3"),
         (lambda r: [reply(r)], {"max_root_distance_seconds": 0.5}, Reason.BODY, "root distance 1.000 s"),
-        (lambda r: [reply(r, ahead_seconds=-9)], {"max_offset_seconds": 5}, Reason.BODY, "is -8.999"),
+        (lambda r: [reply(r, ahead_seconds=-9)], {"max_offset_seconds": 5}, Reason.BODY, "at most 5 s"),
         (lambda r: [reply(r)[:32] + bytes(16)], {}, Reason.PROTOCOL, "impossible times"),
         (lambda r: [reply(r)[:40] + reply(r, ahead_seconds=9)[40:]], {}, Reason.PROTOCOL, "impossible times"),
         (lambda r: [b"garbage"] * 150, {}, Reason.PROTOCOL, "100 datagrams, none of which is the answer"),

@@ -167,7 +167,7 @@ async def test_a_lookup_that_hangs_goes_on_behind_an_old_answer(servers: Servers
     servers.answer = Resolved((OTHER,), TTL)
     found = await names.addresses("h", None, 0.04)
     assert found == [V4]
-    assert "did not answer within 0.04 s" in found.stale
+    assert "did not answer within 0.01 s" in found.stale  # the rest is for the measurement
     servers.free.set()
     await asyncio.gather(*names.under_way())
     assert await names.addresses("h", None, 30) == [OTHER]

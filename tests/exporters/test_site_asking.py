@@ -1,6 +1,7 @@
 """Asking programs and blocking calls: bounded in time and size, and nothing left behind."""
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
@@ -43,6 +44,37 @@ async def test_a_cancelled_question_leaves_no_program() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert children() == []
+
+
+NAP = f"sleep 60.{os.getpid()}"
+
+
+@pytest.mark.parametrize(
+    "words", [NAP, f"{NAP} & exit 0", f"setsid {NAP}1 & {NAP}"], ids=["runs", "ended", "apart"]
+)
+async def test_what_a_wrapper_started_keeps_nobody_waiting(words: str) -> None:
+    before = psutil.Process().num_fds()
+    with pytest.raises(Failure) as failure:
+        async with asyncio.timeout(30):  # not until the child's end
+            await ask(("sh", "-c", f"{words}; true"), 0.05, "dash")
+    assert failure.value.reason is Reason.TIMEOUT
+    while _found(NAP):
+        for escaped in _found(f"{NAP}1"):  # it has a session of its own: nobody can know it
+            escaped.kill()
+        await asyncio.sleep(0.01)
+    assert psutil.Process().num_fds() <= before
+
+
+def _found(words: str) -> list[psutil.Process]:
+    return [one for one in psutil.process_iter() if words in " ".join(_words_of(one))]
+
+
+def _words_of(process: psutil.Process) -> list[str]:
+    try:
+        words: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return words
 
 
 async def test_a_flood_is_refused_and_not_kept() -> None:

@@ -32,6 +32,7 @@ def test_a_recorded_ups_on_mains() -> None:
     [
         ("OL", True),
         ("OL CHRG", True),
+        ("OL CHRG LB", True),  # mains are back, and the battery is still low
         ("OL BYPASS RB", True),
         ("OB DISCHRG", False),
         ("OB LB DISCHRG", False),

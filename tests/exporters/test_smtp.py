@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
+from exporters.net.phases import Phases
+from exporters.probes import smtp
 from exporters.registry import convert_options, kinds
 from exporters.smtpio.reply import MAX_LINE_OCTETS, MAX_LINES, Replies, Reply
 from inventory.names import SMTP_CODE, TLS_CERTIFICATE_EXPIRY, Reason
@@ -103,7 +105,24 @@ async def test_what_may_be_wrong(
     assert code(outcome) == last_code
 
 
-@pytest.mark.parametrize("step", ["banner", "EHLO", "STARTTLS", "QUIT"])
+async def test_a_server_that_does_not_say_goodbye_is_healthy(
+    pki: Pki, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "QUIT_SECONDS", 0.01)
+    outcome = await talk(mail_server(server_tls, None, QUIT=b""), pki)
+    assert (outcome.reason, outcome.evidence, code(outcome)) == (Reason.OK, "", 250)
+
+
+async def test_so_it_is_when_time_runs_out_over_the_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def polite(target: Target, config: smtp.Config, phases: Phases) -> None:
+        phases.enter("quit")
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(smtp, "_measure", polite)
+    assert (await measure(1, within=0.01)).ok
+
+
+@pytest.mark.parametrize("step", ["banner", "EHLO", "STARTTLS"])
 async def test_a_server_that_falls_silent(step: str, pki: Pki, server_tls: ssl.SSLContext) -> None:
     outcome = await talk(mail_server(server_tls, None, **{step: b""}), pki, within=0.3)
     assert outcome.reason is Reason.STALLED

@@ -1,6 +1,7 @@
 """The tcp probe on loopback: connections, and what is said over them."""
 
 import asyncio
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -133,8 +134,33 @@ async def test_a_secret_is_sent_from_a_file_and_never_told(tmp_path: Path) -> No
     outcome = await talk(handle, {"send_file": str(tmp_path / "none")})
     assert (outcome.reason, outcome.evidence) == (
         Reason.LOCAL,
-        f"send_file: {tmp_path}/none: FileNotFoundError",
+        f"send_file: {tmp_path}/none: No such file or directory",
     )
+
+
+@pytest.mark.parametrize("said", ["500 what is 'PASS {}'?\r\n", "535 {}", "{}"])
+async def test_a_secret_that_comes_back_is_not_told(tmp_path: Path, said: str) -> None:
+    word = "swordfish-and-more"
+    secret = tmp_path / "password"
+    secret.write_text(f"{word}\n")
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"ready\n")
+        await reader.readline()
+        writer.write(said.format(word).encode())
+        await writer.drain()
+        writer.close()
+
+    steps = {"expect": "ready", "send": "PASS ", "send_file": str(secret)}, {"expect": "welcome"}
+    outcome = await talk(handler, *steps, max_received_bytes=1000)
+    assert (outcome.reason, word in outcome.evidence) == (Reason.BODY, False)
+    assert "•••" in outcome.evidence
+
+
+async def test_a_pipe_in_place_of_a_secret_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    outcome = await talk(then_silent(), {"send_file": str(tmp_path / "pipe")})
+    assert outcome.evidence == f"send_file: {tmp_path}/pipe: Not a plain file"
 
 
 async def test_tls_within_the_conversation(pki: Pki, server_tls: ssl.SSLContext) -> None:
@@ -171,6 +197,7 @@ async def test_tls_from_the_first_byte(pki: Pki, server_tls: ssl.SSLContext) -> 
         (b"-ERR busy\r\n", "OK", Reason.BODY, "step 0: 'OK' did not come; last came '-ERR busy'"),
         (b"", "OK", Reason.BODY, "step 0: 'OK' did not come; nothing came"),
         (b"x" * 30_000, "OK", Reason.TOO_LARGE, "step 0: over 20000 bytes; last came 'xxx"),
+        (b"\n" * 6000, "OK", Reason.TOO_LARGE, "step 0: over 5000 lines; "),
         (b"a" * 4000 + b"\n", "(a|a)*$b", Reason.LOCAL, "searching for '(a|a)*$b' takes too much CPU time"),
     ],
 )
@@ -183,6 +210,27 @@ async def test_what_was_not_expected(said: bytes, pattern: str, reason: Reason, 
     outcome = await talk(handle, {"expect": pattern}, max_received_bytes=20_000)
     assert outcome.reason is reason
     assert outcome.evidence.startswith(evidence)
+
+
+async def test_many_lines_are_searched_in_turns_with_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = 0
+
+    async def sleep(_: float) -> None:
+        nonlocal turns
+        turns += 1
+
+    monkeypatch.setattr("exporters.net.conversation.asyncio.sleep", sleep)
+    held = [b"x\n" * 1050 + b"OK\n"]
+
+    class Said(Wire):
+        def __init__(self) -> None:
+            return
+
+        async def receive(self) -> bytes:
+            return held.pop()
+
+    await Conversation(Said(), 65536).take(0, Step(expect="OK"), b"")
+    assert turns == 10
 
 
 async def test_a_server_that_drips_costs_no_more_than_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:

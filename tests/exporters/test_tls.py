@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import socket
 import ssl
 import time
@@ -271,3 +272,15 @@ def test_a_label_is_printable_and_bounded(text: str) -> None:
 def test_a_distinguished_name() -> None:
     name = ((("countryName", "VN"),), (("organizationName", "Sở"), ("serial", "1")), (("commonName", "hub"),))
     assert distinguished(name) == "CN=hub,serial=1,O=Sở,C=VN"
+
+
+@pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
+async def test_a_pipe_in_place_of_a_certificate_holds_nobody_up(tmp_path: Path, key: str) -> None:
+    """OpenSSL would wait for its other end in one of the few threads that everybody shares."""
+    os.mkfifo(tmp_path / "pipe")
+    config = convert_options("tls", {key: str(tmp_path / "pipe")})
+    target = Target(name="t", address="127.0.0.1:1", timeout_seconds=10)
+    outcome = await kinds()["tls"].probe(target, config)
+    assert outcome.reason is Reason.LOCAL
+    assert outcome.evidence == f"TLS files: {tmp_path}/pipe: Not a plain file"
+    assert await asyncio.to_thread(lambda: 7) == 7

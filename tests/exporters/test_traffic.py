@@ -1,4 +1,4 @@
-"""``traffic``: what two readings say, how a router is asked, and what becomes of wrong answers."""
+"""``traffic``: how a router is asked, and what becomes of wrong answers."""
 
 import asyncio
 import os
@@ -7,148 +7,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import psutil
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]  # it ships no types
 
 from common.yaml.options import convert_options
 from common.yaml.problems import Refused
 from exporters.base import Outcome, Target
 from exporters.collectors import traffic
-from exporters.nicio import counters, local
-from exporters.nicio.counters import ABSURD_PER_SECOND, MAX_GAP_SECONDS, Field, Reading, Tally, increments
+from exporters.net.failure import Failure
+from exporters.nicio.counters import Field
 from exporters.registry import check_module
-from exporters.snmpio import interfaces, session
-from exporters.snmpio.options import Secrets
+from exporters.snmpio import interfaces, poller, session
+from exporters.snmpio.message import Question
+from exporters.snmpio.options import Secrets, Snmp
 from exporters.snmpio.session import MAX_REFUSED
+from exporters.snmpio.v2c import V2c
 from inventory.names import Reason
 from tests.exporters.snmp_agent import COMMUNITY, IF, IFX, UPTIME, interface, router, running
 
 FULL = 2**32
 KINDS = {"traffic": check_module(traffic)}
-
-
-def reading(seconds: float = 0.0, received: int = 0, sent: int = 0, **other: Any) -> Reading:
-    return Reading(
-        at_seconds=seconds,
-        received=Tally(bytes=received, packets=0, errors=0, drops=0),
-        sent=Tally(bytes=sent, packets=0, errors=0, drops=0),
-        **{"epoch": (7,), **other},
-    )
-
-
-def counted(before: Reading | None, now: Reading) -> tuple[int, int]:
-    """Bytes received and sent between two readings."""
-    received, sent = increments(before, now)
-    return received[Field.BYTES], sent[Field.BYTES]
-
-
-# --- two readings ------------------------------------------------------------------------------------
-def test_a_first_reading_counts_nothing() -> None:
-    assert counted(None, reading(received=5, sent=7)) == (0, 0)
-
-
-def test_what_passed_between_two_readings() -> None:
-    assert counted(reading(0, 100, 10), reading(10, 350, 11)) == (250, 1)
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "difference"),
-    [
-        (FULL - 10, 20, 30),
-        (FULL // 2 + 2, 1, FULL // 2 - 1),
-        (FULL // 2, 0, None),
-        (FULL, 0, None),
-        (7, 7, 0),
-    ],
-)
-def test_a_counter_that_fell_ran_full_or_began_anew(before: int, now: int, difference: int | None) -> None:
-    assert counters.difference(before, now) == difference
-
-
-def test_a_counter_that_began_anew_gives_away_those_that_grew_past_their_old_values() -> None:
-    assert counted(reading(0, 10**12, 10), reading(10, 5, 999)) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    "now",
-    [
-        reading(10, 9_000, 9_000, epoch=(8,)),
-        reading(10, 9_000, 9_000, uptime_ticks=99),
-        reading(MAX_GAP_SECONDS + 1, 9_000, 9_000, uptime_ticks=100_000),
-        reading(0, 9_000, 9_000, uptime_ticks=200),
-        reading(10, int(ABSURD_PER_SECOND * 10) + 1001, 9_000, uptime_ticks=1100),
-    ],
-    ids=["made again", "restarted", "long silence", "same instant", "absurd"],
-)
-def test_what_cannot_be_attributed_is_not_counted(now: Reading) -> None:
-    before = reading(0, 1000, 1000, uptime_ticks=100)
-    assert counted(before, now) == (0, 0)
-    later = msgspec.structs.replace(
-        now,
-        at_seconds=now.at_seconds + 10,
-        received=msgspec.structs.replace(now.received, bytes=now.received.bytes + 5),
-    )
-    assert counted(now, later) == (5, 0)
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 10**9), st.booleans()), max_size=30),
-    st.integers(0, 2**40),
-    st.booleans(),
-)
-def test_what_is_counted_is_never_more_than_what_passed(
-    steps: list[tuple[int, int, bool]], start: int, narrow: bool
-) -> None:
-    """An interface that counts truthfully, with wraps, restarts and gaps; nothing is ever invented."""
-    truth, total, register, now, epoch = 0, 0, start, 0.0, 0
-    before: Reading | None = None
-    for hundredths, passed, restarts in steps:
-        now += hundredths / 100
-        if restarts:
-            register, epoch = 0, epoch + 1
-        register += passed
-        truth += passed
-        shown = reading(now, register % FULL if narrow else register, 0, epoch=(epoch,))
-        total += counted(before, shown)[0]
-        before = shown
-    assert total <= truth
-    assert total >= 0
-
-
-# --- this machine ------------------------------------------------------------------------------------
-def test_loopback_counts_every_byte_that_was_sent() -> None:
-    before = local.read("lo")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for _ in range(100):
-            sock.sendto(b"x" * 1000, ("127.0.0.1", 9))
-    received, sent = increments(before, local.read("lo"))
-    framed = 100 * (1000 + 8 + 20 + 14)
-    assert received[Field.BYTES] >= framed  # others use loopback too
-    assert sent[Field.BYTES] >= framed
-    assert received[Field.PACKETS] >= 100
-
-
-def test_an_interface_made_again_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = local.read("lo")
-    monkeypatch.setattr(socket, "if_nametoindex", lambda _: 4711)
-    assert local.read("lo").epoch != before.epoch
-
-
-async def test_an_interface_that_is_not_there() -> None:
-    outcome = await traffic.probe(Target(name="x", address="nosuch0", timeout_seconds=1), traffic.Config())
-    assert outcome.reason is Reason.LOCAL
-    assert outcome.evidence.startswith("nosuch0: ")
-    assert " lo" in outcome.evidence
-
-
-async def test_an_interface_that_goes_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "net_io_counters", lambda **_: {})
-    outcome = await traffic.probe(Target(name="x", address="lo", timeout_seconds=1), traffic.Config())
-    assert (outcome.reason, outcome.evidence) == (Reason.LOCAL, "lo: no such interface on this machine")
 
 
 # --- a router ----------------------------------------------------------------------------------------
@@ -496,6 +374,15 @@ async def test_a_file_without_a_secret(
     assert words in outcome.evidence
 
 
+async def test_a_pipe_in_place_of_a_secret_does_not_hold_the_loop(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    changed = options | {"snmp": {"community_file": str(tmp_path / "pipe")}}
+    outcome = await Polling("127.0.0.1:161", changed).poll()
+    assert (outcome.reason, outcome.evidence) == (Reason.LOCAL, f"{tmp_path}/pipe: Not a plain file")
+
+
 async def test_a_changed_community_is_used_at_once(options: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "community"
     path.write_text("khac")
@@ -507,6 +394,35 @@ async def test_a_changed_community_is_used_at_once(options: dict[str, Any], tmp_
         await asyncio.gather(unheard, return_exceptions=True)
         path.write_text(COMMUNITY)
         assert await polling.counted() == ZEROS | SPEED
+
+
+async def test_changed_options_are_used_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload that changes nothing but options makes a target equal to the old one, and its keys are the
+    same too."""
+    made: list[str | None] = []
+
+    class Mute(V2c):
+        def ask(self, question: Question) -> bytes:
+            raise Failure(Reason.LOCAL, f"made for {made[-1]}")
+
+    def make(snmp: Snmp, _: Secrets) -> V2c:
+        made.append(snmp.auth_protocol)
+        return Mute(b"")
+
+    monkeypatch.setattr(poller, "make_codec", make)
+    (tmp_path / "key").write_text("khoa-rat-dai")
+    polls, seen = [], []
+    for protocol in ("sha", "sha", "sha256"):
+        snmp = {
+            "version": "3",
+            "user": "u",
+            "auth_key_file": str(tmp_path / "key"),
+            "auth_protocol": protocol,
+        }
+        polls.append(Polling("127.0.0.1:161", {"interface": "wan", "snmp": snmp}))
+        seen.append((await polls[-1].poll()).evidence)
+    assert made == ["sha", "sha256"]
+    assert seen == ["made for sha", "made for sha", "made for sha256"]
 
 
 async def test_no_evidence_and_no_text_holds_a_secret(options: dict[str, Any]) -> None:
