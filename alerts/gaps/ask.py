@@ -13,6 +13,8 @@ SLICE_SECONDS: Final = 6 * 3600.0
 STEP_SECONDS: Final = 60.0
 _POINTS_AT_ONCE: Final = 150_000
 _MOST_STEPS: Final = 1440
+_LARGEST: Final = 1e11
+"""Of anything that a site tells: seconds, bytes or Unix times. What is beyond was never measured."""
 Sort = Callable[[Series], tuple[str, Value | None] | None]
 """Says of a series which track it belongs to, and its value there where that is a label's and not the
 sample's; None for one that belongs nowhere."""
@@ -47,12 +49,19 @@ async def tracks(
             if sorted_ is not None:
                 name, told = sorted_
                 points.setdefault(name, []).extend(
-                    (time, value if told is None else told) for time, value in series.points
+                    (time, value if told is None else told)
+                    for time, value in series.points
+                    if part.since - 1 <= time <= part.until + 1 and is_believable(value)
                 )
         for name, found in points.items():
             recorder = recorders.setdefault(name, Recorder(reach_seconds(name)))
             recorder.feed(sorted(found, key=lambda point: point[0]))
     return {name: recorder.track for name, recorder in recorders.items()}
+
+
+def is_believable(value: float) -> bool:
+    """Whether a value may have been measured. A site may tell anything of itself: no number, no end."""
+    return abs(value) < _LARGEST
 
 
 def chunks(period: Period, series: int) -> Iterator[Period]:

@@ -24,8 +24,11 @@ def fact_text(fact: Fact, zone: ZoneInfo, language: str | None = None) -> str:
 
 
 def moment(at: float, zone: ZoneInfo) -> str:
-    """Return a moment in local time, to the second."""
-    return datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    """Return a moment in local time, to the second; one that no calendar has as a number."""
+    try:
+        return datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return f"{at:g} s"
 
 
 def length(seconds: float) -> str:

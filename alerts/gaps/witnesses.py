@@ -110,7 +110,7 @@ async def _counters(api: PromApi, site: Site, at: float) -> dict[str, Seconds]:
     promql = f"max by (line, state) (last_over_time({selected}[{_READ_SECONDS}s]))"
     by_line: dict[str, dict[str, float]] = {}
     for sample in await api.query(promql, at):
-        if sample.label(Label.LINE) in site.lines:
+        if sample.label(Label.LINE) in site.lines and ask.is_believable(sample.value):
             by_line.setdefault(sample.label(Label.LINE), {})[sample.label(Label.STATE)] = sample.value
     return {
         line: Seconds(*(states.get(state, 0.0) for state in (State.UP, State.DOWN, State.UNKNOWN)))
