@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
+from alerts.gaps import windows
 from alerts.gaps.causes import Causes, Witnesses, is_up
 from alerts.gaps.find import Stretch
 from alerts.gaps.life import Stay, Told, stays
-from alerts.gaps.model import Edge, Fact, Gap, GapLabel, Piece, Side, Window, after, before, exactly
+from alerts.gaps.model import Edge, Fact, Gap, GapLabel, Side, Window, after, before, exactly
 from alerts.gaps.parts import Part, absorbed, continuous, joined, without_dust
 from alerts.gaps.tracks import Interval
 
@@ -41,7 +42,7 @@ def label(case: Case) -> Gap:
     found = stays(case.told, start, end, open_=case.stretch.open, hearable=_hearable(case, start, end))
     parts = [part for stay in found for part in _parts(case, stay, causes)]
     tidy = continuous(joined(without_dust(absorbed(joined(parts)))))
-    pieces = tuple(_piece(case, part) for part in tidy)
+    pieces = tuple(piece for part in tidy for piece in windows.pieces(part, case.windows))
     length = end.at - start.at
     return Gap(
         commune=case.commune, start=pieces[0].start, end=pieces[-1].end, open=case.stretch.open,
@@ -178,22 +179,3 @@ def _unless_deaf(case: Case, stay: Stay, rest: Part) -> Iterable[Part]:
         here = until
     if here.at < stay.end.at or here.at == stay.start.at:
         yield msgspec.structs.replace(rest, start=here)
-
-
-# --- from parts to pieces --------------------------------------------------------------------------
-def _piece(case: Case, part: Part) -> Piece:
-    planned = _planned(case, part)
-    facts = (*part.facts, Fact("planned", {"window": planned})) if planned else part.facts
-    return Piece(
-        label=part.label, start=part.start, end=part.end, sides=part.sides, planned=planned, facts=facts
-    )
-
-
-def _planned(case: Case, part: Part) -> str:
-    """The window that covers at least half of a part."""
-    length = part.end.at - part.start.at
-    for window in case.windows:
-        covered = min(window.ends, part.end.at) - max(window.starts, part.start.at)
-        if covered > 0 and covered >= length / 2:
-            return window.id
-    return ""

@@ -72,17 +72,24 @@ def _shares(heard: Heard, start: float, until: float) -> Iterable[_Share]:
     gap = heard.gap
     whole = max(0.0, gap.end.at - gap.start.at)
     lost = max(0.0, whole - heard.counted.up - heard.counted.down)
+    vouched = sum(_certain(piece, start, until) for piece in gap.pieces if is_vouched_down(piece))
+    down = vouched + lost - whole  # had all that was counted been counted then, this much of it was not
     for piece in gap.pieces:
         length = _overlap(piece.start.at, piece.end.at, start, until)
-        certain = _overlap(piece.start.latest, piece.end.earliest, start, until)
+        certain = _certain(piece, start, until)
         if piece.label is GapLabel.AGENT_STOPPED and piece.planned:
             yield _Share(piece, "excluded", certain)
-        elif is_vouched_down(piece) and (surely := min(certain, lost - (whole - piece.certain_seconds))) > 0:
+        elif is_vouched_down(piece) and (surely := min(certain, down)) > 0:
+            down -= surely
             yield _Share(piece, "down", surely)
         elif piece.label in DEAD:
             yield _Share(piece, "unknown", length)
         else:
             yield _Share(piece, "unknown", min(length, lost))
+
+
+def _certain(piece: Piece, since: float, until: float) -> float:
+    return _overlap(piece.start.latest, piece.end.earliest, since, until)
 
 
 def _overlap(start: float, end: float, since: float, until: float) -> float:

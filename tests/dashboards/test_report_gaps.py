@@ -66,6 +66,30 @@ def test_a_stop_is_excluded_only_where_it_was_declared() -> None:
     assert found.notes == (Note(GapLabel.AGENT_STOPPED, "excluded", 1, HOUR - 5, ("ups",)),)
 
 
+def test_of_a_stop_that_went_on_after_its_window_only_the_window_is_excluded() -> None:
+    planned = piece(GapLabel.AGENT_STOPPED, after(AT, 2), exactly(AT + HOUR), planned="ups")
+    late = piece(GapLabel.AGENT_STOPPED, exactly(AT + HOUR), before(AT + 3 * HOUR, 3))
+    found = of(gap(planned, late))
+    assert found.excluded_seconds == HOUR - 2
+    assert found.notes[1] == Note(GapLabel.AGENT_STOPPED, "unknown", 1, 2 * HOUR)
+
+
+def test_of_several_pieces_that_were_down_no_more_counts_than_was_lost() -> None:
+    down = [
+        piece(GapLabel.LINE_DOWN, exactly(AT + n * HOUR), exactly(AT + (n + 1) * HOUR), sides=BOTH)
+        for n in range(2)
+    ]
+    assert of(gap(*down), Seconds(up=600)).down_seconds == 2 * HOUR - 600
+
+
+def test_what_was_lost_may_have_been_lost_before_the_month() -> None:
+    one = piece(
+        GapLabel.LINE_DOWN, exactly(NOVEMBER.start - HOUR), exactly(NOVEMBER.start + HOUR), sides=BOTH
+    )
+    assert of(gap(one), Seconds(up=HOUR)).down_seconds == 0
+    assert of(gap(one)).down_seconds == HOUR
+
+
 EDGES = st.tuples(st.floats(0, 9 * DAY_SECONDS), st.floats(0, 600), st.floats(0, DAY_SECONDS))
 SECONDS = st.builds(Seconds, up=st.floats(0, 5e5), down=st.floats(0, 5e5))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.gaps.model import Gap, GapLabel, Piece, Side, Window
+from alerts.gaps.model import Gap, GapLabel, Piece, Side, Window, exactly
 from tests.alerts.gaps.world import DEAD, HELD, LABELS, START, STARTS_IN, Is, Phase, World
 
 FAULTS = [state for state in Is if state is not Is.FINE]
@@ -100,12 +100,33 @@ def test_a_crash_while_the_line_was_down_is_told_apart() -> None:
     assert gap.start.at == pytest.approx(START + 300, abs=3)
 
 
+STOPPED = World((Phase(300, Is.FINE), Phase(600, Is.STOP), Phase(300, Is.FINE)))
+
+
 def test_a_stop_inside_a_window_is_planned() -> None:
-    world = World((Phase(300, Is.FINE), Phase(600, Is.STOP), Phase(300, Is.FINE)))
     windows = (Window("other", 0, 1), Window("ups", START + 250, START + 1000))
-    (gap,) = world.gaps(windows)
-    assert gap.pieces[0].planned == "ups"
-    assert world.gaps((Window("short", START + 300, START + 400),))[0].pieces[0].planned == ""
+    (gap,) = STOPPED.gaps(windows)
+    (piece,) = gap.pieces
+    assert piece.planned == "ups"
+    assert [fact.values for fact in piece.facts if fact.kind == "planned"] == [{"window": "ups"}]
+
+
+def test_only_what_lies_inside_a_window_is_planned() -> None:
+    windows = (
+        Window("first", START + 200, START + 500), Window("same", START + 250, START + 450),
+        Window("second", START + 700, START + 800),
+    )  # fmt: skip
+    (gap,) = STOPPED.gaps(windows)
+    whole(gap)
+    assert [piece.planned for piece in gap.pieces] == ["first", "", "second", ""]
+    assert [piece.end for piece in gap.pieces[:-1]] == [exactly(START + at) for at in (500, 700, 800)]
+    assert {piece.label for piece in gap.pieces} == {GapLabel.AGENT_STOPPED}
+
+
+def test_windows_side_by_side_leave_nothing_between_them() -> None:
+    windows = (Window("day", START, START + 600), Window("night", START + 600, START + 2000))
+    (gap,) = STOPPED.gaps(windows)
+    assert [piece.planned for piece in gap.pieces] == ["day", "night"]
 
 
 @pytest.mark.parametrize(
