@@ -21,7 +21,7 @@ import msgspec
 
 from agent import kept
 from agent.config import AgentConfig, Fetch, version_of
-from agent.hub_http import CONNECT_SECONDS, Resolver, read_token, tls_context
+from agent.hub_http import new_session, read_token, tls_context
 from agent.load import load_config, loads_config
 from common.yaml.problems import Refused
 
@@ -62,27 +62,17 @@ Get = Callable[[Fetch, str], Awaitable[Answer]]
 async def get(fetch: Fetch, etag: str) -> Answer:
     """Ask for the configuration, unless it is the one called ``etag``. Raises nothing but cancellation."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS), await _session(fetch) as session:
+        # A session for one request: a connection that is held for a minute costs more than a new one.
+        async with asyncio.timeout(TIMEOUT_SECONDS), new_session() as session:
+            tls = await asyncio.to_thread(tls_context, fetch) if fetch.url.startswith("https:") else True
             headers = {"If-None-Match": etag, "Accept-Encoding": "identity"}
             if fetch.bearer_token_file is not None:
                 token = await asyncio.to_thread(read_token, Path(fetch.bearer_token_file))
                 headers["Authorization"] = f"Bearer {token}"
-            async with session.get(fetch.url, headers=headers, allow_redirects=False) as answer:
+            async with session.get(fetch.url, headers=headers, allow_redirects=False, ssl=tls) as answer:
                 return await _read(answer)
     except (OSError, aiohttp.ClientError, ValueError) as error:
         return Answer(failure=_failure(error), detail=str(error) or type(error).__name__)
-
-
-async def _session(fetch: Fetch) -> aiohttp.ClientSession:
-    """A session for one request: a connection held for a minute costs more than a new one."""
-    tls = await asyncio.to_thread(tls_context, fetch) if fetch.url.startswith("https:") else True
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=1, ssl=tls, resolver=Resolver(), use_dns_cache=False),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-    )
 
 
 async def _read(answer: aiohttp.ClientResponse) -> Answer:

@@ -99,6 +99,18 @@ class Watched(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    def part(self) -> None:
+        """End the connection, behind the answer where one is under way."""
+        if self._request_in_progress:
+            self.close()
+        else:
+            self.force_close()
+
+    @property
+    def by_certificate(self) -> bool:
+        """Whether a certificate was shown when the connection was made."""
+        return self.transport is not None and bool(self.transport.get_extra_info("peercert"))
+
     def _rest(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
@@ -112,11 +124,60 @@ class _Full(asyncio.Protocol):
         transport.close()
 
 
+class Entrance:
+    """The listening socket, and what those who come meet there."""
+
+    def __init__(self, server: web.Server, door: Door) -> None:
+        self._server, self._door = server, door
+        self._listening: asyncio.base_events.Server | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that are bound."""
+        assert self._listening is not None  # noqa: S101 - serve() has opened it
+        bound = self._listening.sockets[0].getsockname()
+        return str(bound[0]), int(bound[1])
+
+    async def open(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises ListenError."""
+        try:
+            self._listening = await self._listen(tls, host=host, port=port, backlog=_BACKLOG)
+        except OSError as error:
+            raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
+
+    async def renew(self, tls: ssl.SSLContext) -> None:
+        """Have everybody shake hands by ``tls`` from now on: nothing is resumed that an older context let
+        in, and who came by a certificate comes again. Nobody is turned away meanwhile. Raises OSError."""
+        before = self._listening
+        assert before is not None  # noqa: S101 - serve() has opened it
+        self._listening = await self._listen(tls, sock=before.sockets[0].dup(), backlog=_BACKLOG)
+        before.close()
+        for connection in list(self._door.known):
+            if connection.by_certificate:
+                connection.part()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.close()
+
+    async def _listen(self, tls: ssl.SSLContext | None, **where: Any) -> asyncio.base_events.Server:
+        loop, door = asyncio.get_running_loop(), self._door
+
+        def protocol() -> asyncio.Protocol:
+            return _Full() if door.full else Watched(self._server, loop, door)
+
+        if tls is not None:
+            seconds = door.limits.patience.handshake_seconds
+            where |= {"ssl": tls, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": 1.0}
+        return await loop.create_server(protocol, **where)
+
+
 @asynccontextmanager
 async def serve(
     app: web.Application, listen: str, door: Door, tls: ssl.SSLContext | None
-) -> AsyncIterator[tuple[str, int]]:
-    """Serve ``app`` while the context is open; yields the address bound (port 0 picks a free one).
+) -> AsyncIterator[Entrance]:
+    """Serve ``app`` while the context is open; port 0 picks a free one.
 
     Raises ListenError when the address is malformed or taken.
     """
@@ -125,12 +186,13 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:
-        server = await _listen(runner, host, port, door, tls)
+        assert runner.server is not None  # noqa: S101 - setup() has made it
+        entrance = Entrance(runner.server, door)
+        await entrance.open(host, port, tls)
         try:
-            bound = server.sockets[0].getsockname()
-            yield str(bound[0]), int(bound[1])
+            yield entrance
         finally:
-            server.close()
+            entrance.close()
     finally:
         await runner.cleanup()
 
@@ -141,26 +203,6 @@ def _ours(record: Any) -> bool:
     return not isinstance(error, HttpProcessingError)
 
 
-async def _listen(
-    runner: web.AppRunner, host: str, port: int, door: Door, tls: ssl.SSLContext | None
-) -> asyncio.base_events.Server:
-    loop = asyncio.get_running_loop()
-    server = runner.server
-    assert server is not None  # noqa: S101 - setup() has made it
-
-    def protocol() -> asyncio.Protocol:
-        return _Full() if door.full else Watched(server, loop, door)
-
-    options: dict[str, Any] = {}
-    if tls is not None:
-        seconds = door.limits.patience.handshake_seconds
-        options = {"ssl": tls, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": 1.0}
-    try:
-        return await loop.create_server(protocol, host, port, backlog=_BACKLOG, **options)
-    except OSError as error:
-        raise ListenError(f"{host}:{port}: {error.strerror or error}") from error
-
-
 class Identity(msgspec.Struct, frozen=True):
     """The gateway's certificate, and whose certificates let agents in. PEM files at the hub."""
 
@@ -169,26 +211,26 @@ class Identity(msgspec.Struct, frozen=True):
     client_ca: Path | None = None
     client_crl: Path | None = None
 
+    def stamps(self) -> list[tuple[int, int, int]]:
+        """Return what changes whenever one of the files does. Blocking. Raises OSError."""
+        named = (self.certificate, self.key, self.client_ca, self.client_crl)
+        found = [path.stat() for path in named if path is not None]
+        return [(status.st_mtime_ns, status.st_size, status.st_ino) for status in found]
+
 
 def context(identity: Identity) -> ssl.SSLContext:
     """Return the TLS context, 1.2 or newer (RFC 9325). Raises OSError or ValueError."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    made.load_cert_chain(identity.certificate, identity.key, password=_no_pass_phrase)
     if identity.client_ca is not None:
         made.verify_mode = ssl.CERT_OPTIONAL  # an agent may have a token instead
-    load(made, identity)
-    return made
-
-
-def load(into: ssl.SSLContext, identity: Identity) -> None:
-    """Read the files (again): connections from now on see what is in them. Raises OSError or ValueError."""
-    into.load_cert_chain(identity.certificate, identity.key, password=_no_pass_phrase)
-    if identity.client_ca is not None:
-        into.load_verify_locations(identity.client_ca)
+        made.load_verify_locations(identity.client_ca)
     if identity.client_crl is not None:
-        into.load_verify_locations(identity.client_crl)
-        into.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        made.load_verify_locations(identity.client_crl)
+        made.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    return made
 
 
 def _no_pass_phrase() -> str:

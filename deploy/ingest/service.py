@@ -29,7 +29,7 @@ from deploy.ingest.engine import Client, Engine
 from deploy.ingest.forward import Forwarder
 from deploy.ingest.gateway import Gateway, Province
 from deploy.ingest.limits import Limits, TimeLimits
-from deploy.ingest.listen import Door, Identity, load, serve
+from deploy.ingest.listen import Door, Entrance, Identity, serve
 from deploy.ingest.listen import context as tls_context
 from deploy.ingest.meters import Meters
 from deploy.ingest.tokens import BadTokens, Book, Store
@@ -79,11 +79,14 @@ class Service:
         self._inventory = inventory
         self._reloading = asyncio.Lock()
         self.tls: ssl.SSLContext | None = None
+        self.entrance: Entrance | None = None
+        self._identity_seen: list[tuple[int, int, int]] = []
 
     async def prepare(self) -> None:
         """Read everything once. Raises Unusable or OSError."""
         if self._options.identity is not None:
             try:
+                self._identity_seen = await asyncio.to_thread(self._options.identity.stamps)
                 self.tls = await asyncio.to_thread(tls_context, self._options.identity)
             except (OSError, ValueError) as error:
                 raise Unusable(_certificate_problem(self._options.identity, error)) from None
@@ -98,8 +101,7 @@ class Service:
         async with self._reloading:
             try:
                 loaded = await asyncio.to_thread(validate.read, self._options.inventory)
-                if self.tls is not None and self._options.identity is not None:
-                    await asyncio.to_thread(load, self.tls, self._options.identity)
+                await self._renew_identity()
                 read = await asyncio.to_thread(province, loaded.inventory, self._options.directory)
             except Refused as error:
                 log.error("the inventory is wrong; the old one goes on", extra={"problem": str(error)})
@@ -110,6 +112,16 @@ class Service:
             self.gateway.take(read)
             log.info("read again", extra={"communes": len(read.permits)})
             return None
+
+    async def _renew_identity(self) -> None:
+        """Show and trust what is in the files now, if they have changed. Raises OSError or ValueError."""
+        identity = self._options.identity
+        if identity is None or self.entrance is None:
+            return
+        seen = await asyncio.to_thread(identity.stamps)
+        if seen != self._identity_seen:
+            await self.entrance.renew(await asyncio.to_thread(tls_context, identity))
+            self._identity_seen = seen
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -204,9 +216,10 @@ async def running(
         async with (
             service.watching(),
             serve_page(service.page(), options.page),
-            serve(app, options.listen, service.door, service.tls) as address,
+            serve(app, options.listen, service.door, service.tls) as entrance,
         ):
-            yield service, address
+            service.entrance = entrance
+            yield service, entrance.address
 
 
 async def run(options: Options, inventory: Inventory, announce: Callable[[str], None]) -> None:
