@@ -11,7 +11,8 @@ counts suspension) plus an ``epoch``, learnt from the ``Date`` header of the hub
   clock, marked so, and dated anew once the hub has spoken (see ``spool/``).
 
 An answer with ``Date`` D, asked at s and received at r, says that the epoch lies in [D - r, D + 1 - s]:
-intersecting a few answers narrows that to about the round-trip time.
+intersecting a few answers narrows that to about the round-trip time. Where test packets (``stamp``) are
+answered by the hub and its clock is synchronised, they narrow it further, and never say otherwise.
 """
 
 import logging
@@ -158,6 +159,17 @@ class HubClock:
             self._judge_start()
         self._choose()
 
+    def refine(self, low: float, high: float) -> None:
+        """Narrow down what the hub's answers said to bounds of the epoch that somebody else gives. What
+        contradicts the hub is passed over, so that nobody else can say more than within which part of a
+        second the hub is."""
+        if self._heard is None:
+            return
+        old_low, old_high = self._bounds()
+        if max(low, old_low) <= min(high, old_high):
+            self._low, self._high, self._heard = max(low, old_low), min(high, old_high), self.now()
+            self._choose()
+
     def watch(self) -> None:
         """Follow this machine's clock while it is trusted, and notice steps. Called every second."""
         wall_epoch = self._wall() - self.now()
@@ -182,7 +194,7 @@ class HubClock:
         self._own = off <= TRUST_OWN_SECONDS
         if self._own:
             self._move(self._wall_epoch)
-        elif not low <= self._epoch <= high:
+        elif not low - _STABLE_SECONDS <= self._epoch <= high + _STABLE_SECONDS:
             self._epoch = (low + high) / 2
 
     def _judge_start(self) -> None:

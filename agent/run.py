@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from agent.build import Find, measure_of, state_directory, traits_of
@@ -25,6 +26,8 @@ from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
 from common.i18n import t
 from common.yaml.problems import Refused
+from exporters.base import PeerClock
+from inventory.names import HUB_SITE
 
 DEFAULT_STATE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 2.0
@@ -75,6 +78,7 @@ class Agent:
             skipped=self._skipped,
             urgent=self._urgent,
             turns=defaultdict(asyncio.Lock),
+            peer_clock=self._peer_clock,
         )
         self.itself.store_errors = lambda: self.book.errors
 
@@ -218,6 +222,12 @@ class Agent:
     def _urgent(self, key: str) -> None:
         if self.pusher is not None:
             self.pusher.urge({key}, whole=True)
+
+    def _peer_clock(self, target: AgentTarget, clock: PeerClock) -> None:
+        """Take in what the hub's reflector says of the hub's clock."""
+        if target.target.startswith(f"{HUB_SITE}:"):
+            shift = monotonic() - self.clock.now()
+            self.clock.refine(clock.low_seconds + shift, clock.high_seconds + shift)
 
     def _broken(self, kind: str) -> None:
         self.itself.exceptions[kind] += 1

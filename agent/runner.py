@@ -16,7 +16,7 @@ from agent.deadline import Measure, measure_once, target_of
 from agent.expose import Histogram
 from agent.measured import Measured
 from agent.state import StateBook
-from exporters.base import Outcome
+from exporters.base import Outcome, PeerClock
 from inventory.names import Reason, State
 
 MAX_IN_FLIGHT: Final = 3
@@ -43,7 +43,8 @@ log = logging.getLogger(__name__)
 class Tools(msgspec.Struct):
     """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing,
     ``urgent(key)`` of what must be pushed whole and at once; ``broken(kind)`` counts exceptions that a
-    probe let out; ``skipped()`` slots that were not used; ``turns`` are the locks of exclusive kinds."""
+    probe let out; ``skipped()`` slots that were not used; ``turns`` are the locks of exclusive kinds;
+    ``peer_clock`` takes in what a target said of its clock."""
 
     site: str
     now: Callable[[], float]
@@ -55,6 +56,7 @@ class Tools(msgspec.Struct):
     skipped: Callable[[int], None]
     urgent: Callable[[str], None]
     turns: defaultdict[str, asyncio.Lock]
+    peer_clock: Callable[[AgentTarget, PeerClock], None] = lambda target, clock: None
 
 
 class Runner:
@@ -234,6 +236,8 @@ class Runner:
     def _take(self, sent: float, outcome: Outcome) -> None:
         before = self.measured.last
         self.measured.take(outcome)
+        if outcome.peer_clock is not None:
+            self._tools.peer_clock(self.target, outcome.peer_clock)
         self._log_failure(before, outcome)
         if outcome.urgent or self._owes_haste:
             self._owes_haste = False

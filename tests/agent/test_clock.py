@@ -146,6 +146,57 @@ def test_one_wrong_date_is_not_believed_two_are() -> None:
     assert world.error() == pytest.approx(7200, abs=1)
 
 
+# --- what test packets say --------------------------------------------------------------------------
+def refine(world: World, off_by: float, width: float) -> None:
+    """A reflector's word: its clock is ``off_by`` from the hub's, known to ``width``."""
+    middle = HUB + off_by
+    world.clock.refine(middle - width / 2, middle + width / 2)
+
+
+@given(st.floats(-1e5, 1e5).filter(lambda off: abs(off) > 4), st.floats(0, 0.9), st.floats(0.001, 0.02))
+def test_test_packets_narrow_what_a_header_of_whole_seconds_says(
+    off: float, phase: float, width: float
+) -> None:
+    world = World(off)
+    world.now += phase
+    world.ask()
+    refine(world, 0.0, width)
+    assert abs(world.error()) <= 0.05 + width
+    assert world.clock.offset_seconds == pytest.approx(off, abs=width + 1e-3)
+
+
+def test_test_packets_are_no_word_of_the_hub() -> None:
+    world = World(3600.0)
+    refine(world, 0.0, 0.001)
+    assert not world.clock.known, "before the hub itself has spoken"
+    world.ask()
+    known = world.clock.remember()
+    for off_by in (7200.0, -5.0, 1.5):
+        refine(world, off_by, 0.01)
+        assert world.clock.remember() == known, "nor against what it has said"
+
+
+def test_a_reflector_that_lies_within_the_second_is_overruled_by_the_hub() -> None:
+    world = World(100.0)
+    world.ask()
+    refine(world, 0.4, 0.001)
+    for _ in range(60):
+        world.now += 2.13
+        world.ask()
+    assert abs(world.error()) <= 0.2
+
+
+def test_times_stay_put_while_test_packets_say_the_same() -> None:
+    world = World(3600.0)
+    world.ask()
+    refine(world, 0.0, 0.002)
+    before = world.clock.epoch_seconds
+    for number in range(50):
+        world.now += 5
+        refine(world, 0.0004 * (-1) ** number, 0.002)
+    assert world.clock.epoch_seconds == before
+
+
 def test_a_corrected_clock_is_not_trusted_for_ever_without_answers() -> None:
     world = World(3600.0)
     world.ask()

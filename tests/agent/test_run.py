@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
@@ -18,7 +19,7 @@ from agent.load import load_config
 from agent.run import Agent
 from agent.transport import Result
 from common import i18n
-from exporters.base import Outcome, Target
+from exporters.base import Outcome, PeerClock, Target
 from inventory.names import Reason, State
 from tests.agent import virtual
 from tests.agent.push_bench import EPOCH, Hub, vanish
@@ -98,6 +99,39 @@ def test_change_of_state_is_at_the_hub_at_once(tmp_path: Path) -> None:
         assert all(math.isnan(samples[-1][1]) for samples in world.hub.samples.values())
 
     virtual.run(main)
+
+
+def test_only_the_hubs_reflector_refines_the_hubs_clock(tmp_path: Path) -> None:
+    def offset_after(answering: str) -> float:
+        async def main() -> float:
+            directory = tmp_path / answering.replace(":", "-")
+            directory.mkdir()
+            world = World(directory)
+
+            def find(target: AgentTarget) -> Measure:
+                async def measure(_: Target) -> Outcome:
+                    true = EPOCH + virtual.now() - time.monotonic()
+                    said = PeerClock(true - 0.001, true + 0.001) if target.name == answering else None
+                    return Outcome(reason=Reason.OK, duration_seconds=0.0, peer_clock=said)
+
+                return measure
+
+            clock = HubClock(virtual.now, lambda: EPOCH + virtual.now() - 100.0)
+            agent = Agent(
+                world.path, write(world.path, world.state, *TARGETS),
+                clock=clock, find=find, connect=world.connect,
+            )  # fmt: skip
+            await agent.start()
+            await asyncio.sleep(8)
+            await agent.stop()
+            bounds = clock.remember()
+            assert bounds is not None
+            return bounds.high - bounds.low
+
+        return virtual.run(main)
+
+    assert offset_after("hub:main") < 0.01
+    assert offset_after("lan:21040") > 0.02
 
 
 def test_hub_away_at_start_changes_nothing_but_the_push(tmp_path: Path) -> None:
