@@ -28,12 +28,13 @@ class Deaf(msgspec.Struct, frozen=True):
 
 
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured around a gap. ``lines``: of the commune; ``outside``: the hub's pings of each
-    line's router, ``own``: the site's to the hub, ``lan``: the site's to its gateway, all 1 up, 0 down;
+    """What was measured around a gap. ``lines``: of the commune; ``routers``: those whose router the hub is
+    to ping; ``outside``: the hub's pings of each line's router, ``own``: the site's to the hub, ``lan``: the site's to its gateway, all 1 up, 0 down;
     ``counted``: what the site's counters gained over the gap, by line; ``deaf``: when the hub was not
     listening."""
 
     lines: tuple[str, ...] = ()
+    routers: tuple[str, ...] = ()
     outside: Mapping[str, Track] = {}
     own: Mapping[str, Track] = {}
     lan: Track = Track()
@@ -124,8 +125,8 @@ class Causes:
         return GapLabel.UNKNOWN, (), facts
 
     def _line_facts(self, *, outside: bool, own: bool, outside_up: bool, own_up: bool) -> Iterable[Fact]:
-        if not self._seen.outside:
-            yield Fact("no_router")
+        if not self._outside:
+            yield Fact("not_pinged" if self._seen.routers else "no_router")
         elif outside:
             yield Fact("outside_down")
         elif outside_up:

@@ -14,6 +14,8 @@ from alerts.rules_model import Tuning
 from inventory.names import ComponentKind, Recorded
 
 _ANY: Final = "hub"
+_BEFORE: Final = "15d"
+"""A hub that evaluated nothing for longer counts as one that was not there."""
 _MATCH: Final = f'kind="{ComponentKind.HUB}"'
 
 
@@ -41,7 +43,13 @@ async def _not_evaluating(api: PromApi, tuned: Tuning, period: Period) -> list[D
     for region in regions(low, ask.STEP_SECONDS, period.since, period.until):
         told = await _evaluations(api, region, pause)
         result += [Deaf(one, "hub_off") for one in pauses(region, told, pause, tuned.evaluation_seconds)]
+    if result and result[0].interval.start.at <= period.since and not await _ever_before(api, period.since):
+        del result[0]  # there was no hub yet
     return result
+
+
+async def _ever_before(api: PromApi, since: float) -> bool:
+    return bool(await api.query(f"last_over_time({Recorded.EVALUATED}[{_BEFORE}])", since))
 
 
 async def _evaluations(api: PromApi, region: Region, pause: float) -> Track:

@@ -6,6 +6,7 @@ from typing import Final
 
 from alerts.gaps import ask, hub
 from alerts.gaps.ask import Period
+from alerts.gaps.beyond import concerns, crosses, widened
 from alerts.gaps.causes import Deaf
 from alerts.gaps.find import Region, Stretch, regions, stretches
 from alerts.gaps.label import label
@@ -22,6 +23,7 @@ from inventory.names import HUB_SITE, Label, Metric
 
 TIMEOUT_SECONDS: Final = 60.0
 _AT_ONCE: Final = 4
+_AROUND: Final = 5 * ask.STEP_SECONDS
 Progress = Callable[[int, int], None]
 """Told how many steps of how many are done."""
 
@@ -37,7 +39,8 @@ async def read(
     codes: Collection[str] | None = None,
     progress: Progress = nobody_asks,
 ) -> tuple[Gap, ...]:
-    """Return the gaps of communes (default: all), by commune and time. Raises ApiError."""
+    """Return the gaps of communes (default: all), by commune and time; one across an edge of the period is
+    whole. Raises ApiError."""
     tuned = tuning(inventory)
     sites = [site for site in every_site(inventory, tuned) if codes is None or site.code in codes]
     if not sites:
@@ -47,10 +50,18 @@ async def read(
     limit = asyncio.Semaphore(_AT_ONCE)
     done = 0
 
+    async def deaf_around(stretch: Stretch) -> tuple[Deaf, ...]:
+        if not crosses(stretch, period):
+            return deaf
+        return await hub.deaf(api, tuned, Period(stretch.start - _AROUND, stretch.end + _AROUND))
+
     async def of(site: Site) -> list[Gap]:
         nonlocal done
         async with limit:
-            found = await _gaps_of(api, site, low[site.code], period, deaf)
+            found = [
+                label(await gather(api, site, stretch, await deaf_around(stretch)))
+                for stretch in await _stretches_of(api, site, low[site.code], period)
+            ]
         done += 1
         progress(len(sites) + done, 2 * len(sites))
         return found
@@ -96,13 +107,11 @@ def _selector(sites: Iterable[Site]) -> str:
 
 
 # --- closely ------------------------------------------------------------------------------------------
-async def _gaps_of(
-    api: PromApi, site: Site, low: Iterable[float], period: Period, deaf: tuple[Deaf, ...]
-) -> list[Gap]:
+async def _stretches_of(api: PromApi, site: Site, low: Iterable[float], period: Period) -> list[Stretch]:
     found: list[Stretch] = []
     for region in regions(low, ask.STEP_SECONDS, period.since, period.until):
-        found += await _stretches(api, site, region)
-    return [label(await gather(api, site, stretch, deaf)) for stretch in found]
+        found += await _stretches(api, site, await widened(api, site, region, period))
+    return [stretch for stretch in found if concerns(stretch, period)]
 
 
 async def _stretches(api: PromApi, site: Site, region: Region) -> list[Stretch]:

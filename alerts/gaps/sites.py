@@ -10,7 +10,7 @@ from inventory.model import Commune, Inventory
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """A commune. ``beat_seconds``: how often its agent is heard; ``silent_seconds``: after how long without
     that it counts as silent, as for the alerts; ``routers``: lines that the hub pings; ``hub`` the hub's
-    component id."""
+    component id; ``pushed``: it is not scraped, so what it measured unheard may come later."""
 
     code: str
     name: str
@@ -19,6 +19,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     beat_seconds: float
     silent_seconds: float
     hub: str
+    pushed: bool = True
     windows: tuple[Window, ...] = ()
 
 
@@ -34,7 +35,7 @@ def _site(inventory: Inventory, tuned: Tuning, commune: Commune) -> Site:
         routers=tuple(line.id for line in commune.lines if line.router),
         beat_seconds=tuned.heartbeat_seconds if pushed else tuned.scrape_seconds,
         silent_seconds=tuned.silent_seconds if pushed else tuned.silent_scraped_seconds,
-        hub=f"hub:{inventory.hub.id}", windows=_windows(inventory, commune),
+        hub=f"hub:{inventory.hub.id}", pushed=pushed, windows=_windows(inventory, commune),
     )  # fmt: skip
 
 

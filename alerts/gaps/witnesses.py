@@ -41,7 +41,9 @@ async def gather(api: PromApi, site: Site, stretch: Stretch, deaf: tuple[Deaf, .
     outside, own, lan = await _pings(api, site, around)
     counted = {} if own or stretch.open else await _counted(api, site, stretch)
     near = tuple(one for one in deaf if _near(one, around))
-    seen = Witnesses(lines=site.lines, outside=outside, own=own, lan=lan, counted=counted, deaf=near)
+    seen = Witnesses(
+        lines=site.lines, routers=site.routers, outside=outside, own=own, lan=lan, counted=counted, deaf=near
+    )
     return Case(
         commune=site.code, stretch=stretch, beat_seconds=site.beat_seconds, told=told, seen=seen,
         windows=site.windows,

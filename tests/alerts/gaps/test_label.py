@@ -72,6 +72,19 @@ def test_without_a_router_the_site_alone_vouches() -> None:
     assert one_fault(Is.LINE, router=False, spool=False).pieces[0].label is GapLabel.UNKNOWN
 
 
+def test_while_the_hubs_own_agent_is_down_nobody_says_that_there_is_no_router() -> None:
+    silent, none = one_fault(Is.LINE, pinging=False), one_fault(Is.LINE, router=False)
+    assert silent.pieces[0].label is none.pieces[0].label is GapLabel.LINE_DOWN
+    assert silent.pieces[0].sides == (Side.SITE,)
+    assert "not_pinged" in kinds(silent)
+    assert "no_router" in kinds(none)
+    assert "no_router" not in kinds(silent)
+
+
+def kinds(gap: Gap) -> set[str]:
+    return {fact.kind for piece in gap.pieces for fact in piece.facts}
+
+
 def test_a_site_that_told_of_mains_and_whose_router_answers_has_no_power_cut() -> None:
     world = World(
         (Phase(300, Is.FINE), Phase(600, Is.POWER), Phase(300, Is.FINE)), battery=True, router=False

@@ -28,6 +28,7 @@ QUIET = 1800
 FAULTS = {"21040": Is.LINE, "21061": Is.POWER, "21085": Is.CRASH, "21484": Is.STOP, "21496": Is.CLOCK}
 LONG = 3 * 3600
 HUB_OFF = Phase(400, Is.HUB)
+HUB_WAS_OFF = START + QUIET + LONG + QUIET
 
 
 def world(state: Is) -> World:
@@ -105,6 +106,41 @@ async def test_the_report_explains_what_is_unknown(server: str) -> None:
     ]  # fmt: skip
     line = found[Key("21040", "main", "hub:main", "icmp")]
     assert line.down_seconds == pytest.approx(LONG, abs=30)  # no counters: both sides vouch for it
+
+
+@pytest.mark.parametrize(
+    ("code", "label"), [("21040", "line_down"), ("21061", "power_down"), ("21085", "agent_down")]
+)
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_gap_across_midnight_is_told_as_well_as_any(
+    server: str, code: str, label: str, before: bool
+) -> None:
+    midnight = START + QUIET + LONG / 2
+    period = Period(START, midnight) if before else Period(midnight, world(Is.FINE).end)
+    async with PromApi(server, timeout_seconds=60) as api:
+        gap = (await read(api, province.small(), period, {code}))[0]
+    assert [str(piece.label) for piece in gap.pieces] == [label]
+    assert gap.start.earliest <= START + QUIET <= gap.start.latest
+    assert (gap.end.at > START + QUIET + LONG - 10, gap.open) == (True, False)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_hub_that_was_down_across_midnight_was_so_on_both_sides(server: str, before: bool) -> None:
+    midnight = HUB_WAS_OFF + 200
+    period = Period(HUB_WAS_OFF - 600, midnight) if before else Period(midnight, midnight + 900)
+    async with PromApi(server, timeout_seconds=60) as api:
+        (gap,) = await read(api, province.small(), period, {"21040"})
+    assert [piece.label for piece in gap.pieces] == [GapLabel.HUB_DOWN]
+    assert gap.end.at - gap.start.at == pytest.approx(HUB_OFF.seconds, abs=10)
+
+
+async def test_before_there_was_a_hub_it_was_not_down(server: str) -> None:
+    async with PromApi(server, timeout_seconds=60) as api:
+        period = Period(START - 2 * 3600, START + QUIET)
+        (new,) = await read(api, province.small(), period, {"21040"})
+        (never,) = await read(api, province.small(), period, {"21499"})
+    assert [(piece.label, piece.facts[0].kind) for piece in new.pieces] == [(GapLabel.UNKNOWN, "first")]
+    assert [piece.label for piece in never.pieces] == [GapLabel.UNKNOWN]
 
 
 async def test_a_prometheus_that_is_not_there_is_one_error() -> None:

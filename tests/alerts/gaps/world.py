@@ -49,12 +49,19 @@ class Phase(msgspec.Struct, frozen=True):
 
 class World:
     """Phases one after the other. ``spool``: what was measured while the hub could not be reached is there
-    afterwards; ``router``: the hub pings the commune's router; ``battery``: the site tells of its mains."""
+    afterwards; ``router``: the hub pings the commune's router; ``battery``: the site tells of its mains;
+    ``pinging``: the hub's own agent runs."""
 
     def __init__(
-        self, phases: tuple[Phase, ...], *, spool: bool = True, router: bool = True, battery: bool = False
+        self,
+        phases: tuple[Phase, ...],
+        *,
+        spool: bool = True,
+        router: bool = True,
+        battery: bool = False,
+        pinging: bool = True,
     ) -> None:
-        self.spool, self.router, self.battery = spool, router, battery
+        self.spool, self.router, self.battery, self.pinging = spool, router, battery, pinging
         self.spans: list[tuple[float, float, Is]] = []
         at = START
         for phase in phases:
@@ -150,7 +157,8 @@ class World:
         """What was measured meanwhile."""
         dark = {Is.LINE, Is.POWER}
         listening = list(self.times(PING, 1.7, lambda at: self.state(at) is not Is.HUB))
-        outside = track(((t, float(self.state(t) not in dark)) for t in listening), 20)
+        pings = listening if self.pinging else []
+        outside = track(((t, float(self.state(t) not in dark)) for t in pings), 20)
         mine = self.times(PING, 2.9, self.arrives)
         own = track(((t, float(self.state(t) not in {Is.LINE, Is.LAN, Is.HUB})) for t in mine), 20)
         lan = track(((t, float(self.state(t) is not Is.LAN)) for t in mine), 20)
@@ -159,7 +167,8 @@ class World:
             for start, end, state in self.spans if state is Is.HUB
         )  # fmt: skip
         return Witnesses(
-            lines=("main",), outside={"main": outside} if self.router else {}, own={"main": own}, lan=lan,
+            lines=("main",), routers=("main",) if self.router else (),
+            outside={"main": outside} if self.router and self.pinging else {}, own={"main": own}, lan=lan,
             deaf=deaf,
         )  # fmt: skip
 
