@@ -29,9 +29,9 @@ class Deaf(msgspec.Struct, frozen=True):
 
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured around a gap. ``lines``: of the commune; ``routers``: those whose router the hub is
-    to ping; ``outside``: the hub's pings of each line's router, ``own``: the site's to the hub, ``lan``: the site's to its gateway, all 1 up, 0 down;
-    ``counted``: what the site's counters gained over the gap, by line; ``deaf``: when the hub was not
-    listening."""
+    to ping; ``outside``: its pings of them, ``own``: the site's to the hub, ``lan``: the site's to its
+    gateway, all 1 up, 0 down; ``counted``: what the site's counters gained over the gap, by line; ``deaf``:
+    when the hub was not listening."""
 
     lines: tuple[str, ...] = ()
     routers: tuple[str, ...] = ()

@@ -9,7 +9,9 @@ from alerts.gaps.parts import SHORTEST_SECONDS, Part
 
 def pieces(part: Part, windows: Sequence[Window]) -> Iterator[Piece]:
     """Yield the pieces of a part, which they cover exactly: in a window, then out of it, and so on."""
-    for planned, group in groupby(pairwise(_edges(part, windows)), lambda two: _within(*two, windows)):
+    for planned, group in groupby(
+        pairwise(_edges(part, windows)), lambda cut: _within(cut[0], cut[1], windows)
+    ):
         cuts = list(group)
         facts = (*part.facts, Fact("planned", {"window": planned})) if planned else part.facts
         yield Piece(
