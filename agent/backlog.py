@@ -22,7 +22,7 @@ from agent.itself import Itself
 from agent.live import Sender
 from agent.remote_write import compress
 from agent.sift import Bad, Sift
-from agent.spool.fields import Damaged, newest_ms, sample_count, split
+from agent.spool.fields import Damaged, singles, span_ms, split
 from agent.spool.piece import Row
 from agent.spool.spool import Spool
 from agent.transport import Reply, Result
@@ -66,10 +66,11 @@ class Given(msgspec.Struct):
         gone = Counter(self.dropped)
         rest = []
         for field in split(raw):
-            if gone[field]:
-                gone[field] -= 1
-            else:
-                rest.append(field)
+            for one in [field] if gone[field] else singles(field):
+                if gone[one]:
+                    gone[one] -= 1
+                else:
+                    rest.append(one)
         return b"".join(rest)
 
 
@@ -222,12 +223,13 @@ class Backlog:
     def _young(self, fields: list[bytes], given: Given) -> list[bytes]:
         """Return what is inside the window, and count what is not."""
         oldest_ms = round(self._clock.unix() * 1000) - self._window_ms
-        old = [field for field in fields if newest_ms(field) < oldest_ms]
-        if not old:
+        if all(span_ms(field)[0] >= oldest_ms for field in fields):
             return fields
+        ones = [one for field in fields for one in singles(field)]
+        old = [one for one in ones if span_ms(one)[0] < oldest_ms]
         given.dropped += old
-        given.too_old += sum(map(sample_count, old))
-        return [field for field in fields if newest_ms(field) >= oldest_ms]
+        given.too_old += len(old)
+        return [one for one in ones if span_ms(one)[0] >= oldest_ms]
 
     async def _sift(self, fields: list[bytes], given: Given, *, stubborn: bool = False) -> None:
         """Find what the hub will never take. ``stubborn``: and what makes it fail, again and again; but a

@@ -178,11 +178,13 @@ class Live:
         """Note what was taken; returns whether it was. What was not waits in the spool as it is."""
         if reply.result is not Result.OK:
             return False
-        for piece in pieces:
+        counted = [piece for piece in pieces if not piece.written]  # else its row is sent, and counts
+        for piece in counted:
             piece.fate = Fate.ACKED
             self._itself.pushed += piece.samples
-        self._itself.pushed -= reply.left_out
-        self._itself.dropped[DropReason.REFUSED] += reply.left_out
+        if counted:
+            self._itself.pushed -= reply.left_out
+            self._itself.dropped[DropReason.REFUSED] += reply.left_out
         if pieces:
             self._itself.delivered_seconds = reply.sent_seconds
         return True
@@ -215,7 +217,9 @@ class Live:
     def _sifted(self, piece: Piece, sift: Sift) -> None:
         """What is left of a piece was taken, and the rest is given up, if all of it was looked at."""
         sift.learn()
-        if not sift.complete:
+        if sift.good:
+            self._itself.delivered_seconds = self._clock.now()
+        if not sift.complete or piece.written:
             return
         self._itself.dropped[DropReason.REFUSED] += sift.dropped_samples
         _leave(piece, sift.good)
@@ -226,7 +230,7 @@ class Live:
         """Leave out what the hub did not want lately."""
         fields = split(piece.raw)
         good = [field for field in fields if self._bad.wanted(field)]
-        if len(good) < len(fields):
+        if len(good) < len(fields) and not piece.written:
             before = piece.samples
             _leave(piece, good)
             self._itself.dropped[DropReason.REFUSED] += before - piece.samples

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from agent.spool.fields import labels_of, sample_count
+from agent.spool.fields import labels_of, sample_count, singles
 
 REFUSALS: Final = 3
 BAD_SECONDS: Final = 600.0
@@ -84,14 +84,15 @@ class Sift:
         self.good += self._now
 
     def refused(self) -> None:
-        """The hub will not take it: halve it, or give up a single one."""
-        if len(self._now) == 1:
+        """The hub will not take it: halve it, down to single samples, or give up a single one."""
+        some = self._now if len(self._now) > 1 else singles(self._now[0])
+        if len(some) <= 1:
             self._refusals[hash(labels_of(self._now[0]))] += 1
             self._single += self._now
             self.dropped += self._now
             return
-        half = len(self._now) // 2
-        self._todo += [self._now[half:], self._now[:half]]
+        half = len(some) // 2
+        self._todo += [some[half:], some[:half]]
 
     @property
     def complete(self) -> bool:

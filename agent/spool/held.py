@@ -12,6 +12,12 @@ class Held(msgspec.Struct, frozen=True):
     samples: int = 0
     oldest_ms: int | None = None
 
+    def less(self, samples: int) -> "Held":
+        """Return what is held without a row that waited."""
+        return msgspec.structs.replace(
+            self, waiting=max(0, self.waiting - 1), samples=max(0, self.samples - samples)
+        )
+
     def plus(self, other: "Held") -> "Held":
         """Return what both hold together."""
         times = [ms for ms in (self.oldest_ms, other.oldest_ms) if ms is not None]

@@ -26,7 +26,7 @@ class Piece(msgspec.Struct, eq=False):
     ``epoch_ms`` is what was added to the agent's clock to date the samples, where that was not trusted
     (None: the times are final). ``change``: a state changed, which is written to disk at once.
     ``first``: goes before what is large. ``in_flight``: an answer to it may come any moment. ``seq`` is the
-    row that holds it already.
+    row that holds it already. ``written``: its minute's row stands for it, and is what counts from then on.
     """
 
     raw: bytes
@@ -39,6 +39,7 @@ class Piece(msgspec.Struct, eq=False):
     fate: Fate = Fate.WAITING
     in_flight: bool = False
     seq: int | None = None
+    written: bool = False
 
 
 class NewRow(msgspec.Struct, frozen=True):

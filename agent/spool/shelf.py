@@ -27,7 +27,7 @@ import msgspec
 
 from agent.spool.held import Held
 from agent.spool.piece import NewRow, Row
-from agent.spool.store import BROKEN, NotOurs, Store, Unreadable
+from agent.spool.store import BROKEN, LOG_BYTES, NotOurs, Store, Unreadable
 from inventory.names import DropReason
 
 FILE_NAME: Final = "spool.db"
@@ -48,7 +48,7 @@ class Trouble(StrEnum):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much is kept, and for how long what was acknowledged is."""
+    """How much is kept (bytes of the file and its log), and for how long what was acknowledged is."""
 
     bytes: int
     days: float
@@ -71,7 +71,7 @@ class Shelf:
         self.facts: dict[str, str] = {}
         self.errors: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
-        """Samples given up since somebody last took note, by reason."""
+        """Samples given up since :meth:`taken_lost`, by reason."""
         self._site, self._now = site, now
         self._disk: Store | None = None
         self._memory: Store | None = None
@@ -111,7 +111,9 @@ class Shelf:
         named = dict(zip(seqs, rows, strict=True))
         facts = dict(self._unsaved)
         if self._on_disk(lambda disk: disk.write(named, replaced, facts)):
-            self._unsaved.clear()
+            for name, value in facts.items():
+                if self._unsaved.get(name) == value:  # else it was noted anew meanwhile
+                    del self._unsaved[name]
             if self._memory is not None and replaced:
                 self._memory.write({}, replaced, {})
         elif named or replaced:
@@ -168,7 +170,7 @@ class Shelf:
     def tidy(self, now_ms: int | None) -> None:
         """Keep the bounds. ``now_ms`` None: no clock says how old anything is."""
         before = self._now() - self.limits.acked_seconds
-        for store, size in ((self._memory, MEMORY_BYTES), (self._disk, self.limits.bytes)):
+        for store, size in ((self._memory, MEMORY_BYTES), (self._disk, self.limits.bytes - LOG_BYTES)):
             if store is not None:
                 self._tidy(store, size, before, now_ms)
 
@@ -179,6 +181,11 @@ class Shelf:
                 self._held = self._disk.stats()
         return self._held if self._memory is None else self._held.plus(self._memory.stats())
 
+    def taken_lost(self) -> Counter[str]:
+        """Return what was given up since the last time, by reason."""
+        lost, self.lost = self.lost, Counter()
+        return +lost
+
     def _tidy(self, store: Store, size: int, before_seconds: float, now_ms: int | None) -> None:
         def work(on: Store) -> None:
             on.expire_acked(before_seconds)
@@ -186,6 +193,7 @@ class Shelf:
                 oldest = now_ms - int(self.limits.days * 86_400_000)
                 self.lost[DropReason.AGED] += on.expire_aged(oldest)
             self.lost[DropReason.FULL] += on.shrink_to(size)
+            on.forget_shapes()
             on.give_back()
 
         if store is self._memory:
@@ -197,21 +205,17 @@ class Shelf:
         below = _TOP
         while True:
             try:
-                row = store.newest(below)
+                return store.newest(below, passed_over | self._owed.keys())
             except Unreadable as damaged:
                 log.error("a row of the spool is damaged and given up", extra={"why": str(damaged)})
                 self.lost[DropReason.DAMAGED] += damaged.samples
                 self.errors[Trouble.CORRUPT] += 1
                 below = damaged.seq
                 self.acked(damaged.seq, None, 0, keep=False)
-                continue
             except BROKEN as error:
                 if store is self._disk:
                     self._failed(error)
                 return None
-            if row is None or (row.seq not in passed_over and row.seq not in self._owed):
-                return row
-            below = row.seq
 
     def _on_disk(self, work: Callable[[Store], object]) -> bool:
         """Do something with the file, opened again where it has to be; first what is owed to it."""
@@ -329,9 +333,16 @@ class Shelf:
                 if part.exists():
                     part.replace(self.path.with_name(aside + suffix))
             log.error("the damaged spool was set aside", extra={"path": aside})
-            kept = sorted(self.path.parent.glob(f"{self.path.name}.damaged-*[0-9]"))
-            for old in kept[:-MAX_SET_ASIDE]:
-                for part in old.parent.glob(f"{old.name}*"):
+            self._make_room(sorted(self.path.parent.glob(f"{self.path.name}.damaged-*[0-9]")))
+
+    def _make_room(self, aside: Sequence[Path]) -> None:
+        """Remove the oldest of what was set aside: a few are kept, and no more than a spool holds."""
+        size = 0
+        for place, old in enumerate(reversed(aside)):
+            parts = list(old.parent.glob(f"{old.name}*"))
+            size += sum(part.stat().st_size for part in parts)
+            if place and (place >= MAX_SET_ASIDE or size > self.limits.bytes):
+                for part in parts:
                     part.unlink()
 
 
@@ -351,6 +362,7 @@ def _prepare(path: Path) -> None:
 _KINDS: Final[Mapping[int, Trouble]] = {
     sqlite3.SQLITE_CORRUPT: Trouble.CORRUPT,
     sqlite3.SQLITE_NOTADB: Trouble.CORRUPT,
+    sqlite3.SQLITE_ERROR: Trouble.CORRUPT,  # our statements are right, so a table or column is not there
     sqlite3.SQLITE_BUSY: Trouble.LOCKED,
     sqlite3.SQLITE_LOCKED: Trouble.LOCKED,
     sqlite3.SQLITE_PROTOCOL: Trouble.LOCKED,
@@ -362,7 +374,7 @@ def _kind(error: Exception) -> Trouble:
     if isinstance(error, NotOurs):
         return Trouble.CORRUPT
     if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL)
         return _KINDS.get(code & _PRIMARY, Trouble.UNUSABLE)
     if isinstance(error, OSError):
         return Trouble.FULL if error.errno == errno.ENOSPC else Trouble.UNUSABLE

@@ -35,6 +35,8 @@ IN_FLIGHT_SECONDS: Final = 20.0
 """An answer to a piece is waited for as long before it is written: what was taken meanwhile need not be."""
 MAX_MEMORY_BYTES: Final = 16 << 20
 """Of pieces that cannot be handed over since the disk does not answer at all."""
+LOOK_SECONDS: Final = 5.0
+"""What is held is looked at so often while it drains: that goes through all rows."""
 _SAME_START_SECONDS: Final = 1.0
 _MAX_STARTS: Final = 16
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Spool:
         self._undated = True  # the file may hold some
         self._resend = False
         self._starts: list[float] = []
+        self._looked = 0.0
 
     @property
     def errors(self) -> Counter[str]:
@@ -83,7 +86,7 @@ class Spool:
         """Write what is not written and close the file."""
         await self._flush(closing=True)
         await self._call(self._shelf.close)
-        self._take_losses()
+        await self._take_losses()
         self._thread.shutdown(wait=False)
 
     def bound(self, spool_bytes: int, days: float) -> None:
@@ -153,7 +156,9 @@ class Spool:
         """Note that the hub took ``samples`` of a row; ``rest`` are those, where that is not all."""
         keep = self.keeps_acked
         await self._call(lambda: self._shelf.acked(row.seq, rest, samples, keep=keep))
-        await self._look()
+        self.stats = self.stats.less(row.samples)
+        if self._clock.now() - self._looked >= LOOK_SECONDS or not self.stats.waiting:
+            await self._look()
 
     def _patience(self) -> float:
         """Return seconds until something has to be written; what comes meanwhile is due later."""
@@ -191,9 +196,9 @@ class Spool:
         """Write pieces with a change as rows of their own, for as long as their minute lasts."""
         pieces = [one for one in self._pieces if one.change and one.seq is None and one.fate is Fate.WAITING]
         for piece in pieces:
-            row = next(rows_of([piece], self._clock.boot))
-            part = msgspec.structs.replace(row, fate=Fate.PART)
-            (piece.seq,) = await self._call(lambda part=part: self._shelf.write([part]))  # type: ignore[misc]  # the default binds the loop's variable
+            for row in rows_of([piece], self._clock.boot):  # none where the hub refused it meanwhile
+                part = msgspec.structs.replace(row, fate=Fate.PART)
+                (piece.seq,) = await self._call(lambda part=part: self._shelf.write([part]))  # type: ignore[misc]  # the default binds the loop's variable
 
     async def _flush(self, *, closing: bool = False) -> None:
         """Write the minute as it is now, and date what could not be dated before."""
@@ -204,9 +209,11 @@ class Spool:
         self._pieces, self._bytes = flying, sum(len(piece.raw) for piece in flying)
         worth = [piece for piece in pieces if self._worth(piece)]
         replaced = [piece.seq for piece in pieces if piece.seq is not None]
-        boot = self._clock.boot
-        if worth or replaced or self._shelf.in_memory:
-            await self._call(lambda: self._shelf.write(list(rows_of(worth, boot)), replaced))
+        boot, rows = self._clock.boot, list(rows_of(worth, self._clock.boot))
+        for piece in pieces:
+            piece.written = True
+        if rows or replaced or self._shelf.in_memory:
+            await self._call(lambda: self._shelf.write(rows, replaced))
         if self._undated and self._clock.trusted:
             epoch_ms, now_ms = round(self._clock.epoch_seconds * 1000), round(self._clock.unix() * 1000)
             right = self._clock.own_right
@@ -222,14 +229,14 @@ class Spool:
 
     async def _look(self) -> None:
         """See what is held now, and count what had to go."""
+        self._looked = self._clock.now()
         self.stats = await self._call(self._shelf.stats)
-        self._take_losses()
+        await self._take_losses()
         if self.stats.waiting:
             self.news.set()
 
-    def _take_losses(self) -> None:
-        lost, self._shelf.lost = self._shelf.lost, Counter()
-        self._dropped.update(+lost)
+    async def _take_losses(self) -> None:
+        self._dropped.update(await self._call(self._shelf.taken_lost))
 
     async def _call(self, work: Callable[[], T]) -> T:
         """Run something in the spool's thread. It is done even if whoever waits is cancelled."""

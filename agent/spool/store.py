@@ -1,28 +1,33 @@
 """The spool's file: SQLite in WAL mode, one compressed row a minute. Blocks; raises :data:`BROKEN`.
 
 What is small (``rows``) lies apart from what is large (``bodies``), so that marking a row writes a page
-and not the whole minute. Every commit is on disk when it returns (``synchronous=FULL``). The file is
-locked for as long as it is open: a reader that never ends would make the log grow without bound.
+and not the whole minute; what hardly changes, the labels of the series, is kept once for about an hour of
+rows (``shapes``, see ``shape.py``). Every commit is on disk when it returns (``synchronous=FULL``). The
+file is locked for as long as it is open: a reader that never ends would make the log grow without bound.
 """
 
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from agent.spool.fields import Damaged, pack, shift, unpack
 from agent.spool.held import Held
 from agent.spool.piece import Fate, NewRow, Row
+from agent.spool.shape import Shape, decode, encode, fits, series_of
 
-VERSION: Final = 1
+VERSION: Final = 2
 LOCK_SECONDS: Final = 2.0
 _SETUP: Final = (
     "PRAGMA locking_mode=EXCLUSIVE",
+    "PRAGMA auto_vacuum=INCREMENTAL",  # before there is anything: a VACUUM would need the content twice
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA cache_size=-512",
+    "PRAGMA secure_delete=OFF",  # Debian's default writes zeros over what is deleted; cards wear out
+    "PRAGMA mmap_size=0",
+    "PRAGMA cache_size=-256",
     "PRAGMA wal_autocheckpoint=256",
     "PRAGMA journal_size_limit=1048576",
     "PRAGMA temp_store=MEMORY",
@@ -32,14 +37,23 @@ _SCHEMA: Final = (
          seq INTEGER PRIMARY KEY, fate INTEGER NOT NULL, samples INTEGER NOT NULL,
          first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, boot TEXT NOT NULL,
          epoch_ms INTEGER, shift_ms INTEGER NOT NULL DEFAULT 0, acked_seconds REAL,
-         size INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT""",
+         shape INTEGER, size INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT""",
     "CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE shapes (seq INTEGER PRIMARY KEY, size INTEGER NOT NULL, crc INTEGER NOT NULL,"
+    " body BLOB NOT NULL) STRICT",
     "CREATE INDEX rows_by_fate ON rows (fate, seq)",
+    "CREATE INDEX rows_by_shape ON rows (shape) WHERE shape IS NOT NULL",
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     f"PRAGMA user_version={VERSION}",
 )
+LOG_BYTES: Final = 2 << 20
+"""What the write-ahead log may take beside the file: it is begun anew when it has 1 MB."""
+SHAPE_ROWS: Final = 60
+"""A shape that is damaged costs the rows that have it."""
 _SPARE_BYTES: Final = 8 << 20
 """Free pages that are worth keeping: the next outage uses them."""
+_GIVEN_BACK_PAGES: Final = 512
+"""At a time, since nobody may wait long for the thread."""
 BROKEN: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)
 """What comes of a file that fails or is damaged: text that is none, numbers that are none."""
 
@@ -60,6 +74,9 @@ class Store:
             cached_statements=32,
         )
         self._inode = None if path is None else path.stat().st_ino
+        self._shape: tuple[int, Shape] | None = None  # of what is written
+        self._shape_read: tuple[int, Shape] | None = None
+        self._shape_rows = 0
         try:
             self._prepare(site, now_seconds)
         except BaseException:
@@ -88,34 +105,44 @@ class Store:
 
     def move_to(self, other: "Store") -> None:
         """Put everything into ``other``, row by row. What was moved when it fails has been moved."""
-        for (seq,) in self._db.execute("SELECT seq FROM rows ORDER BY seq").fetchall():
-            row = self._db.execute("SELECT * FROM rows WHERE seq = ?", (seq,)).fetchone()
-            body = self._db.execute("SELECT * FROM bodies WHERE seq = ?", (seq,)).fetchone()
+        for seq, shape in self._db.execute("SELECT seq, shape FROM rows ORDER BY seq").fetchall():
             with other._transaction():
                 other._delete("seq = ?", seq)  # from a move that was not finished
-                other._db.execute(f"INSERT INTO rows VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - question marks
-                if body is not None:
-                    other._db.execute("INSERT INTO bodies VALUES (?, ?)", body)
+                for table, key in (("rows", seq), ("bodies", seq), ("shapes", shape)):
+                    self._copy(table, key, other)
             self._delete("seq = ?", seq)
 
-    def newest(self, below: int) -> Row | None:
-        """Return the newest row before ``below`` that waits and is dated. Raises :class:`Unreadable`."""
-        found = self._db.execute(
-            "SELECT seq, samples, last_ms, shift_ms, size, crc FROM rows"
-            " WHERE fate = ? AND seq < ? AND epoch_ms IS NULL ORDER BY seq DESC LIMIT 1",
+    def newest(self, below: int, passed_over: Container[int] = ()) -> Row | None:
+        """Return the newest row before ``below`` that waits and is dated, but for those. Raises
+        :class:`Unreadable`."""
+        seqs = self._db.execute(
+            "SELECT seq FROM rows WHERE fate = ? AND seq < ? AND epoch_ms IS NULL ORDER BY seq DESC",
             (Fate.WAITING, below),
+        )
+        with contextlib.closing(seqs):
+            place = next((seq for (seq,) in seqs if seq not in passed_over), None)
+        return None if place is None else self._row(place)
+
+    def _row(self, place: int) -> Row:
+        found = self._db.execute(
+            "SELECT seq, samples, last_ms, shift_ms, shape, size, crc FROM rows WHERE seq = ?", (place,)
         ).fetchone()
-        if found is None:
-            return None
-        seq, samples, last_ms, shift_ms, size, crc = found
+        seq, samples, last_ms, shift_ms, shape, size, crc = found
         body = self._db.execute("SELECT body FROM bodies WHERE seq = ?", (seq,)).fetchone()
         try:
-            if body is None or zlib.crc32(body[0]) != crc:
-                raise Damaged("checksum does not match")
-            raw = shift(unpack(body[0], size), shift_ms)
+            raw = _checked(body[0] if body else b"", size, crc)
+            raw = shift(raw if shape is None else decode(raw, self._shape_of(shape)), shift_ms)
         except Damaged as error:
             raise Unreadable(seq, samples, str(error)) from None
         return Row(seq, raw, samples, last_ms + shift_ms)
+
+    def forget_shapes(self) -> None:
+        """Delete the shapes that no row has any more."""
+        unused = "NOT EXISTS (SELECT 1 FROM rows WHERE rows.shape = shapes.seq)"
+        if self._db.execute(f"SELECT 1 FROM shapes WHERE {unused} LIMIT 1").fetchone():  # noqa: S608 - ours
+            self._shape = None
+            with self._transaction():
+                self._db.execute(f"DELETE FROM shapes WHERE {unused}")  # noqa: S608 - ours
 
     def forget(self, seq: int) -> None:
         """Delete a row."""
@@ -132,7 +159,7 @@ class Store:
             if rest is not None:
                 body = pack(rest)
                 self._db.execute(
-                    "UPDATE rows SET size = ?, crc = ?, last_ms = last_ms + shift_ms,"
+                    "UPDATE rows SET shape = NULL, size = ?, crc = ?, last_ms = last_ms + shift_ms,"
                     " first_ms = first_ms + shift_ms, shift_ms = 0 WHERE seq = ?",
                     (len(rest), zlib.crc32(body), seq),
                 )
@@ -185,23 +212,27 @@ class Store:
         """Delete rows until the file's content fits: acknowledged ones, then the oldest. Returns how many
         samples waited in them."""
         lost = 0
-        while self._used() > limit_bytes:
-            found = self._db.execute(
-                "SELECT seq, fate FROM rows ORDER BY fate != ?, seq LIMIT 1", (Fate.ACKED,)
-            ).fetchone()
-            if found is None:
+        while (over := self._used() - limit_bytes) > 0:
+            (rows,) = self._db.execute("SELECT count(*) FROM rows").fetchone()
+            if not rows:
                 break
+            # Half of what should do, lest too much goes; few transactions, since each waits for the disk.
+            some = max(1, over * rows // self._used() // 2)
+            acked = self._db.execute("SELECT 1 FROM rows WHERE fate = ? LIMIT 1", (Fate.ACKED,)).fetchone()
+            which = "fate = ?" if acked else "fate != ?"
+            oldest = f"seq IN (SELECT seq FROM rows WHERE {which} ORDER BY seq LIMIT ?)"  # noqa: S608 - ours
             with self._transaction():
-                samples = self._delete("seq = ?", found[0])
-            lost += 0 if found[1] == Fate.ACKED else samples
+                samples = self._delete(oldest, Fate.ACKED, some)
+            lost += 0 if acked else samples
+            self.forget_shapes()
         return lost
 
     def give_back(self) -> None:
-        """Return the space of a backlog that has gone to the file system, unless there is no room for it."""
-        page, free = self._pragma("page_size"), self._pragma("freelist_count")
-        if free * page > _SPARE_BYTES and free > self._pragma("page_count") * 3 // 4:
-            with contextlib.suppress(sqlite3.OperationalError):
-                self._db.execute("VACUUM")
+        """Return some of the space of a backlog that has gone to the file system."""
+        if self._pragma("freelist_count") * self._pragma("page_size") > _SPARE_BYTES:
+            # As a script, since a plain statement is not run to its end: this one steps page by page.
+            self._db.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK_PAGES})")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the file gets shorter only now
 
     def stats(self) -> Held:
         """Return what is held."""
@@ -243,14 +274,55 @@ class Store:
             self._db.execute("UPDATE rows SET acked_seconds = ? WHERE fate = ?", (now_seconds, Fate.ACKED))
 
     def _insert(self, seq: int, row: NewRow) -> None:
-        body = pack(row.raw)
-        values = (row.samples, row.first_ms, row.last_ms, row.boot, row.epoch_ms, len(row.raw))
+        shape, raw = self._shaped(seq, row.raw)
+        body = pack(raw)
+        values = (row.samples, row.first_ms, row.last_ms, row.boot, row.epoch_ms, shape, len(raw))
         self._db.execute(
-            "INSERT INTO rows (seq, fate, samples, first_ms, last_ms, boot, epoch_ms, size, crc,"
-            " acked_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rows (seq, fate, samples, first_ms, last_ms, boot, epoch_ms, shape, size, crc,"
+            " acked_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (seq, row.fate, *values, zlib.crc32(body), row.acked_seconds),
         )
         self._db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, body))
+
+    def _shaped(self, seq: int, raw: bytes) -> tuple[int | None, bytes]:
+        """Return which shape a row has, and what is left of it; what has none stays as it is."""
+        number, shape = self._shape or (0, Shape(()))
+        try:
+            series = series_of(raw, shape)
+        except Damaged:
+            return None, raw
+        due = self._shape_rows >= SHAPE_ROWS and len(series) * 2 >= len(shape.labels)
+        if self._shape is None or due or not fits(series, shape):
+            number, shape = seq, Shape(sorted(series))
+            self._keep_shape(number, shape)
+        self._shape_rows += 1
+        return number, encode(series, shape)
+
+    def _keep_shape(self, number: int, shape: Shape) -> None:
+        raw = shape.encode()
+        body = pack(raw)
+        values = (number, len(raw), zlib.crc32(body), body)
+        self._db.execute("INSERT OR REPLACE INTO shapes VALUES (?, ?, ?, ?)", values)
+        self._shape, self._shape_rows = (number, shape), 0
+
+    def _shape_of(self, number: int) -> Shape:
+        """Return a shape. Raises :class:`Damaged`."""
+        for known in (self._shape, self._shape_read):
+            if known is not None and known[0] == number:
+                return known[1]
+        query = "SELECT body, size, crc FROM shapes WHERE seq = ?"
+        found = self._db.execute(query, (number,)).fetchone()
+        if found is None:
+            raise Damaged("its labels are not there")
+        shape = Shape.decode(_checked(*found))
+        self._shape_read = (number, shape)
+        return shape
+
+    def _copy(self, table: str, seq: int | None, other: "Store") -> None:
+        row = self._db.execute(f"SELECT * FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 - ours
+        if row is not None:
+            marks = ",".join("?" * len(row))
+            other._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608 - ours
 
     def _delete(self, where: str, *values: object) -> int:
         """Delete rows with their bodies; returns their samples. ``where`` is always a constant of ours."""
@@ -271,14 +343,24 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._db.in_transaction:  # one could neither be ended nor undone
+            self._db.execute("ROLLBACK")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._shape = None  # it may not have been written
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _checked(body: bytes, size: int, crc: int) -> bytes:
+    """Return what was packed. Raises :class:`Damaged`."""
+    if zlib.crc32(body) != crc:
+        raise Damaged("checksum does not match")
+    return unpack(body, size)
 
 
 class Unreadable(Exception):  # noqa: N818 - reads as what it says

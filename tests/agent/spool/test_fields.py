@@ -13,10 +13,11 @@ from agent.spool.fields import (
     MAX_RAW_BYTES,
     Damaged,
     labels_of,
-    newest_ms,
     pack,
     sample_count,
     shift,
+    singles,
+    span_ms,
     split,
     unpack,
 )
@@ -47,7 +48,9 @@ def test_a_request_comes_apart_into_its_series(
     for field, (labels, samples) in zip(fields, series, strict=True):
         assert labels_of(field) == encode_labels(labels)
         assert sample_count(field) == len(samples)
-        assert newest_ms(field) == max(time_ms for _, time_ms in samples)
+        times = [time_ms for _, time_ms in samples]
+        assert span_ms(field) == (min(times), max(times))
+        assert singles(field) == [encoded(labels, [sample]) for sample in samples]
 
 
 @given(st.lists(SERIES, max_size=6), st.integers(-(1 << 35), 1 << 35))

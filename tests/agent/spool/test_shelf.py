@@ -1,18 +1,23 @@
 """The spool's file: bounds, and every way in which a disk fails."""
 
+import contextlib
+import hashlib
 import os
 import sqlite3
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.remote_write import Encoder, encode_labels, encode_series
+from agent.remote_write import Encoder, compress, encode_labels, encode_series
 from agent.spool import shelf as shelf_module
+from agent.spool.fields import pack
 from agent.spool.piece import Fate, NewRow
 from agent.spool.shelf import FILE_NAME, MAX_SET_ASIDE, MEMORY_BYTES, Limits, Shelf
+from tests.agent.oracle import decode
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_000_000_000
@@ -146,12 +151,133 @@ def test_age_and_size_are_bounded_oldest_first_and_counted(tmp_path: Path) -> No
 
 def test_the_file_shrinks_when_a_backlog_has_gone(tmp_path: Path) -> None:
     shelf = opened(tmp_path, limits=Limits(64 << 20, 14))
-    seqs = shelf.write([row(n, size=1 << 20) for n in range(16)])
+    seqs = shelf.write([row(n, size=1 << 20) for n in range(32)])
     for seq in seqs:
         shelf.acked(seq, None, 1, keep=False)
+    assert shelf._disk is not None
+    pages = [shelf._disk._pragma("page_count")]
+    for _ in range(12):
+        shelf.tidy(NOW_MS)
+        pages.append(shelf._disk._pragma("page_count"))
+    assert pages[0] - pages[1] <= 600, "a little at a time: nobody waits long for the thread"
+    assert on_disk(tmp_path) < 12 << 20, "what is left is for the next outage"
+    shelf.close()
+
+
+def on_disk(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.iterdir())
+
+
+def test_the_bound_holds_for_all_that_is_on_disk_while_much_comes_and_goes(tmp_path: Path) -> None:
+    limits = Limits(16 << 20, 14)
+    shelf = opened(tmp_path, limits=limits)
+    most = 0
+    for turn in range(40):
+        seqs = shelf.write([row(n, size=300_000) for n in range(5)])
+        shelf.tidy(NOW_MS)
+        for seq in seqs if turn % 3 == 0 else ():
+            shelf.acked(seq, None, 1, keep=turn % 2 == 0)
+        most = max(most, on_disk(tmp_path))
+    assert shelf.lost["full"] > 50
+    assert limits.bytes // 2 < most <= limits.bytes
+    shelf.close()
+
+
+def test_a_lower_bound_holds_at_once_and_costs_few_waits_for_the_disk(tmp_path: Path) -> None:
+    shelf = opened(tmp_path, limits=Limits(64 << 20, 14))
+    shelf.write([row(n, size=60_000) for n in range(250)])
+    shelf.limits = LIMITS
+    statements: list[str] = []
+    assert shelf._disk is not None
+    shelf._disk._db.set_trace_callback(statements.append)
+    shelf.tidy(NOW_MS)
+    assert shelf.stats().bytes <= LIMITS.bytes
+    assert statements.count("COMMIT") < 30
+    left = waiting(shelf)
+    assert left == list(range(250, 250 - len(left), -1)), "the oldest went"
+    assert LIMITS.bytes // 2 < shelf.stats().bytes
+    shelf.close()
+
+
+def minute(number: int, kinds: range) -> NewRow:
+    """A minute of so many series, twelve samples each, as pieces come: moment by moment."""
+    names = [(kind, hashlib.sha512(bytes([kind])).hexdigest()) for kind in kinds]
+    fields = [
+        encode_series(encode_labels({"__name__": f"metric_{kind}", "target": noise[:80]}), one.sample(kind))
+        for one in (Encoder(NOW_MS + number * 60_000 + at * 5000) for at in range(12))
+        for kind, noise in names
+    ]
+    return row(raw=b"".join(fields), samples=len(fields))
+
+
+def samples(raw: bytes) -> dict[tuple[tuple[str, str], ...], list[tuple[float, int]]]:
+    found: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = {}
+    for labels, there in decode(compress((raw,))):
+        found.setdefault(tuple(labels), []).extend(there)
+    return found
+
+
+def test_labels_are_kept_once_for_many_rows_and_none_is_mistaken(shelf: Shelf) -> None:
+    rows = [minute(n, range(n % 7, 120 + n % 5)) for n in range(40)]
+    one_by_one = sum(len(pack(one.raw)) for one in rows)
+    before = shelf.stats().bytes
+    for one in rows:
+        shelf.write([one])
+    assert (shelf.stats().bytes - before) * 2 < one_by_one
+    for one in reversed(rows):
+        found = shelf.newest()
+        assert found is not None
+        assert samples(found.raw) == samples(one.raw)
+        assert len(found.raw) * 4 < len(one.raw), "a series is named once"
+        shelf.acked(found.seq, None, one.samples, keep=False)
     shelf.tidy(NOW_MS)
     shelf.close()
-    assert (tmp_path / FILE_NAME).stat().st_size < 1 << 20
+
+
+def test_shapes_that_no_row_has_any_more_go(tmp_path: Path) -> None:
+    shelf = opened(tmp_path)
+    for number in range(200):
+        (seq,) = shelf.write([minute(number, range(number // 70 * 10, number // 70 * 10 + 10))])
+        if number < 150:
+            shelf.acked(seq, None, 1, keep=False)
+    shelf.tidy(NOW_MS)
+    assert shelf._disk is not None
+    (shapes,) = shelf._disk._db.execute("SELECT count(*) FROM shapes").fetchone()
+    assert 1 <= shapes <= 2
+    shelf.close()
+    again = opened(tmp_path)
+    assert len(waiting(again)) == 50
+    again.close()
+
+
+def test_a_damaged_shape_costs_an_hour_at_most_and_says_so(tmp_path: Path) -> None:
+    shelf = opened(tmp_path)
+    for number in range(150):
+        shelf.write([minute(number, range(10))])
+    assert shelf._disk is not None
+    shelf._disk._db.execute("UPDATE shapes SET body = zeroblob(9) WHERE seq = 1")
+    shelf._disk._shape_read = None
+    assert len(waiting(shelf)) == 90
+    assert shelf.lost["damaged"] == 60 * 120
+    shelf.close()
+
+
+def test_rows_in_memory_take_their_shapes_along(tmp_path: Path) -> None:
+    shelf = opened(tmp_path)
+    shelf.write([minute(0, range(50))])
+    fill(shelf, True)
+    shelf.write([minute(1, range(50, 250))])
+    shelf.write([minute(2, range(50, 250))])
+    assert memory_only(shelf)
+    fill(shelf, False)
+    shelf.write([minute(3, range(50, 250))])
+    assert not memory_only(shelf)
+    for number in (3, 2, 1, 0):
+        found = shelf.newest()
+        assert found is not None
+        assert samples(found.raw) == samples(minute(number, range(50, 250) if number else range(50)).raw)
+        shelf.acked(found.seq, None, 1, keep=False)
+    shelf.close()
 
 
 # --- what disks do --------------------------------------------------------------------------------
@@ -183,6 +309,62 @@ def test_only_a_few_damaged_files_are_kept(tmp_path: Path) -> None:
         opened(tmp_path).close()
         (tmp_path / FILE_NAME).unlink()
     assert [path.read_bytes()[0] for path in aside(tmp_path)] == [3, 4, 5]
+
+
+def test_what_is_set_aside_is_no_more_than_a_spool_holds(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / FILE_NAME).write_bytes(bytes([number]) * (3 << 20))
+        opened(tmp_path).close()
+        (tmp_path / FILE_NAME).unlink()
+    assert [path.read_bytes()[0] for path in aside(tmp_path)] == [2, 3], "8 MB are the bound"
+
+
+@pytest.mark.parametrize("table", ["rows", "bodies", "shapes", "facts"])
+def test_a_file_without_a_table_is_set_aside(tmp_path: Path, table: str) -> None:
+    shelf = opened(tmp_path)
+    shelf.write([row(1)])
+    shelf.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
+        other.execute(f"DROP TABLE {table}")
+        other.commit()
+    again = opened(tmp_path)
+    again.write([row(2)])
+    again.tidy(NOW_MS)
+    again.write([row(3)])
+    assert not memory_only(again)
+    assert len(waiting(again)) >= 1
+    assert len(aside(tmp_path)) == 1
+    again.close()
+
+
+def test_a_transaction_that_could_not_be_undone_holds_up_nothing(tmp_path: Path) -> None:
+    shelf = opened(tmp_path)
+    assert shelf._disk is not None
+    shelf._disk._db.execute("BEGIN IMMEDIATE")
+    shelf.write([row(1)])
+    assert not memory_only(shelf)
+    assert waiting(shelf) == [1]
+    shelf.close()
+
+
+def test_a_fact_that_is_noted_while_the_file_is_written_is_not_forgotten(tmp_path: Path) -> None:
+    shelf = opened(tmp_path)
+    shelf.note("hub_start", "1.0")
+    assert shelf._disk is not None
+    write = shelf._disk.write
+
+    def slow(*args: Any) -> None:
+        write(*args)
+        shelf.note("hub_start", "2.0")
+
+    shelf._disk.write = slow  # type: ignore[method-assign,assignment]  # the loop goes on meanwhile
+    shelf.write([row(1)])
+    shelf._disk.write = write  # type: ignore[method-assign]
+    shelf.write([row(2)])
+    shelf.close()
+    again = opened(tmp_path)
+    assert again.facts["hub_start"] == "2.0"
+    again.close()
 
 
 def test_another_sites_file_is_set_aside(tmp_path: Path) -> None:
