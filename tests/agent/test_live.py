@@ -126,3 +126,20 @@ def test_what_the_gateway_leaves_out_is_counted_as_refused() -> None:
         await bench.stop()
 
     virtual.run(main)
+
+
+def test_an_answer_that_comes_after_the_minute_was_written_counts_nothing_twice() -> None:
+    async def main() -> None:
+        bench = Bench()
+        await asyncio.sleep(5)
+        bench.hub.delay = 70.0
+        await asyncio.sleep(200)
+        bench.hub.delay = 0.05
+        await asyncio.sleep(300)
+        got = sum(len(set(there)) for there in bench.hub.samples.values())
+        assert bench.spool.stats.samples == 0
+        assert sum(len(there) for there in bench.hub.samples.values()) > got, "some were sent twice"
+        assert bench.itself.pushed == got
+        await bench.stop()
+
+    virtual.run(main)

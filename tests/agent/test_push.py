@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+from typing import Any
 
 import pytest
 
@@ -292,6 +293,30 @@ def test_what_follows_a_request_that_failed_waits_untried() -> None:
         assert len(times) == 300 * 40
         assert all(len(set(mine)) == len(mine) == len(times[0]) for mine in times), "none lost, none twice"
         assert sum(bench.itself.dropped.values()) - dropped <= tried, "heartbeats only"
+        await bench.stop()
+
+    virtual.run(main)
+
+
+def test_what_was_begun_before_the_hub_told_its_time_is_not_sent_as_it_is() -> None:
+    async def main() -> None:
+        bench = Bench(wall_off=-7200.0)
+        bench.hub.result = Result.UNREACHABLE
+        collector = bench.pusher._collector
+        collect = collector.collect
+
+        async def slow(*args: Any, **more: Any) -> list[Piece]:
+            pieces = await collect(*args, **more)
+            if not bench.clock.trusted and virtual.now() > 1010:  # the answer comes between two slices
+                bench.clock.observe(virtual.now(), virtual.now(), EPOCH + virtual.now())
+                bench.hub.result = Result.OK
+            return pieces
+
+        collector.collect = slow  # type: ignore[method-assign]
+        await asyncio.sleep(130)
+        for key, there in bench.hub.samples.items():
+            assert all(EPOCH + 1000 <= at <= EPOCH + virtual.now() + 1 for at, _ in there), key
+        assert min(bench.hub.times(HEARTBEAT)) < EPOCH + 1005, "it follows, dated anew"
         await bench.stop()
 
     virtual.run(main)

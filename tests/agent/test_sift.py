@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from agent.remote_write import Encoder, encode_labels, encode_series
 from agent.sift import BAD_SECONDS, REFUSALS, Bad, Sift
+from agent.spool.fields import singles
 
 
 def field(series: int, ms: int) -> bytes:
@@ -43,6 +44,27 @@ def test_single_bad_samples_cost_nothing_else_of_their_series(places: set[int]) 
     sift, requests = through(fields, {fields[place] for place in places}, Bad(lambda: 0.0))
     assert len(sift.good) == 1000 - len(places)
     assert requests <= 2 * 10 * len(places) + 1
+
+
+@given(st.dictionaries(st.integers(0, 9), st.sets(st.integers(0, 20), min_size=1, max_size=12)), st.data())
+def test_a_bad_sample_among_others_of_a_series_costs_only_itself(
+    places: dict[int, set[int]], data: st.DataObject
+) -> None:
+    ones = [field(series, ms) for series, times in places.items() for ms in times]
+    several = [
+        encode_series(encode_labels({"n": f"{series:03}"}), *(Encoder(ms).sample(1.0) for ms in times))
+        for series, times in places.items()
+    ]
+    poison = data.draw(st.sets(st.sampled_from(ones), max_size=REFUSALS - 1)) if ones else set()
+    sift = Sift(several, Bad(lambda: 0.0))
+    while some := sift.next():
+        if poison & {one for each in some for one in singles(each)}:
+            sift.refused()
+        else:
+            sift.taken()
+    assert sorted(one for each in sift.good for one in singles(each)) == sorted(set(ones) - poison)
+    assert sorted(sift.dropped) == sorted(poison)
+    assert sift.dropped_samples == len(poison)
 
 
 def test_a_row_full_of_what_is_not_wanted_costs_a_few_requests_a_series() -> None:

@@ -74,6 +74,13 @@ def test_values_that_show_the_agents_idea_of_a_time_move_along() -> None:
     ]
 
 
+def test_when_an_earlier_run_was_stopped_is_no_idea_of_this_one() -> None:
+    name = {"__name__": AGENT_STOPPED.name}
+    earlier, this = encoded(name, [(500.0, 1_000_500)]), encoded(name, [(1000.0, 1_000_500)])
+    moved = decode(compress((shift(earlier + this, 3_600_000),)))
+    assert [samples for _, samples in moved] == [[(500.0, 4_600_500)], [(4600.0, 4_600_500)]]
+
+
 def test_the_end_of_a_series_stays_one_to_the_bit() -> None:
     ended = encode_series(encode_labels({"__name__": HEARTBEAT.name}), Encoder(5).stale())
     moved = shift(ended, 10)

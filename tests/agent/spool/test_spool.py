@@ -3,12 +3,14 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.clock import HubClock, Remembered
 from agent.remote_write import Encoder, encode_labels, encode_series
 from agent.spool import spool as spool_module
+from agent.spool.held import Held
 from agent.spool.piece import MAX_ROW_BYTES, Fate, Piece, rows_of
 from agent.spool.shelf import Limits, Shelf
 from agent.spool.spool import FLUSH_SECONDS, Spool
@@ -63,6 +65,60 @@ def test_a_sample_is_on_disk_within_a_minute_and_a_change_at_once(tmp_path: Path
         await asyncio.sleep(FLUSH_SECONDS)
         assert world.spool.stats.samples == 2
         assert world.spool.stats.waiting == 1, "one row a minute"
+        await world.kill()
+
+    virtual.run(main)
+
+
+def test_a_change_that_the_hub_refuses_while_another_is_written_ends_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.start()
+        world.trust()
+        shelf = world.spool._shelf
+        write, pieces = shelf.write, list[Piece]()
+
+        def slow(*args: Any) -> list[int]:
+            pieces[-1].fate = Fate.GONE
+            return write(*args)
+
+        shelf.write = slow  # type: ignore[method-assign,assignment]  # the loop goes on meanwhile
+        pieces += [world.take(change=True), world.take(change=True)]
+        await asyncio.sleep(1)
+        assert world.task is not None
+        assert not world.task.done()
+        assert world.spool.stats.samples == 1
+        await world.kill()
+
+    virtual.run(main)
+
+
+def test_what_is_held_is_known_while_it_drains_without_a_look_at_every_row(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.start()
+        world.trust()
+        for _ in range(30):
+            world.take()
+            world.spool.flush_soon()
+            await asyncio.sleep(0.1)
+        assert (world.spool.stats.waiting, world.spool.stats.samples) == (30, 30)
+        looks = 0
+        stats = world.spool._shelf.stats
+
+        def counted() -> Held:
+            nonlocal looks
+            looks += 1
+            return stats()
+
+        world.spool._shelf.stats = counted  # type: ignore[method-assign]
+        for left in reversed(range(30)):
+            row = await world.spool.newest()
+            assert row is not None
+            await world.spool.settle(row, None, row.samples)
+            assert (world.spool.stats.waiting, world.spool.stats.samples) == (left, left)
+        assert looks <= 2
+        assert world.spool.stats.oldest_ms is None
         await world.kill()
 
     virtual.run(main)
