@@ -45,13 +45,23 @@ class Section(msgspec.Struct, frozen=True):
     bad: tuple[bool, ...]
 
 
+class Footnote(msgspec.Struct, frozen=True):
+    """What stands behind the star of a row; ``of`` names it."""
+
+    of: str
+    lines: tuple[str, ...]
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report in one language; ``warning`` while figures may still change."""
+    """The whole report in one language; ``warning`` while figures may still change. ``starred`` says what
+    ``footnotes`` are about, ``notes`` what all figures mean."""
 
     title: str
     period: str
     warning: str
     sections: tuple[Section, ...]
+    starred: str
+    footnotes: tuple[Footnote, ...]
     notes: tuple[str, ...]
 
 
@@ -64,6 +74,8 @@ def document(report: Report, language: str) -> Document:
         period=t("report.period", language, start=start, end=end, timezone=month.timezone),
         warning=t("report.provisional", language) if report.provisional else "",
         sections=tuple(_sections(report, language)),
+        starred=t("report.notes", language),
+        footnotes=tuple(_footnotes(report, language)),
         notes=tuple(_notes(report, language)),
     )
 
@@ -106,22 +118,17 @@ def _section(
 
 
 def _notes(report: Report, language: str) -> Iterator[str]:
-    yield from _footnotes(report, language)
     yield t("report.explained", language)
     if report.loads:
         for place in range(1, _NOTES + 1):
             yield t(f"report.load_note_{place}", language, **_limits(report.quality, language))
 
 
-def _footnotes(report: Report, language: str) -> Iterator[str]:
-    """Yield why time is unknown, and what of it counts otherwise: one note for each row that has some."""
-    noted = [row for row in report.rows if row.notes]
-    if noted:
-        yield t("report.notes", language)
-    for row in noted:
-        yield "\n".join(
-            [f"* {_name(row, language)}", *(f"    {_note(note, language)}" for note in row.notes)]
-        )
+def _footnotes(report: Report, language: str) -> Iterator[Footnote]:
+    """Yield why time is unknown, and what of it counts otherwise, for each row of which that is known."""
+    for row in report.rows:
+        if row.notes:
+            yield Footnote(_name(row, language), tuple(_note(note, language) for note in row.notes))
 
 
 def _note(note: Note, language: str) -> str:

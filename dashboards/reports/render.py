@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from dashboards.reports.availability import Report, Row
-from dashboards.reports.document import document
+from dashboards.reports.document import Document, document
 from dashboards.reports.load import BYTES_PER_MEGABIT, Load, Way
 from dashboards.reports.words import align
 
@@ -30,7 +31,17 @@ def table(report: Report, language: str) -> str:
     for section in shown.sections:
         rows = [section.heads, *([cell.text for cell in row] for row in section.rows)]
         parts += ["", section.title, align(rows)]
-    return "\n".join([*parts, "", *shown.notes]) + "\n"
+    return "\n".join([*parts, "", *_footnotes(shown), *shown.notes]) + "\n"
+
+
+def _footnotes(shown: Document) -> Iterator[str]:
+    if shown.footnotes:
+        yield f"* {shown.starred}"
+    for note in shown.footnotes:
+        yield f"  {note.of}"
+        yield from (f"    {line}" for line in note.lines)
+    if shown.footnotes:
+        yield ""
 
 
 def as_csv(report: Report, language: str, *, bom: bool = False) -> str:

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from alerts.gaps.model import Edge, Gap, GapLabel, Piece, Side, after, before, exactly
 from alerts.slo import Seconds
+from common.i18n import t
 from dashboards.reports import render
 from dashboards.reports.availability import line_keys, report
+from dashboards.reports.document import document
+from dashboards.reports.excel import as_xlsx
 from dashboards.reports.month import DAY_SECONDS, month
 from dashboards.reports.unheard import Heard, Note, Unheard, unheard
 from tests.dashboards import province
+from tests.dashboards.test_report_files import sheets
 
 NOVEMBER = month("2026-11", "Asia/Ho_Chi_Minh")
 AT = NOVEMBER.start + DAY_SECONDS
@@ -124,9 +128,14 @@ def test_the_report_shows_it_and_what_is_excluded_is_no_part_of_the_period() -> 
     row = found.rows[0]
     assert (row.availability.lowest, row.availability.highest) == (8 / 9, 8 / 9)
     assert (row.unknown_seconds, row.excluded_seconds, row.down_seconds) == (0, DAY_SECONDS, DAY_SECONDS)
+    shown = document(found, "vi")
+    (starred,) = shown.footnotes
+    method = sheets(as_xlsx(shown, "vi"))[t("report.sheet_method", "vi")]
+    assert [[line] for line in (starred.of, *starred.lines)] == method[-4:], "a row a line"
+    assert len(starred.lines) == len(notes)
     said = render.table(found, "en")
-    assert "excluded: agent stopped on purpose, 2 times, 1d 00:00:00 in all; maintenance windows: ups" in said
-    assert "counted as down on the word of both sides: line down, 1 times" in said
+    assert "excluded: agent stopped on purpose, 2×, 1d 00:00:00 in all; maintenance windows: ups" in said
+    assert "counted as down on the word of both sides: line down, 1×" in said
     assert "không tính: tác tử đo được dừng chủ động" in render.table(found, "vi")
     data = json.loads(render.as_json(found))["rows"][0]
     assert data["excluded_seconds"] == DAY_SECONDS
