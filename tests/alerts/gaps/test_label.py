@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.gaps.model import Gap, GapLabel, Piece, Side, Window, exactly
-from tests.alerts.gaps.world import DEAD, HELD, LABELS, START, STARTS_IN, Is, Phase, World
+from tests.alerts.gaps.world import BOOTS, DEAD, HELD, LABELS, START, STARTS_IN, Is, Phase, World
 
 FAULTS = [state for state in Is if state is not Is.FINE]
 
@@ -51,7 +51,7 @@ def test_each_fault_has_its_label_and_its_edges(state: Is, spool: bool) -> None:
     whole(gap)
     (piece,) = gap.pieces
     assert piece.label is LABELS[state]
-    late = STARTS_IN if state is Is.POWER else 0
+    late = STARTS_IN if state in BOOTS else 0
     assert piece.start.earliest <= START + 300 <= piece.start.latest
     assert piece.end.earliest - 1 <= START + 900 + late <= piece.end.latest
     assert not gap.open
@@ -85,11 +85,32 @@ def kinds(gap: Gap) -> set[str]:
     return {fact.kind for piece in gap.pieces for fact in piece.facts}
 
 
-def test_a_site_that_told_of_mains_and_whose_router_answers_has_no_power_cut() -> None:
-    world = World(
-        (Phase(300, Is.FINE), Phase(600, Is.POWER), Phase(300, Is.FINE)), battery=True, router=False
-    )
-    assert [p.label for gap in world.gaps() for p in gap.pieces] == [GapLabel.POWER_DOWN]
+def test_a_machine_that_was_started_anew_was_without_power_unless_a_router_answered() -> None:
+    for spool in (True, False):
+        assert [p.label for p in one_fault(Is.REBOOT, spool=spool).pieces] == [GapLabel.AGENT_DOWN]
+        alone = one_fault(Is.POWER, spool=spool, battery=True, router=False)
+        assert [p.label for p in alone.pieces] == [GapLabel.POWER_DOWN]
+    assert {"rebooted", "outside_up"} <= kinds(one_fault(Is.REBOOT))
+    assert "same_boot" in kinds(one_fault(Is.CRASH))
+
+
+@pytest.mark.parametrize("spool", [True, False])
+@pytest.mark.parametrize(
+    ("states", "labels", "turn"),
+    [((Is.HUB, Is.BOTH, Is.LINE), [GapLabel.HUB_DOWN, GapLabel.LINE_DOWN], 1000),
+     ((Is.LINE, Is.BOTH, Is.HUB), [GapLabel.LINE_DOWN, GapLabel.HUB_DOWN], 600)],
+)  # fmt: skip
+def test_what_of_hub_and_line_was_down_when_is_told_apart(
+    states: tuple[Is, ...], labels: list[GapLabel], turn: float, spool: bool
+) -> None:
+    """As long as the hub does not listen nobody can be heard, whatever lines do."""
+    lengths = (300, 400, 300)
+    faults = (Phase(seconds, state) for seconds, state in zip(lengths, states, strict=True))
+    (gap,) = World((Phase(300, Is.FINE), *faults, Phase(300, Is.FINE)), spool=spool).gaps()
+    whole(gap)
+    assert [piece.label for piece in gap.pieces] == labels
+    edge = gap.pieces[1].start
+    assert edge.earliest - 1 <= START + turn <= edge.latest + 1
 
 
 def test_a_crash_while_the_line_was_down_is_told_apart() -> None:
@@ -179,12 +200,13 @@ def test_labels_partition_gaps_and_never_contradict_the_truth(
     story: list[tuple[Phase, Phase]], spool: bool, router: bool, battery: bool
 ) -> None:
     phases = tuple(phase for pair in story for phase in pair)
+    assume(router or all(phase.state is not Is.REBOOT for phase in phases))  # then only a router knows
     world = World((*phases, Phase(300, Is.FINE)), spool=spool, router=router, battery=battery)
     gaps = world.gaps()
     assert len(gaps) == len(story)
     for gap, (start, end, state) in zip(gaps, [one for one in world.spans if one[2] in LABELS], strict=True):
         whole(gap)
-        late = STARTS_IN if state is Is.POWER else 0
+        late = STARTS_IN if state in BOOTS else 0
         assert gap.start.earliest <= start <= gap.start.latest
         assert gap.end.earliest - 1 <= end + late <= gap.end.latest
         for piece in gap.pieces:

@@ -29,15 +29,19 @@ class Is(StrEnum):
     STOP = "stop"
     HUB = "hub"
     CLOCK = "clock"
+    REBOOT = "reboot"  # the machine alone, while the router answers
+    BOTH = "both"  # hub and line are down
 
 
 LABELS = {
     Is.LINE: GapLabel.LINE_DOWN, Is.LAN: GapLabel.LAN_DOWN, Is.POWER: GapLabel.POWER_DOWN,
     Is.CRASH: GapLabel.AGENT_DOWN, Is.STOP: GapLabel.AGENT_STOPPED, Is.HUB: GapLabel.HUB_DOWN,
-    Is.CLOCK: GapLabel.CLOCK_WRONG,
+    Is.CLOCK: GapLabel.CLOCK_WRONG, Is.REBOOT: GapLabel.AGENT_DOWN, Is.BOTH: GapLabel.HUB_DOWN,
 }  # fmt: skip
-DEAD = frozenset({Is.POWER, Is.CRASH, Is.STOP})
-HELD = frozenset({Is.LINE, Is.LAN, Is.HUB, Is.CLOCK})
+DEAD = frozenset({Is.POWER, Is.CRASH, Is.STOP, Is.REBOOT})
+HELD = frozenset({Is.LINE, Is.LAN, Is.HUB, Is.CLOCK, Is.BOTH})
+BOOTS = frozenset({Is.POWER, Is.REBOOT})
+OFF = frozenset({Is.HUB, Is.BOTH})
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -79,8 +83,8 @@ class World:
         for start, end, state in self.spans:
             if state in DEAD:
                 yield started, start, boot
-                started = end + (STARTS_IN if state is Is.POWER else 0)
-                boot += state is Is.POWER
+                started = end + (STARTS_IN if state in BOOTS else 0)
+                boot += state in BOOTS
         yield started, self.end, boot
 
     def alive(self, at: float) -> bool:
@@ -150,21 +154,21 @@ class World:
         )  # fmt: skip
 
     def _booted(self, boot: int) -> float:
-        ends = [end for _, end, state in self.spans if state is Is.POWER]
+        ends = [end for _, end, state in self.spans if state in BOOTS]
         return START - 5000 if boot == 0 else ends[boot - 1] + 5
 
     def seen(self) -> Witnesses:
         """What was measured meanwhile."""
-        dark = {Is.LINE, Is.POWER}
-        listening = list(self.times(PING, 1.7, lambda at: self.state(at) is not Is.HUB))
+        dark = {Is.LINE, Is.POWER, Is.BOTH}
+        listening = list(self.times(PING, 1.7, lambda at: self.state(at) not in OFF))
         pings = listening if self.pinging else []
         outside = track(((t, float(self.state(t) not in dark)) for t in pings), 20)
         mine = self.times(PING, 2.9, self.arrives)
-        own = track(((t, float(self.state(t) not in {Is.LINE, Is.LAN, Is.HUB})) for t in mine), 20)
+        own = track(((t, float(self.state(t) not in {Is.LINE, Is.LAN, *OFF})) for t in mine), 20)
         lan = track(((t, float(self.state(t) is not Is.LAN)) for t in mine), 20)
         deaf = tuple(
             Deaf(Interval(after(start - 1, 2), before(end + 1, 2)), "hub_off")
-            for start, end, state in self.spans if state is Is.HUB
+            for start, end, state in self.spans if state in OFF
         )  # fmt: skip
         return Witnesses(
             lines=("main",), routers=("main",) if self.router else (),

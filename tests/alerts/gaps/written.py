@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from inventory import names
 from inventory.names import HUB_SITE, JOB_AGENT, Metric, Recorded
-from tests.alerts.gaps.world import BEAT, DETAIL, PING, Is, World
+from tests.alerts.gaps.world import BEAT, DETAIL, OFF, PING, Is, World
 
 Points = list[tuple[float, float]]
 Written = tuple[dict[str, str], Iterable[tuple[float, float]]]
@@ -18,7 +18,7 @@ def labels(metric: Metric, site: str, commune: str, **more: str) -> dict[str, st
 
 def of_hub(world: World, evaluation_seconds: float) -> Iterator[Written]:
     """That the hub evaluated its rules, whenever it was not down."""
-    times = world.times(int(evaluation_seconds), 0.1, lambda at: world.state(at) is not Is.HUB)
+    times = world.times(int(evaluation_seconds), 0.1, lambda at: world.state(at) not in OFF)
     yield {"__name__": str(Recorded.EVALUATED)}, [(at, at) for at in times]
 
 
@@ -36,7 +36,7 @@ def of_commune(world: World, code: str) -> Iterator[Written]:
     yield labels(names.PROBE_SUCCESS, code, code, **hub), [(at, _value(own.value_at(at))) for at in pings]
     gateway = {"target": f"lan:{code}", "probe": "icmp"}
     yield labels(names.PROBE_SUCCESS, code, code, **gateway), [(at, _value(lan.value_at(at))) for at in pings]
-    listening = world.times(PING, 1.7, lambda at: world.state(at) is not Is.HUB)
+    listening = world.times(PING, 1.7, lambda at: world.state(at) not in OFF)
     router = {"line": "main", "target": f"line:{code}/main", "probe": "icmp"}
     outside = [(at, _value(seen.outside["main"].value_at(at))) for at in listening]
     yield labels(names.PROBE_SUCCESS, HUB_SITE, code, **router), outside
