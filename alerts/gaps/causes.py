@@ -69,6 +69,7 @@ class Causes:
         self._outside = [one for one in seen.outside.values() if one.told(start.at, end.at)]
         every = len(self._outside) == len(seen.lines)  # a line that is not pinged may have carried
         self._outside_down = all_of([one.where(is_down) for one in self._outside]) if every else []
+        self._outside_up = [interval for one in self._outside for interval in one.where(is_up)]
         self._own = [one for one in seen.own.values() if one.told(start.at, end.at)]
         self._own_down = all_of([one.where(is_down) for one in self._own])
         self._own_up = [interval for one in self._own for interval in one.where(is_up)]
@@ -88,7 +89,10 @@ class Causes:
         return joined(found)
 
     def _edges(self, start: Edge, end: Edge) -> list[Edge]:
-        every = (self._deaf, self._guard, self._lan, self._outside_down, self._own_down, self._own_up)
+        every = (
+            self._deaf, self._guard, self._lan, self._outside_down, self._outside_up, self._own_down,
+            self._own_up,
+        )  # fmt: skip
         inner = {
             edge.at: edge
             for intervals in every
@@ -114,7 +118,7 @@ class Causes:
 
     def _line(self, at: float) -> tuple[GapLabel, tuple[Side, ...], tuple[Fact, ...]]:
         outside, own = _any(self._outside_down, at), _any(self._own_down, at)
-        outside_up = bool(self._outside) and not outside
+        outside_up = _any(self._outside_up, at)
         own_up = _any(self._own_up, at)
         facts = tuple(self._line_facts(outside=outside, own=own, outside_up=outside_up, own_up=own_up))
         if (outside and not own_up) or (own and not outside_up):

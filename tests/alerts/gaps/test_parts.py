@@ -1,12 +1,15 @@
 """The small pure parts: spans, stretches, pauses of the hub, steps, words."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import alerts.gaps
 from alerts.gaps import ask, text
 from alerts.gaps.find import Region, Stretch, regions, stretches
 from alerts.gaps.hub import cut_offs, pauses
@@ -18,6 +21,13 @@ from common.i18n import LANGUAGES
 from deploy.commands.gaps import since_unix
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+SOURCES = [path.read_text() for path in Path(alerts.gaps.__file__).parent.glob("*.py")]
+FACTS = {
+    kind
+    for source in SOURCES
+    for said in re.findall(r"(?:Fact|Deaf)\(.*", source)
+    for kind in re.findall(r'"([a-z_]+)"(?!:)', said)
+}
 TIMES = st.lists(st.floats(0, 1000, allow_nan=False), max_size=60).map(lambda found: sorted(set(found)))
 
 
@@ -128,6 +138,7 @@ def test_every_label_every_side_and_every_fact_has_its_words() -> None:
         assert len({text.label_text(label, language) for label in GapLabel}) == len(GapLabel)
         known = i18n.catalogue(language)
         assert {f"gaps.by_{side}" for side in Side} <= known.keys()
+        assert {f"gaps.fact_{kind}" for kind in FACTS} <= known.keys()
     assert set(GapLabel) > DEAD
 
 
