@@ -30,6 +30,7 @@ from inventory.names import (
     AGENT_SPOOL_BYTES,
     AGENT_SPOOL_ERRORS,
     AGENT_SPOOL_IN_MEMORY,
+    AGENT_SPOOL_LIMIT,
     AGENT_SPOOL_OLDEST,
     AGENT_SPOOL_ROWS,
     AGENT_START,
@@ -54,6 +55,9 @@ class Spooled(Protocol):
 
     @property
     def in_memory(self) -> bool: ...
+
+    @property
+    def limit_bytes(self) -> int: ...
 
 
 _DELAY_BOUNDS = (0.005, 0.02, 0.1, 0.5, 2.5)
@@ -128,6 +132,7 @@ class Itself:
         held = spool.stats
         oldest = 0.0 if held.oldest_ms is None else max(0.0, self._clock.unix() - held.oldest_ms / 1000)
         yield self._series(AGENT_SPOOL_BYTES), held.bytes
+        yield self._series(AGENT_SPOOL_LIMIT), spool.limit_bytes
         yield self._series(AGENT_SPOOL_ROWS, state="waiting"), held.waiting
         yield self._series(AGENT_SPOOL_ROWS, state="acknowledged"), held.acked
         yield self._series(AGENT_SPOOL_OLDEST), round(oldest, 1)

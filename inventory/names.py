@@ -556,7 +556,9 @@ AGENT_CLOCK_GUARD = _agent(
 AGENT_TARGETS = _agent("thongsuot_agent_targets", "gauge", "Configured targets")
 AGENT_PUSHES = _agent("thongsuot_agent_pushes_total", "counter", "Remote-write requests, by result", "result")
 AGENT_PUSHED_SAMPLES = _agent(
-    "thongsuot_agent_pushed_samples_total", "counter", "Samples that the hub acknowledged"
+    "thongsuot_agent_pushed_samples_total",
+    "counter",
+    "Samples that the hub acknowledged; again where they had to be sent again (see resent)",
 )
 AGENT_DROPPED_SAMPLES = _agent(
     "thongsuot_agent_dropped_samples_total", "counter", "Samples given up before the hub took them", "reason"
@@ -608,6 +610,11 @@ AGENT_DELIVERED = _agent(
     "Unix time of the last live push that the hub acknowledged, with each heartbeat; kept through outages",
 )
 AGENT_SPOOL_BYTES = _agent("thongsuot_agent_spool_bytes", "gauge", "Size of the spool, what is free left out")
+AGENT_SPOOL_LIMIT = _agent(
+    "thongsuot_agent_spool_limit_bytes",
+    "gauge",
+    "What the spool may take on disk; how long that lasts: oldest_age_seconds * limit_bytes / spool_bytes",
+)
 AGENT_SPOOL_ROWS = _agent(
     "thongsuot_agent_spool_rows",
     "gauge",
@@ -818,8 +825,15 @@ INGEST_LEFT_OUT = _hub(
 INGEST_UNAUTHORISED = _hub(
     "thongsuot_ingest_unauthorised_total",
     "counter",
-    "Requests without valid credentials, by reason (missing, unknown, expired, certificate)",
-    "reason",
+    "Requests without valid credentials, by the commune that they claim (empty: none that there is) and"
+    " reason (missing, unknown, expired, certificate)",
+    "commune", "reason",
+)  # fmt: skip
+INGEST_FOREIGN = _hub(
+    "thongsuot_ingest_foreign_total",
+    "counter",
+    "Pushes that spoke for another site than the one, ``commune``, whose credentials they had",
+    "commune",
 )
 INGEST_CONFIGS = _hub(
     "thongsuot_ingest_configs_total", "counter", "Configurations asked for, by result (sent, same)", "result"

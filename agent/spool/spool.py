@@ -72,6 +72,11 @@ class Spool:
         """Whether the file cannot be used."""
         return self._shelf.in_memory
 
+    @property
+    def limit_bytes(self) -> int:
+        """What the file may take on disk."""
+        return self._shelf.limits.bytes
+
     async def open(self) -> None:
         """Open the file; learn what the last run knew of the hub."""
         await self._call(self._shelf.open)

@@ -22,7 +22,7 @@ class Spooled:
     """A spool with something in it."""
 
     stats = Held(bytes=65_536, waiting=12, acked=3, samples=52_800, oldest_ms=1_794_999_400_000)
-    resent, in_memory = 4400, False
+    resent, in_memory, limit_bytes = 4400, False, 256_000_000
 
     @property
     def errors(self) -> Counter[str]:
