@@ -6,9 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from alerts.gaps.ask import Period
-from alerts.gaps.model import Gap, GapLabel
+from alerts.gaps.model import Gap, GapLabel, Side
 from alerts.gaps.read import read
 from alerts.promapi import ApiError, PromApi
 from alerts.rules import tuning
@@ -18,7 +19,7 @@ from dashboards.reports.counters import Key
 from deploy.cli import main
 from deploy.commands import gaps as command
 from tests.alerts.gaps import written
-from tests.alerts.gaps.world import START, STARTS_IN, Is, Phase, World
+from tests.alerts.gaps.world import BOOTS, LABELS, START, STARTS_IN, Is, Phase, World
 from tests.dashboards import province
 from tests.dashboards.prometheus_server import Written, backfill, prometheus
 
@@ -31,10 +32,19 @@ HUB_OFF = Phase(400, Is.HUB)
 HUB_WAS_OFF = START + QUIET + LONG + QUIET
 
 
-def world(state: Is) -> World:
-    """Three hours of a fault, then one in which the hub was down."""
+def world(state: Is, *, spool: bool = True) -> World:
+    """Three hours of a fault, then minutes in which the hub was down."""
     fine = Phase(QUIET, Is.FINE)
-    return World((fine, Phase(LONG, state), fine, HUB_OFF, fine))
+    return World((fine, Phase(LONG, state), fine, HUB_OFF, fine), spool=spool)
+
+
+SCRAPED = replace(
+    province.small(),
+    communes=tuple(
+        replace(commune, transport="scrape", scrape_address="10.51.40.3:9465")
+        for commune in province.small().communes
+    ),
+)
 
 
 def filled() -> Iterator[Written]:
@@ -141,6 +151,58 @@ async def test_before_there_was_a_hub_it_was_not_down(server: str) -> None:
         (never,) = await read(api, province.small(), period, {"21499"})
     assert [(piece.label, piece.facts[0].kind) for piece in new.pieces] == [(GapLabel.UNKNOWN, "first")]
     assert [piece.label for piece in never.pieces] == [GapLabel.UNKNOWN]
+
+
+# --- communes that are scraped -----------------------------------------------------------------------
+PULLED = {"21040": Is.LINE, "21061": Is.POWER, "21085": Is.CRASH, "21484": Is.STOP, "21496": Is.REBOOT}
+
+
+@pytest.fixture(scope="module")
+def scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same three hours of a fault, of agents that are scraped: what was not scraped never comes."""
+
+    def pulled() -> Iterator[Written]:
+        yield from written.of_hub(world(Is.FINE), tuning(SCRAPED).evaluation_seconds)
+        for code, state in PULLED.items():
+            yield from written.of_scraped(world(state, spool=False), code)
+
+    directory = tmp_path_factory.mktemp("scraped")
+    with prometheus(directory, backfill(directory, pulled())) as url:
+        yield url
+
+
+@pytest.mark.parametrize(("code", "state"), PULLED.items())
+async def test_gaps_of_a_scraped_commune_are_labelled_like_those_of_one_that_pushes(
+    scraping: str, code: str, state: Is
+) -> None:
+    async with PromApi(scraping, timeout_seconds=60) as api:
+        fault, hub = await read(api, SCRAPED, PERIOD, {code})
+    start, late = START + QUIET, STARTS_IN if state in BOOTS else 0
+    assert [piece.label for piece in fault.pieces] == [LABELS[state]]
+    assert fault.start.earliest <= start <= fault.start.latest
+    assert fault.end.earliest <= start + LONG + late <= fault.end.latest
+    assert fault.end.uncertainty_seconds < 15
+    assert [piece.label for piece in hub.pieces] == [GapLabel.HUB_DOWN]
+    assert fault.data_ratio == hub.data_ratio == 0
+
+
+async def test_the_counters_of_a_scraped_commune_vouch_for_its_line(scraping: str) -> None:
+    async with PromApi(scraping, timeout_seconds=60) as api:
+        (fault, _) = await read(api, SCRAPED, PERIOD, {"21040"})
+        found = await collect_gaps(api, SCRAPED, PERIOD, {})
+    (piece,) = fault.pieces
+    assert piece.sides == (Side.HUB, Side.SITE)
+    assert "counted_down" in [fact.kind for fact in piece.facts]
+    assert found[Key("21040", "main", "hub:main", "icmp")].down_seconds == 0, "they count it already"
+
+
+async def test_a_gap_of_a_scraped_commune_across_midnight_is_whole(scraping: str) -> None:
+    midnight = START + QUIET + LONG / 2
+    for period in (Period(START, midnight), Period(midnight, world(Is.FINE).end)):
+        async with PromApi(scraping, timeout_seconds=60) as api:
+            gap = (await read(api, SCRAPED, period, {"21061"}))[0]
+        assert [piece.label for piece in gap.pieces] == [GapLabel.POWER_DOWN]
+        assert gap.end.at - gap.start.at == pytest.approx(LONG + STARTS_IN, abs=12)
 
 
 async def test_a_prometheus_that_is_not_there_is_one_error() -> None:

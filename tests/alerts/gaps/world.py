@@ -12,7 +12,7 @@ from alerts.gaps.life import Told
 from alerts.gaps.model import Gap, GapLabel, Window, after, before
 from alerts.gaps.tracks import Interval, Track, joined, track
 
-BEAT, PING, DETAIL, SILENT = 2, 5, 30, 6.5
+BEAT, PING, DETAIL, SILENT, SCRAPE = 2, 5, 30, 6.5, 5
 STARTS_IN = 20
 """Seconds from power to an agent that runs."""
 START = 1_740_000_000.0
@@ -100,6 +100,15 @@ class World:
         """Moments of a schedule at which ``keep`` holds."""
         first = START + offset
         return [t for n in range(int((self.end - first) / step) + 1) if keep(t := first + n * step)]
+
+    def counted(self, until: float, *, down: bool) -> float:
+        """Seconds that the agent's counters of its way to the hub gained until a moment, in one state."""
+        unreachable = HELD - {Is.CLOCK}
+        return sum(
+            max(0.0, min(until, end) - start)
+            for start, end, state in self.spans
+            if state not in DEAD and (state in unreachable) is down
+        )
 
     def beats(self) -> Track:
         """Heartbeats."""

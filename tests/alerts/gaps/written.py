@@ -1,10 +1,11 @@
 """A commune's history as series in a Prometheus, as agents and the hub would have written them."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from inventory import names
 from inventory.names import HUB_SITE, JOB_AGENT, Metric, Recorded
-from tests.alerts.gaps.world import BEAT, DETAIL, OFF, PING, Is, World
+from tests.alerts.gaps.world import BEAT, DETAIL, OFF, PING, SCRAPE, Is, World
 
 Points = list[tuple[float, float]]
 Written = tuple[dict[str, str], Iterable[tuple[float, float]]]
@@ -36,10 +37,38 @@ def of_commune(world: World, code: str) -> Iterator[Written]:
     yield labels(names.PROBE_SUCCESS, code, code, **hub), [(at, _value(own.value_at(at))) for at in pings]
     gateway = {"target": f"lan:{code}", "probe": "icmp"}
     yield labels(names.PROBE_SUCCESS, code, code, **gateway), [(at, _value(lan.value_at(at))) for at in pings]
+    yield _router(world, code)
+
+
+def _router(world: World, code: str) -> Written:
     listening = world.times(PING, 1.7, lambda at: world.state(at) not in OFF)
     router = {"line": "main", "target": f"line:{code}/main", "probe": "icmp"}
-    outside = [(at, _value(seen.outside["main"].value_at(at))) for at in listening]
-    yield labels(names.PROBE_SUCCESS, HUB_SITE, code, **router), outside
+    outside = world.seen().outside["main"]
+    return labels(names.PROBE_SUCCESS, HUB_SITE, code, **router), [
+        (at, _value(outside.value_at(at))) for at in listening
+    ]
+
+
+def of_scraped(world: World, code: str) -> Iterator[Written]:
+    """What the hub scraped of an agent that pushes nothing: its whole page, every few seconds, while the hub
+    reached it. No delivery, no spool, and no last words."""
+    at = world.times(SCRAPE, 1.1, world.arrives)
+    runs = list(world.runs())
+    run = {t: next(run for run in runs if run[0] <= t < run[1]) for t in at}
+    stops = {run[0]: before[1] for before, run in pairwise(runs) if world.state(before[1]) is Is.STOP}
+    yield labels(names.HEARTBEAT, code, code), [(t, t) for t in at]
+    yield labels(names.AGENT_START, code, code), [(t, run[t][0]) for t in at]
+    yield labels(names.AGENT_STOPPED, code, code), [(t, stops.get(run[t][0], 0.0)) for t in at]
+    yield labels(names.AGENT_CLOCK_GUARD, code, code), [(t, 0.0) for t in at]
+    host = {"target": f"agent:{code}", "probe": "host"}
+    for boot in {one[2] for one in runs}:
+        series = labels(names.HOST_BOOT_INFO, code, code, **host, boot_id=f"boot {boot}")
+        yield series, [(t, 1.0) for t in at if run[t][2] == boot]
+    hub = {"line": "main", "target": "hub:main", "probe": "icmp"}
+    for state, wanted in (("up", False), ("down", True)):
+        series = labels(names.TARGET_STATE_SECONDS, code, code, **hub, state=state)
+        yield series, [(t, world.counted(t, down=wanted)) for t in at]
+    yield _router(world, code)
 
 
 def _value(value: float | str | None) -> float:
