@@ -21,12 +21,12 @@ from agent.remote_write import Encoder, compress, encode_labels, encode_series
 from agent.transport import Result, Transport
 from deploy.debian import find
 from tests.agent.oracle import decode
-from tests.agent.recording_agent import FLUSH_SECONDS, Made, read
+from tests.agent.recording_agent import Made, Written, read, written
 from tests.agent.test_prometheus import CONFIG
 from tests.agent.test_prometheus import _ready as ready
 
-RISK_SECONDS = FLUSH_SECONDS + 3.0
-"""The spool's period, and what a busy machine adds to it."""
+PATIENCE_SECONDS = 240.0
+"""Ends a test in which something does not happen at all, and decides nothing else."""
 Key = tuple[tuple[str, str], ...]
 
 
@@ -218,13 +218,33 @@ class Scene:
     async def goes_on(self, pieces: int) -> None:
         """Wait until the agent, however slow the machine is, has collected so many pieces more."""
         wanted = len(self.made()) + pieces if self.record.exists() else pieces
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not self.record.exists() or len(self.made()) < wanted:  # noqa: ASYNC110 - it is another process
                 await asyncio.sleep(0.1)
 
+    async def shows(self, name: str, value: float) -> None:
+        """Wait until the agent, from now on, says this of itself."""
+        began = boottime()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not any(  # noqa: ASYNC110 - it is another process
+                dict(key)["__name__"] == name and there == value
+                for made in self.made()
+                if made.made_seconds >= began
+                for key, _, there in samples(made)
+            ):
+                await asyncio.sleep(0.5)
+
     def at_risk(self, made: Made) -> bool:
-        """Whether a kill may have cost this."""
-        return not made.change and any(0 <= kill - made.made_seconds <= RISK_SECONDS for kill in self.kills)
+        """Whether a kill may have cost this: the agent had not said that it was written."""
+        kill = min((at for at in self.kills if at >= made.made_seconds), default=None)
+        if kill is None:
+            return False
+        safe = [self._safe(entry, made.change) for entry in written(self.record) if entry.at_seconds <= kill]
+        return made.made_seconds >= max(safe, default=0.0)
+
+    @staticmethod
+    def _safe(entry: Written, change: bool) -> float:
+        return entry.changes_seconds if change else entry.before_seconds
 
 
 def samples(made: Made) -> list[tuple[Key, int, float]]:

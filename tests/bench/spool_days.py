@@ -1,0 +1,156 @@
+"""For how many days the spool of a commune lasts: the agents of the example province with the most and the
+fewest targets, as rendered, measure on loopback while their hub takes nothing.
+
+Addresses are those of peers on loopback, and what needs a router or another hub's token is left out; all
+else is as it is in the field. ``SPOOL_DAYS_SECONDS`` sets how long each is watched, from its second minute
+on.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from agent.config import AgentConfig, AgentTarget, Push
+from deploy.render_agents import commune_config, to_yaml
+from inventory.load import load
+from inventory.names import AGENT_BACKLOG_SAMPLES, AGENT_SPOOL_BYTES, AGENT_SPOOL_LIMIT
+from tests.bench import _text
+from tests.bench.agent_memory import _Server, _Site, reflector, site
+from tests.bench.probe_cpu import free_port
+from tests.exporters.pki import Pki
+
+EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "quang-ngai.yml"
+DAYS: Final = 14.0
+FIRST_SECONDS: Final = 75.0
+DEFAULT_SECONDS: Final = 150.0
+_LEFT_OUT: Final = frozenset({"throughput", "uplink"})
+
+
+class _Failing(_Site):
+    """A hub that tells its time and takes nothing."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(503, b"")
+
+
+class Peers:
+    """What targets are measured against; ``ports`` by probe."""
+
+    def __init__(self, ca: Path, https: int, tcp: int, stamp: int) -> None:
+        self._ca, self._https, self._tcp, self._stamp = str(ca), https, tcp, stamp
+        self._numbers = itertools.count(2)
+
+    def of(self, target: AgentTarget) -> dict[str, Any]:
+        """Return what of a target is different here."""
+        number = next(self._numbers)
+        places: dict[str, tuple[str, dict[str, Any]]] = {
+            "http": (f"https://localhost:{self._https}/{number}", {"ca_file": self._ca}),
+            "tcp": (f"127.0.0.1:{self._tcp}", {}),
+            "stamp": (f"127.0.0.1:{self._stamp}", {"packets_per_second": 10, "train_seconds": 5}),
+            "traffic": ("lo", {}),
+            "host": (target.address, target.options),
+            "power": (target.address, target.options),
+        }
+        address, options = places.get(target.probe, (f"127.0.0.{number}", {}))
+        return {"address": address, "options": options, "source": None}
+
+
+@contextmanager
+def _hub() -> Iterator[int]:
+    server = _Server(("127.0.0.1", 0), _Failing)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def configuration(rendered: AgentConfig, peers: Peers, hub: int, state: Path) -> AgentConfig:
+    """Return what was rendered for a commune, with peers on this machine."""
+    targets = [
+        msgspec.structs.replace(one, **peers.of(one))
+        for one in rendered.targets
+        if one.probe not in _LEFT_OUT
+    ]
+    assert rendered.push is not None
+    push = Push(
+        url=f"http://127.0.0.1:{hub}/api/v1/write",
+        heartbeat_seconds=rendered.push.heartbeat_seconds,
+        state_seconds=rendered.push.state_seconds,
+        detail_seconds=rendered.push.detail_seconds,
+    )
+    return msgspec.structs.replace(
+        rendered, targets=tuple(targets), push=push, fetch=None,
+        listen=f"127.0.0.1:{free_port()}", state_directory=str(state),
+    )  # fmt: skip
+
+
+def measure(config: AgentConfig, path: Path, seconds: float) -> dict[str, Any]:
+    """Run an agent, and return how fast its spool grows."""
+    path.write_bytes(to_yaml(config))
+    command = [sys.executable, "-m", "agent", "--config", str(path), "--log-level", "error"]
+    with subprocess.Popen(command) as agent:
+        try:
+            time.sleep(FIRST_SECONDS)
+            first, _ = _text.scrape(config.listen)
+            time.sleep(seconds)
+            last, _ = _text.scrape(config.listen)
+        finally:
+            agent.terminate()
+            agent.wait(10)
+
+    def grown(name: str) -> float:
+        return _text.total(last, name) - _text.total(first, name)
+
+    samples = grown(AGENT_BACKLOG_SAMPLES.name)
+    per_sample = grown(AGENT_SPOOL_BYTES.name) / samples
+    per_day = samples / seconds * 86_400
+    return {
+        "site": config.site,
+        "targets": len(config.targets),
+        "samples a minute": per_day / 1440,
+        "bytes a sample": per_sample,
+        "MB a day": per_sample * per_day / 1e6,
+        "days": _text.total(last, AGENT_SPOOL_LIMIT.name) / (per_sample * per_day),
+    }
+
+
+def run(seconds: float | None = None) -> dict[str, Any]:
+    """Return a row for the largest and the smallest commune."""
+    chosen = seconds or float(os.environ.get("SPOOL_DAYS_SECONDS", DEFAULT_SECONDS))
+    inventory = load(EXAMPLE).inventory
+    agents = sorted(
+        (commune_config(inventory, one) for one in inventory.communes if one.transport != "scrape"),
+        key=lambda config: len(config.targets),
+    )
+    rows = []
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        directory = Path(name)
+        pki, hub = Pki(directory), stack.enter_context(_hub())
+        tcp, https = stack.enter_context(site()), stack.enter_context(site(pki.host("localhost")))
+        stamp = stack.enter_context(reflector())
+        for rendered in (agents[-1], agents[0]):
+            peers = Peers(pki.ca, https, tcp, stamp)
+            config = configuration(rendered, peers, hub, directory / rendered.site)
+            rows.append(measure(config, directory / f"{rendered.site}.yml", chosen))
+    return {
+        "rows": rows,
+        "claims": {
+            f"{row['targets']} targets: the spool lasts for at least {DAYS:g} days": row["days"] >= DAYS
+            for row in rows
+        },
+    }
