@@ -224,7 +224,8 @@ class Spool:
             right = self._clock.own_right
             self._undated = not await self._call(lambda: self._shelf.date(boot, epoch_ms, right, now_ms))
         now = round(self._clock.unix() * 1000) if self._clock.trusted else None
-        await self._call(lambda: self._shelf.tidy(now))
+        if not closing:  # who is to stop has no time for it
+            await self._call(lambda: self._shelf.tidy(now))
 
     def _note_clock(self) -> None:
         """Remember what is known of the hub's clock, for a start without the hub in the same boot."""

@@ -61,6 +61,8 @@ def entries(path: Path) -> Iterator[Made | Written]:
     at = 0
     while at + 4 <= len(log_bytes):
         (size,) = _LENGTH.unpack_from(log_bytes, at)
+        if at + 4 + size > len(log_bytes):
+            break  # being written just now
         yield msgspec.msgpack.decode(log_bytes[at + 4 : at + 4 + size], type=Made | Written)
         at += 4 + size
 

@@ -10,6 +10,7 @@ from agent.transport import Result
 from inventory.names import PROBE_DURATION, PROBE_SUCCESS
 from tests.agent import virtual
 from tests.agent.oracle import Series as Decoded
+from tests.agent.oracle import decode
 from tests.agent.push_bench import EPOCH, HEARTBEAT, Bench, Fake, Hub
 
 SUCCESS = "__name__=probe_success target=a"
@@ -66,6 +67,28 @@ def test_live_samples_keep_their_pace_while_a_backlog_drains() -> None:
         beats = [at for at in bench.hub.times(HEARTBEAT) if at > EPOCH + back]
         assert len(beats) >= 29
         assert beats[0] - EPOCH - back < 3
+        await bench.stop()
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.9])
+def test_agents_that_return_together_begin_at_different_moments_and_live_data_at_once(chance: float) -> None:
+    async def main() -> None:
+        bench = Bench()
+        await asyncio.sleep(5)
+        await cut(bench, 300)
+        bench.pusher._backlog._rng = lambda: chance
+        healed = virtual.now()
+        bench.hub.bodies.clear()
+        await asyncio.sleep(30)
+        old = [
+            at
+            for at, body in bench.hub.bodies
+            if any(ms / 1000 < EPOCH + healed - 60 for _, samples in decode(body) for _, ms in samples)
+        ]
+        assert chance * 10 <= old[0] - healed <= chance * 10 + 3
+        assert bench.hub.bodies[0][0] - healed < 2.5
         await bench.stop()
 
     virtual.run(main)

@@ -559,6 +559,18 @@ def test_dating_is_tried_again_when_the_file_did_not_let_us(
     shelf.close()
 
 
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("auto_vacuum", 2), ("secure_delete", 0), ("mmap_size", 0)],
+)
+def test_the_file_is_kept_as_it_is_meant_to_be(tmp_path: Path, pragma: str, value: object) -> None:
+    opened(tmp_path).close()
+    shelf = opened(tmp_path)
+    assert shelf._disk is not None
+    assert shelf._disk._db.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+    shelf.close()
+
+
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     opened(tmp_path).close()
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
