@@ -19,6 +19,7 @@ from alerts import (
     rules_alerts,
     rules_boards,
     rules_evidence,
+    rules_ingest,
     rules_lines,
     rules_quality,
     rules_since,
@@ -57,6 +58,7 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_site.rules(),
         *rules_alerts.slow(hub),
         *rules_site.alerts(),
+        *rules_ingest.alerts(hub),
     )
     lines: tuple[Rule | AlertRule, ...] = (
         *rules_lines.rules(inventory.quality, most_mbps(inventory)),

@@ -18,7 +18,7 @@ from common.delivery import BACKLOG_HEADER, HUB_START_HEADER, LEFT_OUT_HEADER
 from deploy.ingest.gateway import Gateway, Reply
 from deploy.ingest.listen import Watched, names_of
 from deploy.ingest.meters import Meters
-from deploy.ingest.tokens import Wrong
+from deploy.ingest.tokens import Wrong, claimed
 from deploy.render_agents import CONFIG_PATH, WRITE_PATH
 
 WHO: Final = web.RequestKey("who", str)
@@ -60,7 +60,7 @@ class _Pages:
             return await handler(request)
         who = self._who(request)
         if isinstance(who, Wrong):
-            self._meters.unauthorised.labels(who.value).inc()
+            self._meters.unauthorised.labels(self._claimed(request), who.value).inc()
             headers = {"WWW-Authenticate": "Bearer", **_SECURITY}
             return _closing(web.Response(status=401, text="unauthorised\n", headers=headers))
         request[WHO] = who
@@ -81,6 +81,11 @@ class _Pages:
         else:
             found = Wrong.CERTIFICATE
         return found if isinstance(found, Wrong) or found in permits else Wrong.UNKNOWN
+
+    def _claimed(self, request: web.Request) -> str:
+        """Return the commune that somebody who is not let in says to be of, if there is one: anybody may."""
+        commune = claimed(request.headers.get("Authorization"))
+        return commune if commune in self._gateway.province.permits else ""
 
     async def config(self, request: web.Request) -> web.Response:
         """The configuration of the agent that asks, and of no other."""

@@ -11,19 +11,21 @@ from typing import Final
 import cramjam
 import msgspec
 
+from agent.transport import Result, meaning
 from deploy.ingest import decode
 from deploy.ingest.configs import Config
 from deploy.ingest.engine import About, Answer
 from deploy.ingest.forward import Busy, Forwarder, Slow
-from deploy.ingest.judge import Foreign, Judge, Verdict
+from deploy.ingest.judge import Foreign, Judge, Reason, Verdict
 from deploy.ingest.limits import Limits
-from deploy.ingest.meters import Meters
+from deploy.ingest.meters import FRESH_TOO_OLD, Meters
 from deploy.ingest.permits import Permit
 from deploy.ingest.rates import Rates
 from deploy.ingest.tokens import Book
 
-DOUBT_SECONDS: Final = 60.0
-"""The engine's newest sample cannot be this far ahead of the hub's clock, unless that was set back."""
+DOUBT_SECONDS: Final = 10.0
+"""The engine's newest sample cannot be this far ahead of the hub's clock, unless that was set back: of what
+agents send, nothing is stored that is more than 5 s ahead."""
 DOUBT_RETRY_SECONDS: Final = 30
 BUSY_RETRY_SECONDS: Final = 2
 LOG_SECONDS: Final = 600.0
@@ -99,6 +101,7 @@ class Gateway:
         except decode.Refused as refused:
             return Reply(400, refused.fault.value, f"not a push: {refused.fault.value}")
         except Foreign as foreign:
+            self._meters.foreign.labels(commune).inc()
             self._log(commune, "foreign", str(foreign))
             return Reply(403, "foreign", f"speaks for another site: {foreign}")
         except KeyError:  # the commune went with a reload a moment ago
@@ -106,6 +109,9 @@ class Gateway:
         if verdict.doubtful and self.doubt:
             self._log(commune, "doubt", "the hub's clock looks wrong")
             return Reply(503, "clock_doubt", "the hub's clock is in doubt", 0, DOUBT_RETRY_SECONDS)
+        if verdict.left_out[Reason.TOO_OLD] and not backlog:
+            self._log(commune, FRESH_TOO_OLD, "what was just measured is too old by the hub's clock")
+            return Reply(503, FRESH_TOO_OLD, "too old, though fresh", 0, DOUBT_RETRY_SECONDS)
         reply = await self._stored(packed, verdict, backlog=backlog)
         return reply if reply.status != 204 else self._noted(commune, verdict, reply)
 
@@ -132,7 +138,10 @@ class Gateway:
             return Reply(503, "slow", "the engine is slow", 0, _soon(BUSY_RETRY_SECONDS))
         finally:
             self._meters.forwards.observe(self.now() - began)
-        return self._meant(answer)
+        reply = self._meant(answer)
+        if not backlog and meaning(reply.status, reply.said) is Result.TOO_OLD:
+            return msgspec.structs.replace(reply, result=FRESH_TOO_OLD)
+        return reply
 
     def _meant(self, answer: Answer) -> Reply:
         """Return what the engine's answer means for an agent. The engine refusing *us* is not its fault."""

@@ -1,13 +1,16 @@
 """What the gateway says about itself on its own page of metrics."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from inventory import names
 from inventory.names import Metric
 
-_BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 4.0)
+FRESH_TOO_OLD: Final = "fresh_too_old"
+"""The result of a push of what was just measured and is too old all the same: a clock is wrong."""
+_BOUNDS: Final = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 4.0)
 
 
 class Meters:
@@ -21,9 +24,11 @@ class Meters:
             return Gauge(metric.name, metric.help, metric.labels, registry=registry)
 
         self.requests = counter(names.INGEST_REQUESTS)
+        self.requests.labels(FRESH_TOO_OLD)  # there from the start, so that its first increase is seen
         self.stored = counter(names.INGEST_STORED)
         self.left_out = counter(names.INGEST_LEFT_OUT)
         self.unauthorised = counter(names.INGEST_UNAUTHORISED)
+        self.foreign = counter(names.INGEST_FOREIGN)
         self.configs = counter(names.INGEST_CONFIGS)
         self.config_info = gauge(names.INGEST_CONFIG_INFO)
         self.waiting = gauge(names.INGEST_WAITING)

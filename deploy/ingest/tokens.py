@@ -93,6 +93,22 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def claimed(authorization: str | None) -> str:
+    """Return the commune that an Authorization field names, right or wrong; empty where it names none."""
+    return _commune(_secret(authorization or ""))
+
+
+def _secret(authorization: str) -> str:
+    """Return what may be a token, empty where there is none."""
+    scheme, _, secret = authorization.partition(" ")
+    secret = secret.strip()
+    return secret if scheme.lower() == "bearer" and len(secret) <= MAX_TOKEN_LETTERS else ""
+
+
+def _commune(secret: str) -> str:
+    return [*secret.split("_", 2), "", ""][1]
+
+
 class Book:
     """The tokens in force, by commune; replaced as a whole when the file changes."""
 
@@ -106,11 +122,10 @@ class Book:
         however much of it is right, and whether there is such a commune or not."""
         if authorization is None:
             return Wrong.MISSING
-        scheme, _, secret = authorization.partition(" ")
-        secret = secret.strip()
-        if scheme.lower() != "bearer" or not secret or len(secret) > MAX_TOKEN_LETTERS:
+        secret = _secret(authorization)
+        if not secret:
             return Wrong.UNKNOWN
-        commune = [*secret.split("_", 2), "", ""][1]
+        commune = _commune(secret)
         digest = _hash(secret)
         found: Token | None = None
         known = self._by_commune.get(commune, [])

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agent.config import AgentConfig, version_of
 from agent.load import loads_config
 from agent.remote_write import HEADERS
+from agent.transport import Result, meaning
 from common.delivery import BACKLOG_HEADER, HUB_START_HEADER, LEFT_OUT_HEADER
 from deploy.ingest.limits import AgentLimits, Limits, Patience, ServerLimits
 from inventory.load import dump
@@ -264,6 +265,35 @@ async def test_while_the_hubs_clock_is_in_doubt_nothing_is_refused_for_its_time(
         assert (reply.status, "Retry-After" in reply.headers) == (503, True)
         assert site.counted("thongsuot_ingest_clock_doubt") == 1
         assert (await site.push(packed([heartbeat()], time.time()))).status == 204
+
+
+async def test_what_is_fresh_and_too_old_all_the_same_is_kept_by_the_agent_and_counted(
+    tmp_path: Path,
+) -> None:
+    """A hub whose clock went ahead by more than its window: what waited is over, what is fresh is not."""
+    async with gateway(tmp_path) as site:
+        body = packed([heartbeat()], time.time() - 20 * 86400)
+        late = await site.push(body, **{BACKLOG_HEADER: "1"})
+        assert (late.status, late.headers[LEFT_OUT_HEADER]) == (204, "1")
+        assert site.counted("thongsuot_ingest_requests_total", result="fresh_too_old") == 0
+        fresh = await site.push(body)
+        assert meaning(fresh.status, fresh.body.decode()) is Result.TOO_OLD, "the agent's alarm"
+        assert ("Retry-After" in fresh.headers, LEFT_OUT_HEADER in fresh.headers) == (True, False)
+        site.engine.status, site.engine.said = 500, "too old sample"
+        assert (await site.push(packed([heartbeat()], time.time()))).status == 500
+        await site.push(packed([heartbeat()], time.time() - 60), **{BACKLOG_HEADER: "1"})
+        assert site.counted("thongsuot_ingest_requests_total", result="fresh_too_old") == 2
+
+
+async def test_who_is_refused_is_counted_by_the_commune_that_he_claims(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as site:
+        for token in (f"ts_{OWN}_wrong", f"ts_{OWN}_x", "ts_99999_x", "ts_a" * 20, f"x_{OTHER}"):
+            assert (await site.ask("GET", CONFIG, token=token)).status == 401
+        await site.push(packed([heartbeat(OTHER)], time.time()), OWN)
+        name = "thongsuot_ingest_unauthorised_total"
+        found = [site.counted(name, commune=code, reason="unknown") for code in (OWN, OTHER, "", "99999")]
+        assert found == [2, 1, 2, 0]
+        assert site.counted("thongsuot_ingest_foreign_total", commune=OWN) == 1
 
 
 # --- pages -------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent.remote_write import HEADERS
-from common.delivery import HUB_START_HEADER, LEFT_OUT_HEADER
+from common.delivery import BACKLOG_HEADER, HUB_START_HEADER, LEFT_OUT_HEADER
 from deploy.ingest.tokens import Store
 from inventory.load import dump
 from tests.agent.test_prometheus import prometheus
@@ -64,8 +64,9 @@ class Hub:
         ):
             return answer.status, await answer.text()
 
-    async def push(self, body: bytes, site: str = OWN) -> tuple[int, Any]:
+    async def push(self, body: bytes, site: str = OWN, *, waited: bool = False) -> tuple[int, Any]:
         headers = {**HEADERS, "Authorization": f"Bearer {self.tokens[site]}"}
+        headers |= {BACKLOG_HEADER: "1"} if waited else {}
         url = f"http://127.0.0.1:{self.port}/api/v1/write"
         async with (
             aiohttp.ClientSession() as session,
@@ -111,7 +112,7 @@ async def test_replays_are_harmless_and_one_clock_ahead_hurts_nobody(tmp_path: P
             assert (await running.push(packed([heartbeat(site)], time.time()), site))[0] == 204
         assert (await running.count(OWN), await running.count(OTHER)) == (2, 1)
         too_old = packed([heartbeat()], now - 3 * 86400)
-        assert (await running.push(too_old))[1][LEFT_OUT_HEADER] == "1"
+        assert (await running.push(too_old, waited=True))[1][LEFT_OUT_HEADER] == "1"
         assert (await running.push(packed([heartbeat(OTHER)], now)))[0] == 403
         assert await running.count(OTHER) == 1
 
