@@ -9,6 +9,7 @@ Ours is judged sample by sample against what the agent wrote down as it measured
 whose every value is the number of the scrape. ``DELIVERY_CUT_SECONDS`` sets how long the cut is.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -26,7 +27,7 @@ from tests.bench._delivered import Risks, Score, by_series, judge, judge_scrapes
 from tests.bench._path import FAR, Lane, inside
 from tests.bench._province import LINE_MBPS, province, system_address
 from tests.bench._rows import progress
-from tests.bench._senders import Ours, Peer, PrometheusAgent, Sender, Vmagent
+from tests.bench._senders import BEHIND_SECONDS, Ours, Peer, PrometheusAgent, Sender, Vmagent
 from tests.bench._text import heads
 from tests.bench._watched import read
 from tests.exporters.pki import Pki
@@ -38,14 +39,19 @@ SITE_SAMPLES_PER_MINUTE: Final = 2100
 RISK_SECONDS: Final = FLUSH_SOONER_SECONDS + 2.0
 """How much of what shows no change a kill may cost. It is 60 s where a site measures as much as usual: here
 memory fills a hundred times as fast, and is written sooner."""
-WARM_SECONDS: Final = 20.0
+WARM_SECONDS: Final = 12.0
+COMPLETE_SECONDS: Final = 60.0
 QUIET_SECONDS: Final = 12.0
+AFTER_SECONDS: Final = 65.0
+"""How long the story is watched at least once the lines are back."""
 DRAIN_SECONDS: Final = 240.0
 CURRENT_SECONDS: Final = 3.0
 """Everything is measured every second: what is younger is current."""
 LIVE_LIMIT_SECONDS: Final = 10.0
 TICK_SECONDS: Final = 0.25
 TOGGLE_SECONDS: Final = 12.0
+STOPPED_SECONDS: Final = 10.0
+"""A moment of the story takes much less, even where a query waits for its answer."""
 MINUTES: Final = 30
 _CUT: Final = "table inet cut { chain forward { type filter hook forward priority 0; drop; }; }"
 _DEAD: Final = "table inet dead {{ chain in {{ type filter hook input priority 0; ip daddr {} drop; }}; }}"
@@ -80,9 +86,8 @@ class Stage:
     def __init__(self, lines: list[Line], cut_seconds: float) -> None:
         self.lines = lines
         self.cut_seconds = cut_seconds
-        self.cut_at = self.healed_at = 0.0
-        self._toggled = self._looked = 0.0
-        self.played = False
+        self.cut_at = self.healed_at = self.stopped_seconds = 0.0
+        self._toggled = self._looked = self._ticked = 0.0
         self._dead = False
 
     def every(self, what: Callable[[Sender], None]) -> Callable[[], None]:
@@ -94,30 +99,45 @@ class Stage:
 
         return all_of_them
 
+    def now(self) -> float:
+        """Return monotonic seconds, without those in which everybody was stopped (see :meth:`_tick`)."""
+        return time.monotonic() - self.stopped_seconds
+
     def watch(self, seconds: float, *, done: Callable[[], bool] = lambda: False) -> None:
         """Let time pass: tend the senders, note what they send and when they are current."""
-        until = time.monotonic() + seconds
-        while (now := time.monotonic()) < until and not done():
+        self._ticked = time.monotonic()
+        until = self.now() + seconds
+        while (now := self.now()) < until and not done():
             for line in self.lines:
                 line.sender.tend()
                 line.note(now)
                 if self.healed_at and line.live_seconds is None and _current(line.sender):
-                    line.live_seconds = time.monotonic() - self.healed_at
+                    line.live_seconds = self.now() - self.healed_at
             self._look(now)
             self._toggle(now)
             time.sleep(TICK_SECONDS)
+            self._tick()
 
-    def play(self, story: list[tuple[float, str, Callable[[], None]]], began: float) -> None:
-        """Do everything in its second after ``began``."""
+    def play(self, story: list[tuple[float, str, Callable[[], None]]]) -> None:
+        """Do everything in its second from now on."""
+        began = self.now()
         for at, what, do in story:
-            self.watch(began + at - time.monotonic())
-            progress(f"{time.monotonic() - began:5.0f} s  {what}")
+            self.watch(began + at - self.now())
+            progress(f"{self.now() - began:5.0f} s  {what}")
             do()
-        self.played = True
+
+    def _tick(self) -> None:
+        """See whether this process, and so all of them, did not run for a while: on a machine that is
+        shared, that happens, and must not have everything happen at once afterwards."""
+        now = time.monotonic()
+        if now - self._ticked > STOPPED_SECONDS:
+            self.stopped_seconds += now - self._ticked
+            progress(f"everything was stopped for {now - self._ticked:.0f} s")
+        self._ticked = now
 
     def cut(self) -> None:
         """Let nothing through any more."""
-        self.cut_at = time.monotonic()
+        self.cut_at = self.now()
         for line in self.lines:
             line.sender.lane.nft("left", _CUT)
 
@@ -125,12 +145,12 @@ class Stage:
         """Let everything through again."""
         for line in self.lines:
             line.sender.lane.nft("left", "delete table inet cut")
-        self.healed_at = time.monotonic()
+        self.healed_at = self.now()
 
     def quiet(self) -> bool:
         """Whether everything has happened and nobody has had anything waiting for a while."""
-        return self.played and all(
-            time.monotonic() - max(line.behind_at, self.healed_at) > QUIET_SECONDS for line in self.lines
+        return self.now() - self.healed_at > AFTER_SECONDS and all(
+            self.now() - line.behind_at > QUIET_SECONDS for line in self.lines
         )
 
     def usual(self, line: Line) -> float:
@@ -203,9 +223,8 @@ def _set_up(stack: ExitStack, directory: Path) -> list[Line]:
     ours = Ours(lane("ours"), directory / "ours", inventory, pki.ca)
     stack.callback(ours.end)
     _start(ours)
-    time.sleep(8.0)
     template = directory / "template"
-    template.write_bytes(ours.page())
+    template.write_bytes(_complete(ours))
     progress(f"{len(heads(template.read_bytes()))} series, every second")
     senders: list[Sender] = [ours]
     for kind in (PrometheusAgent, Vmagent):
@@ -214,6 +233,20 @@ def _set_up(stack: ExitStack, directory: Path) -> list[Line]:
         _start(peer)
         senders.append(peer)
     return [Line(sender) for sender in senders]
+
+
+def _complete(ours: Ours) -> bytes:
+    """Return the agent's page once it has everything there is. Raises TimeoutError."""
+    until, before = time.monotonic() + COMPLETE_SECONDS, 0
+    while time.monotonic() < until:
+        time.sleep(3.0)
+        with contextlib.suppress(OSError):
+            page = ours.page()
+            found = len(heads(page))
+            if found == before:
+                return page
+            before = found
+    raise TimeoutError(f"the agent still finds new series after {COMPLETE_SECONDS:g} s")
 
 
 def _start(sender: Sender) -> None:
@@ -253,10 +286,9 @@ def measure(cut_seconds: float) -> dict[str, Any]:
         lines = _set_up(stack, Path(name))
         stage = Stage(lines, cut_seconds)
         stage.watch(WARM_SECONDS)
-        stage.play(_story(stage), time.monotonic())
+        stage.play(_story(stage))
         stage.watch(DRAIN_SECONDS, done=stage.quiet)
-        ended, until = time.monotonic(), time.time()
-        stage.watch(3.0)
+        ended, until = stage.now(), time.time() - BEHIND_SECONDS
         for line in lines:
             line.sender.stop()
         series = len(heads((Path(name) / "template").read_bytes()))
@@ -266,6 +298,7 @@ def measure(cut_seconds: float) -> dict[str, Any]:
             "rows": rows,
             "claims": _claims(rows[0], scores[lines[0].sender.name]),
             "scores": msgspec.to_builtins(scores),
+            "stopped_seconds": stage.stopped_seconds,
             "equivalent_hours": cut_seconds * series / SITE_SAMPLES_PER_MINUTE / 60,
             "rates": {line.sender.name: line.rates(0.0) for line in lines},
         }
