@@ -117,6 +117,24 @@ async def test_replays_are_harmless_and_one_clock_ahead_hurts_nobody(tmp_path: P
         assert await running.count(OTHER) == 1
 
 
+async def test_what_the_gateway_keeps_out_would_have_stopped_everybody(tmp_path: Path) -> None:
+    """The same sample, past the gateway: nobody is heard any more, everybody keeps what he has."""
+    async with hub(tmp_path) as running:
+        ahead = packed([heartbeat()], time.time() + 30 * 86400)
+        assert (await running.push(ahead))[1][LEFT_OUT_HEADER] == "1"
+        assert (await running.push(packed([heartbeat(OTHER)], time.time()), OTHER))[0] == 204
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.post(f"{running.engine}/api/v1/write", data=ahead) as answer,
+        ):
+            assert answer.status == 204
+        for site in (OWN, OTHER):
+            status, headers = await running.push(packed([heartbeat(site)], time.time()), site)
+            assert (status, LEFT_OUT_HEADER in headers) == (500, False)
+        _, page = await running.get(running.page, "/metrics")
+        assert 'thongsuot_ingest_requests_total{result="fresh_too_old"} 2.0' in page
+
+
 async def test_a_gateway_that_is_killed_forgets_nothing_it_has_acknowledged(tmp_path: Path) -> None:
     async with hub(tmp_path) as running:
         now = time.time()
