@@ -291,11 +291,12 @@ class Store:
             series = series_of(raw, shape)
         except Damaged:
             return None, raw
-        due = self._shape_rows >= SHAPE_ROWS and len(series) * 2 >= len(shape.labels)
+        whole = len(series) * 2 >= len(shape.labels)  # not just what changed
+        due = self._shape_rows >= SHAPE_ROWS and whole
         if self._shape is None or due or not fits(series, shape):
             number, shape = seq, Shape(sorted(series))
             self._keep_shape(number, shape)
-        self._shape_rows += 1
+        self._shape_rows += whole
         return number, encode(series, shape)
 
     def _keep_shape(self, number: int, shape: Shape) -> None:
