@@ -1,22 +1,17 @@
 """How exposed the services are, by systemd's own judgement, and that their files say what the docs say."""
 
+import os
 import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.cli import parser
+from tests.deploy.units import UNITS, allowed, analyze
 
-UNITS = sorted((Path(__file__).parents[2] / "deploy/systemd").glob("*.service"))
 MOST_EXPOSED = 2.0
-
-
-def analyze(*words: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("systemd-analyze")
-    assert program, "systemd-analyze comes with Debian's systemd package"
-    return subprocess.run([program, *words], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_agent_hub_and_gateway_have_a_unit() -> None:
@@ -47,29 +42,6 @@ def test_the_gateways_unit_starts_a_command_that_there_is() -> None:
     assert str(chosen.state) == "/var/lib/thongsuot-ingest"
 
 
-def expanded(words: list[str]) -> set[str]:
-    """Return the system calls of a list with sets of calls (@name) in it."""
-    found: set[str] = set()
-    for word in words:
-        if word.startswith("@"):
-            lines = [line.strip() for line in analyze("syscall-filter", word).stdout.splitlines()[1:]]
-            found |= expanded([line for line in lines if line and not line.startswith("#")])
-        else:
-            found.add(word)
-    return found
-
-
-def allowed(unit: Path) -> set[str]:
-    """Return the system calls that a unit may make: its lines add and take away, in their order."""
-    calls: set[str] = set()
-    for words in re.findall(r"^SystemCallFilter=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE):
-        if words.startswith("~"):
-            calls -= expanded(words[1:].split())
-        else:
-            calls |= expanded(words.split())
-    return calls
-
-
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_nothing_that_a_service_needs_is_taken_away(unit: Path) -> None:
     """The kernel's word on the clock's error is what one-way delays rest on; nobody may set that clock."""
@@ -84,3 +56,48 @@ def test_nothing_that_a_service_needs_is_taken_away(unit: Path) -> None:
     if unit.stem in {"thongsuot-agent", "thongsuot-hub"}:
         assert re.search(r"^AmbientCapabilities=.*CAP_NET_RAW", text, re.MULTILINE), "pings"
         assert "AF_NETLINK" in text, "addresses of interfaces"
+
+
+ASK_THE_CLOCK = """
+import ctypes
+print(ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512)) >= 0)
+"""
+AGENT = """
+version: 1
+site: '21040'
+commune: '21040'
+state_directory: {state}
+targets:
+- {{name: a, target: 'hub:a', probe: icmp, address: 127.0.0.1, commune: '21040'}}
+- {{name: b, target: 'hub:b', probe: trace, address: 127.0.0.1, commune: '21040', timeout_seconds: 10}}
+- {{name: c, target: 'agent:c', probe: host, address: localhost, commune: '21040'}}
+"""
+
+
+def confined(stem: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with the system calls of a unit."""
+    (unit,) = (unit for unit in UNITS if unit.stem == f"thongsuot-{stem}")
+    return subprocess.run(
+        [sys.executable, "-m", "tests.deploy.confine", str(unit), sys.executable, *words],
+        capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "THONGSUOT_LANG": "en"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stem", "heard"), [("agent", True), ("hub", True), ("reflector", True), ("ingest", False)]
+)
+def test_the_kernel_says_how_far_the_clock_may_be_off_to_whom_it_concerns(stem: str, heard: bool) -> None:
+    assert confined(stem, "-c", ASK_THE_CLOCK).stdout.startswith(str(heard))
+
+
+def test_an_agent_measures_with_the_calls_of_its_unit(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yml"
+    path.write_text(AGENT.format(state=tmp_path), encoding="utf-8")
+    done = confined("agent", "-m", "agent", "--config", str(path), "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_program_that_sets_the_clock_is_refused() -> None:
+    words = ("-c", "import time; time.clock_settime(time.CLOCK_REALTIME, -1)")  # invalid where it is allowed
+    for stem in ("agent", "hub", "reflector", "ingest"):
+        assert "PermissionError" in confined(stem, *words).stderr
