@@ -11,17 +11,19 @@ from typing import Final
 import msgspec
 
 from alerts.gaps import windows
-from alerts.gaps.causes import Causes, Witnesses, is_up
+from alerts.gaps.causes import Causes, Witnesses, is_down, is_up
 from alerts.gaps.find import Stretch
 from alerts.gaps.life import Stay, Told, stays
 from alerts.gaps.model import Edge, Fact, Gap, GapLabel, Side, Window, after, before, exactly
 from alerts.gaps.parts import Part, absorbed, continuous, joined, without_dust
-from alerts.gaps.tracks import Interval
+from alerts.gaps.tracks import Interval, Track, all_of
 
 PUSH_SECONDS: Final = 6.0
 """A push that the hub did not answer in time holds up the next one."""
 STARTING_SECONDS: Final = 120.0
 """From power to an agent that runs; beyond, it is the agent that is missing."""
+AT_ONCE_SECONDS: Final = 10.0
+"""How far apart agent and routers are seen to fall silent where it was one power that failed."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +93,7 @@ def _dead(case: Case, stay: Stay) -> list[Part]:
     facts = tuple(_life_facts(stay))
     if stay.stopped_unix is not None and not (stay.rebooted and stay.on_mains is False):
         return [Part(GapLabel.AGENT_STOPPED, stay.start, stay.end, (Side.SITE,), facts)]
-    answered = _answered(case, stay.start, stay.end)
+    answered = _answered_while_off(case, stay)
     if answered:
         facts = (*facts, Fact("outside_up"))
     if stay.rebooted is None and stay.on_mains is not False:
@@ -99,7 +101,7 @@ def _dead(case: Case, stay: Stay) -> list[Part]:
     dark = bool(stay.rebooted) and (stay.on_mains is False or not answered)
     if not dark:
         return [Part(GapLabel.AGENT_DOWN, stay.start, stay.end, (Side.SITE,), facts)]
-    sides = (Side.SITE, *((Side.HUB,) if _unanswered(case, stay) else ()))
+    sides = (Side.SITE, *(() if answered or not _pinged(case, stay) else (Side.HUB,)))
     return _dark(stay, sides, facts)
 
 
@@ -128,14 +130,32 @@ def _life_facts(stay: Stay) -> Iterable[Fact]:
         yield Fact("restarted", {"started_unix": stay.started_unix})
 
 
+def _answered_while_off(case: Case, stay: Stay) -> bool:
+    """Whether a router answered while the machine was off. One that comes back before the agent does says
+    nothing: what counts is the time until the boot, and whether it fell silent together with the agent."""
+    if not stay.rebooted:
+        return _answered(case, stay.start, stay.end)
+    off = stay.end if stay.booted_unix is None else exactly(stay.booted_unix)
+    low, high = stay.start.earliest - AT_ONCE_SECONDS, stay.start.latest + AT_ONCE_SECONDS
+    down = all_of([one.where(is_down) for one in _pinged(case, stay)])
+    at_once = any(
+        low <= one.start.at <= high and one.end.at - one.start.at >= AT_ONCE_SECONDS for one in down
+    )
+    return _answered(case, stay.start, off) and not at_once
+
+
 def _answered(case: Case, start: Edge, end: Edge) -> bool:
     """Whether a router of the site answered the hub for most of the time: somebody there had power."""
     return any(_share(one.where(is_up), start.at, end.at) > 0.5 for one in case.seen.outside.values())
 
 
 def _unanswered(case: Case, stay: Stay) -> bool:
-    told = [one for one in case.seen.outside.values() if one.told(stay.start.at, stay.end.at)]
-    return bool(told) and not _answered(case, stay.start, stay.end)
+    return bool(_pinged(case, stay)) and not _answered(case, stay.start, stay.end)
+
+
+def _pinged(case: Case, stay: Stay) -> list[Track]:
+    """The hub's pings of each router that it pinged meanwhile."""
+    return [one for one in case.seen.outside.values() if one.told(stay.start.at, stay.end.at)]
 
 
 def _share(intervals: Iterable[Interval], start: float, end: float) -> float:

@@ -94,6 +94,18 @@ def test_a_machine_that_was_started_anew_was_without_power_unless_a_router_answe
     assert "same_boot" in kinds(one_fault(Is.CRASH))
 
 
+@pytest.mark.parametrize("clock", [True, False])
+def test_a_short_power_cut_is_one_although_the_router_is_back_before_the_agent(
+    monkeypatch: pytest.MonkeyPatch, clock: bool
+) -> None:
+    """Where the boot's time is told, and where only its id is."""
+    if not clock:
+        monkeypatch.setattr(World, "_booted", lambda self, boot: START - 5000)
+    (piece,) = one_fault(Is.POWER, seconds=15).pieces
+    assert (piece.label, piece.sides) == (GapLabel.POWER_DOWN, (Side.HUB, Side.SITE))
+    assert [p.label for p in one_fault(Is.REBOOT, seconds=15).pieces] == [GapLabel.AGENT_DOWN]
+
+
 @pytest.mark.parametrize("spool", [True, False])
 @pytest.mark.parametrize(
     ("states", "labels", "turn"),
