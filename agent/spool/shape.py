@@ -9,15 +9,16 @@ A body: how many series it adds and the labels of each; then, for each series of
 added, the length of its samples and these. All lengths are varints.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+import msgspec
 
 from agent.remote_write import varint
 from agent.spool.fields import Damaged, fields_of, number_at
 
 MAX_SERIES: Final = 100_000
-Series = dict[bytes, list[bytes]]
-"""Encoded samples by encoded labels."""
 _SERIES: Final = b"\x0a"
 _SAMPLE_BYTES: Final = 18  # as our own encoder writes a sample of these decades
 _SAMPLE: Final = b"\x12\x10\x09"
@@ -28,7 +29,7 @@ class Shape:
 
     def __init__(self, labels: Iterable[bytes]) -> None:
         self.labels = tuple(labels)
-        self.known = frozenset(self.labels)
+        self.places = {labels: place for place, labels in enumerate(self.labels)}
         self.bytes = sum(map(len, self.labels))
 
     def encode(self) -> bytes:
@@ -45,35 +46,65 @@ class Shape:
         return cls(labels)
 
 
-def series_of(raw: bytes, shape: Shape) -> Series:
-    """Take a WriteRequest apart. ``shape`` only makes it faster. Raises :class:`Damaged`."""
-    series: Series = {}
-    known = shape.known
-    for start, labels_end, end in fields_of(raw, _SAMPLE, _SAMPLE_BYTES, known):
+class Apart(msgspec.Struct, frozen=True):
+    """A WriteRequest taken apart: of each of its TimeSeries the place of its labels, first in the shape, then
+    among the ``added``, and where its samples are. Arrays, since it has thousands: memory that is cut into
+    small pieces is not given back."""
+
+    raw: bytes
+    added: dict[bytes, int]
+    places: "array[int]"
+    begins: "array[int]"
+    ends: "array[int]"
+
+    @property
+    def series(self) -> int:
+        """How many different series there are."""
+        return len(set(self.places))
+
+    def shape(self, before: Shape) -> Shape:
+        """Return a shape of just these series."""
+        labels = [*before.labels, *self.added]
+        return Shape(sorted(labels[place] for place in set(self.places)))
+
+
+def take_apart(raw: bytes, shape: Shape) -> Apart:
+    """Take a WriteRequest apart. Raises :class:`Damaged`."""
+    found = Apart(raw, {}, array("I"), array("I"), array("I"))
+    for start, labels_end, end in fields_of(raw, _SAMPLE, _SAMPLE_BYTES, shape.places):
         labels = raw[start:labels_end]
-        samples = raw[labels_end:end]
-        there = series.get(labels)
-        if there is None:
-            series[labels] = [samples]
-        else:
-            there.append(samples)
-    return series
+        place = shape.places.get(labels)
+        if place is None:
+            place = found.added.setdefault(labels, len(shape.labels) + len(found.added))
+        found.places.append(place)
+        found.begins.append(labels_end)
+        found.ends.append(end)
+    return found
 
 
-def fits(series: Series, shape: Shape) -> bool:
+def fits(apart: Apart, shape: Shape) -> bool:
     """Whether a row is worth keeping by this shape: a new one costs as much as it saves in a few rows."""
-    added = sum(len(labels) for labels in series if labels not in shape.known)
-    return added * 4 <= shape.bytes
+    return sum(map(len, apart.added)) * 4 <= shape.bytes
 
 
-def encode(series: Series, shape: Shape) -> bytes:
+def encode(apart: Apart, shape: Shape) -> bytes:
     """Return the body of a row of that shape."""
-    added = sorted(labels for labels in series if labels not in shape.known)
-    parts = [varint(len(added)), *map(_sized, added)]
-    for labels in (*shape.labels, *added):
-        samples = series.get(labels)
-        parts.append(b"\x00" if samples is None else _sized(b"".join(samples)))
-    return b"".join(parts)
+    places, begins, ends = apart.places, apart.begins, apart.ends
+    order = sorted(range(len(places)), key=places.__getitem__)  # stable: the order of time stays
+    out = bytearray(varint(len(apart.added)))
+    for labels in apart.added:
+        out += _sized(labels)
+    first = 0
+    for place in range(len(shape.labels) + len(apart.added)):
+        last, size = first, 0
+        while last < len(order) and places[order[last]] == place:
+            size += ends[order[last]] - begins[order[last]]
+            last += 1
+        out += varint(size)
+        for one in order[first:last]:
+            out += apart.raw[begins[one] : ends[one]]
+        first = last
+    return bytes(out)
 
 
 def decode(body: bytes, shape: Shape) -> bytes:

@@ -16,7 +16,7 @@ from typing import Final
 from agent.spool.fields import Damaged, pack, shift, unpack
 from agent.spool.held import Held
 from agent.spool.piece import Fate, NewRow, Row
-from agent.spool.shape import Shape, decode, encode, fits, series_of
+from agent.spool.shape import Shape, decode, encode, fits, take_apart
 
 VERSION: Final = 2
 LOCK_SECONDS: Final = 2.0
@@ -288,16 +288,17 @@ class Store:
         """Return which shape a row has, and what is left of it; what has none stays as it is."""
         number, shape = self._shape or (0, Shape(()))
         try:
-            series = series_of(raw, shape)
+            apart = take_apart(raw, shape)
         except Damaged:
             return None, raw
-        whole = len(series) * 2 >= len(shape.labels)  # not just what changed
+        whole = apart.series * 2 >= len(shape.labels)  # not just what changed
         due = self._shape_rows >= SHAPE_ROWS and whole
-        if self._shape is None or due or not fits(series, shape):
-            number, shape = seq, Shape(sorted(series))
+        if self._shape is None or due or not fits(apart, shape):
+            number, shape = seq, apart.shape(shape)
             self._keep_shape(number, shape)
+            apart = take_apart(raw, shape)
         self._shape_rows += whole
-        return number, encode(series, shape)
+        return number, encode(apart, shape)
 
     def _keep_shape(self, number: int, shape: Shape) -> None:
         raw = shape.encode()

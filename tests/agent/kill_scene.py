@@ -21,7 +21,7 @@ from agent.remote_write import Encoder, compress, encode_labels, encode_series
 from agent.transport import Result, Transport
 from deploy.debian import find
 from tests.agent.oracle import decode
-from tests.agent.recording_agent import Made, Written, read, written
+from tests.agent.recording_agent import Made, at_risk, read, written
 from tests.agent.test_prometheus import CONFIG
 from tests.agent.test_prometheus import _ready as ready
 
@@ -234,17 +234,10 @@ class Scene:
             ):
                 await asyncio.sleep(0.5)
 
-    def at_risk(self, made: Made) -> bool:
-        """Whether a kill may have cost this: the agent had not said that it was written."""
-        kill = min((at for at in self.kills if at >= made.made_seconds), default=None)
-        if kill is None:
-            return False
-        safe = [self._safe(entry, made.change) for entry in written(self.record) if entry.at_seconds <= kill]
-        return made.made_seconds >= max(safe, default=0.0)
-
-    @staticmethod
-    def _safe(entry: Written, change: bool) -> float:
-        return entry.changes_seconds if change else entry.before_seconds
+    def kept(self) -> list[Made]:
+        """What was collected, but for what a kill may have cost."""
+        said = list(written(self.record))
+        return [made for made in self.made() if not at_risk(said, self.kills, made)]
 
 
 def samples(made: Made) -> list[tuple[Key, int, float]]:

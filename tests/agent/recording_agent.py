@@ -10,7 +10,7 @@ import asyncio
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +65,17 @@ def entries(path: Path) -> Iterator[Made | Written]:
             break  # being written just now
         yield msgspec.msgpack.decode(log_bytes[at + 4 : at + 4 + size], type=Made | Written)
         at += 4 + size
+
+
+def at_risk(said: Iterable[Written], kills: Iterable[float], made: Made) -> bool:
+    """Whether a kill may have cost this (moments of the forward clock): the agent had not said that it was
+    written."""
+    kill = min((at for at in kills if at >= made.made_seconds), default=None)
+    if kill is None:
+        return False
+    there = [entry for entry in said if entry.at_seconds <= kill]
+    safe = [entry.changes_seconds if made.change else entry.before_seconds for entry in there]
+    return made.made_seconds >= max(safe, default=0.0)
 
 
 def watch(path: Path) -> None:

@@ -40,9 +40,8 @@ async def missing(here: Scene, made: list[Made]) -> list[str]:
 
 async def arrives(here: Scene) -> None:
     """Wait until everything that was made so far has arrived, but for what a kill may have cost."""
-    every = here.made()
-    made = [one for one in every if not here.at_risk(one)]
-    assert 2 * len(made) > len(every), "a kill costs the last moments"
+    made = here.kept()
+    assert 2 * len(made) > len(here.made()), "a kill costs the last moments"
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await missing(here, made):  # noqa: ASYNC110 - nobody tells when it is there
             await asyncio.sleep(1)
