@@ -190,8 +190,7 @@ class Spool:
         if self._flush_now:
             self._flush_now = False
             await self._flush()
-        else:
-            await self._write_changes()
+        await self._write_changes()  # also of those that a flush leaves out while their answer is awaited
         if self._resend:
             self._resend = False
             self.resent += await self._call(self._shelf.resend)

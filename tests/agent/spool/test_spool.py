@@ -70,6 +70,21 @@ def test_a_sample_is_on_disk_within_a_minute_and_a_change_at_once(tmp_path: Path
     virtual.run(main)
 
 
+def test_a_change_on_its_way_to_the_hub_is_on_disk_at_once_also_when_all_is_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.start()
+        world.trust()
+        await asyncio.sleep(1)
+        world.take(change=True, in_flight=True)
+        world.spool.flush_soon()  # the hub is back in this moment
+        await asyncio.sleep(0.1)
+        assert world.spool.stats.samples == 1
+        await world.kill()
+
+    virtual.run(main)
+
+
 def test_a_change_that_the_hub_refuses_while_another_is_written_ends_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         world = World(tmp_path)
