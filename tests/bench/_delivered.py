@@ -25,8 +25,8 @@ _SAMPLE: Final = struct.Struct("<3xdx6s")
 
 class Score(msgspec.Struct):
     """Samples. ``lost`` is all that did not arrive, ``unexcused`` what of it was not at risk when a process
-    was killed, ``changes_lost`` what of it shows a change of state; ``wrong``: stored, but
-    never measured; ``twice``: stored more than once."""
+    was killed, ``changes_lost`` what of that shows a change of state; ``wrong``: stored, but never measured;
+    ``twice``: stored more than once."""
 
     expected: int = 0
     received: int = 0
@@ -39,15 +39,18 @@ class Score(msgspec.Struct):
 
 
 class Risks(msgspec.Struct, frozen=True):
-    """When the agent was killed (Unix times), and how much of what shows no change that may cost. A full
-    disk is no excuse: there is memory."""
+    """When the agent was killed (Unix times), and how much of what shows no change that may cost. A change
+    is written at once, but not before it was made: that takes a moment. A full disk is no excuse: there is
+    memory."""
 
     kills: Sequence[float]
     seconds: float
+    change_seconds: float = 1.0
 
-    def excuse(self, unix: float) -> bool:
+    def excuse(self, unix: float, *, change: bool) -> bool:
         """Whether a sample made then may be lost."""
-        return any(0 <= kill - unix <= self.seconds for kill in self.kills)
+        limit = self.change_seconds if change else self.seconds
+        return any(0 <= kill - unix <= limit for kill in self.kills)
 
 
 class _Sample(msgspec.Struct):
@@ -122,8 +125,9 @@ def _judge_series(made: dict[int, _Sample], got: dict[int, float], risks: Risks,
         else:
             score.wrong += 1
     score.lost += len(missing)
-    score.changes_lost += sum(sample.change for sample in missing.values())
-    score.unexcused += sum(sample.change or not risks.excuse(sample.made) for sample in missing.values())
+    unexcused = [one for one in missing.values() if not risks.excuse(one.made, change=one.change)]
+    score.changes_lost += sum(sample.change for sample in unexcused)
+    score.unexcused += len(unexcused)
 
 
 def _near(times: Iterable[int], at: int) -> list[int]:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agent.spool.spool import FLUSH_SOONER_SECONDS
+from agent.spool.spool import FLUSH_SOONER_SECONDS, IN_FLIGHT_SECONDS
 from tests.bench._delivered import Risks, Score, by_series, judge, judge_scrapes, truth_of
 from tests.bench._path import FAR, Lane, inside
 from tests.bench._province import LINE_MBPS, province, system_address
@@ -36,9 +36,9 @@ CUT_SECONDS: Final = 105.0
 SYSTEMS: Final = 180
 SITE_SAMPLES_PER_MINUTE: Final = 2100
 """Of a commune with 1,000 series, as in :mod:`tests.bench.delivery_hundred`."""
-RISK_SECONDS: Final = FLUSH_SOONER_SECONDS + 2.0
+RISK_SECONDS: Final = max(FLUSH_SOONER_SECONDS, IN_FLIGHT_SECONDS) + 2.0
 """How much of what shows no change a kill may cost. It is 60 s where a site measures as much as usual: here
-memory fills a hundred times as fast, and is written sooner."""
+memory fills a hundred times as fast, and is written sooner, but for what is on its way."""
 WARM_SECONDS: Final = 12.0
 COMPLETE_SECONDS: Final = 60.0
 QUIET_SECONDS: Final = 12.0
