@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ Truth = tuple[float, float, float]
 
 
 Gaps = list[dict[str, Any]]
+Suffered = tuple[dict[str, Gaps], dict[str, Truth]]
 
 
 def gaps(lab: LabClient) -> dict[str, Gaps]:
@@ -77,8 +78,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def suffered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabClient, dict[str, Truth]]]:
-    """A lab after all that was done to it, by commune; the hub's own troubles under "all"."""
+def suffered(tmp_path_factory: pytest.TempPathFactory) -> Suffered:
+    """What is said after all that was done, and when it was, by commune; the hub's troubles under "all"."""
     with LabClient(tmp_path_factory.mktemp("gaps")) as lab:
         until(lambda: [series["value"][1] for series in query(lab, STARTS)] == ["6"])
         truths: dict[str, Truth] = {}
@@ -88,18 +89,17 @@ def suffered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabClie
         truths["all"] = suffer(lab, ("stop_hub", ""))
         lab.ask("green", seconds=100)
         until(lambda: is_said(lab, dict.fromkeys(UNHARMED, (truths["all"], "hub_down"))))
-        yield lab, truths
+        found = gaps(lab)
+    return found, truths
 
 
 @pytest.mark.parametrize(
     ("commune", "label"), [*LABELS.items(), *((commune, "hub_down") for commune in UNHARMED)]
 )
-def test_a_gap_is_labelled_with_what_was_done(
-    suffered: tuple[LabClient, dict[str, Truth]], commune: str, label: str
-) -> None:
-    lab, truths = suffered
+def test_a_gap_is_labelled_with_what_was_done(suffered: Suffered, commune: str, label: str) -> None:
+    said, truths = suffered
     asked, began, ended = truth = truths.get(commune, truths["all"])
-    found = gaps(lab)[commune]
+    found = said[commune]
     assert labels(found, truth) == [[label]]
     gap = next(gap for gap in found if gap["end"]["latest"] > asked)
     assert gap["start"]["earliest"] - EDGE_SECONDS <= began
@@ -109,17 +109,17 @@ def test_a_gap_is_labelled_with_what_was_done(
 
 
 def test_what_was_measured_behind_a_cut_line_arrived_and_both_sides_vouch(
-    suffered: tuple[LabClient, dict[str, Truth]],
+    suffered: Suffered,
 ) -> None:
-    lab, truths = suffered
-    gap = next(gap for gap in gaps(lab)["21085"] if gap["end"]["latest"] > truths["21085"][0])
+    said, truths = suffered
+    gap = next(gap for gap in said["21085"] if gap["end"]["latest"] > truths["21085"][0])
     assert gap["data_ratio"] > 0.9
     assert gap["pieces"][0]["vouched_by"] == ["hub", "site"]
 
 
-def test_nothing_else_is_a_gap(suffered: tuple[LabClient, dict[str, Truth]]) -> None:
-    lab, truths = suffered
+def test_nothing_else_is_a_gap(suffered: Suffered) -> None:
+    said, truths = suffered
     first = truths["21085"][0]
     for commune in UNHARMED:
-        found = [gap for gap in gaps(lab)[commune] if gap["start"]["at"] > first]
+        found = [gap for gap in said[commune] if gap["start"]["at"] > first]
         assert [gap["pieces"][0]["label"] for gap in found] == ["hub_down"]
