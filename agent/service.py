@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.build import state_directory
 from agent.config import AgentConfig
 from agent.heap import settle
+from agent.malloc import give_back_soon
 from agent.run import Agent
 from agent.web import make_app
 from common import sdnotify, statedir
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 def run_service(path: Path, config: AgentConfig) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status."""
+    give_back_soon()
     directory = state_directory(config)
     try:
         with statedir.Lock(directory, "agent.lock"):
