@@ -234,10 +234,10 @@ def time_is_up(wire: Wire) -> None:
     """Have the deadline of what is on its way come now."""
     loop = asyncio.get_running_loop()
     for burst in list(wire.pinger._by_cookie.values()):
-        if burst.timer is not None:
-            burst.timer.cancel()
+        if burst.due is not None:
             burst.deadline = loop.time()
-            burst.timer = loop.call_at(burst.deadline, wire.pinger._move_on, burst, loop)
+            wire.pinger._agenda.put(burst, burst.deadline)
+    wire.pinger._turn(loop)
 
 
 Started = tuple["asyncio.Task[Answers]", list[bytes], Afterwards]
