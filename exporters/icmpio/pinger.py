@@ -42,6 +42,8 @@ FEW_BURSTS: Final = 8
 """So many may send at the same moments, to share wake-ups; more would queue up behind each other."""
 TURN_SECONDS: Final = 0.001
 """A packet may leave this much early, together with another's."""
+SOON_SECONDS: Final = 0.005
+"""What comes may wait this long for somebody to send."""
 STEP_TOLERANCE_NS: Final = 500_000
 _TIMESPEC: Final = struct.Struct("@qq")
 _INT: Final = struct.Struct("@i")
@@ -130,11 +132,11 @@ class Pinger:
         self._begin(burst, loop.time(), timeout_seconds)
         burst.future = loop.create_future()
         try:
-            self._move_on(burst, loop, loop.time())
+            self._move_on(burst, loop.time())
             self._arm(loop)
             return await burst.future
         finally:
-            self._finish(burst, loop.time())
+            self._finish(burst, loop)
 
     def _begin(self, burst: Burst, now: float, timeout_seconds: float) -> None:
         while self._ended and self._ended[0][0] <= now:
@@ -148,23 +150,30 @@ class Pinger:
         self._by_cookie[burst.cookie] = burst
         self._by_host.setdefault(burst.host, []).append(burst)
 
-    def _finish(self, burst: Burst, now: float) -> None:
+    def _finish(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
         """Give up what waits, keep what recognises stragglers."""
         self._agenda.drop(burst)
         burst.future = None
         self._open -= 1
-        if not self._open and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None  # it would keep the loop
+        if not self._open:
+            self._rest(loop)
         self._waiting -= burst.is_waiting
         bursts = self._by_host[burst.host]
         bursts.remove(burst)
         if not bursts:
             del self._by_host[burst.host]
         if burst.closed:
-            self._remember(burst, now)
+            self._remember(burst, loop.time())
         else:
             del self._by_cookie[burst.cookie]
+
+    def _rest(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody sends: wait for nothing but stragglers."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None  # it would keep the loop
+        if not loop.is_closed():
+            self._read(loop)
 
     def _remember(self, burst: Burst, now: float) -> None:
         """Keep recognising stragglers for a while: some bursts a target, so many in all."""
@@ -175,24 +184,32 @@ class Pinger:
             self._by_cookie.pop(oldest, None)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Set the timer to the first moment of the agenda; one that comes too early does no harm."""
+        """Set the timer to the first moment of the agenda; one that comes too early does no harm. Read
+        replies as they come only while some burst has nothing else to do, and nobody is about to send."""
         first = self._agenda.first
-        if first is None or (self._timer is not None and self._timer.when() <= first):
+        if first is None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = loop.call_at(first, self._turn, loop)
+        if self._waiting and first > loop.time() + SOON_SECONDS:
+            self._read(loop)
+        else:
+            self._pause(loop)
+        if self._timer is None or self._timer.when() > first:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(first, self._turn, loop)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look after what is due."""
         self._timer, now = None, loop.time()
+        if not self._reading:
+            self._receive()
         try:
             for burst in self._agenda.take(now + TURN_SECONDS):
-                self._move_on(burst, loop, now)
+                self._move_on(burst, now)
         finally:
             self._arm(loop)
 
-    def _move_on(self, burst: Burst, loop: asyncio.AbstractEventLoop, now: float) -> None:
+    def _move_on(self, burst: Burst, now: float) -> None:
         """Send what is due, and note what is due next."""
         if burst.closed:  # by a reply, in this very turn
             return
@@ -200,25 +217,17 @@ class Pinger:
             self._receive(_PACKETS_TO_DRAIN)  # what came in time is not lost because we are late
             _end(burst)
             return
-        if not self._reading:
-            self._receive()
         if not burst.all_sent:
             burst.last_sent = now
             self._send(burst)
-        if burst.settled:
-            _end(burst)
-            return
-        self._await_replies(burst, loop)
-        self._agenda.put(burst, burst.end if burst.all_sent else min(burst.next_send(now), burst.deadline))
-
-    def _await_replies(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
-        """Read replies as they come only while some burst has nothing else to do."""
+            if burst.all_sent and burst.settled:
+                _end(burst)
+            if burst.closed:
+                return
         if not burst.is_waiting and (burst.all_sent or burst.shape.one_suffices):
             burst.is_waiting = True
             self._waiting += 1
-            self._read(loop)
-        elif not self._waiting:
-            self._pause(loop)
+        self._agenda.put(burst, burst.end if burst.all_sent else min(burst.next_send(now), burst.deadline))
 
     def _send(self, burst: Burst) -> None:
         sequence = (burst.first + len(burst.sent)) & 0xFFFF
@@ -232,6 +241,8 @@ class Pinger:
                 # An error that came back for another target is reported by whatever call is next.
                 problem = error
                 self._receive_errors()
+                if burst.closed:  # by one of them
+                    return
             else:
                 burst.left(wall, monotonic)
                 return

@@ -374,6 +374,23 @@ async def test_an_error_about_one_packet_does_not_outvote_replies_to_others(wire
     assert (answers.arrivals, answers.error) == ((1, 2), error)
 
 
+async def test_an_error_that_is_noticed_while_sending_ends_what_one_answer_ends(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = IcmpError(4, 3, 1, "198.51.100.1")
+
+    def noticed() -> None:
+        wire.pinger.take_error(wire.sent[0], "192.0.2.9", error)
+
+    monkeypatch.setattr(wire.pinger, "_receive_errors", noticed)
+    wire.refuse_after = 1
+    task, _, afterwards = await start(wire, packets=3, within=600.0, one_suffices=True)
+    answers = await task
+    assert (answers.rtts_ns, answers.error, answers.unsent) == ((None,), error, None)
+    wire.reply(wire.sent[0])
+    assert afterwards.take() == (0, 1)
+
+
 async def test_after_a_refusal_silence_does_not_wait_for_the_whole_deadline(wire: Wire) -> None:
     error = IcmpError(4, 3, 1, "198.51.100.1")
     task, sent, _ = await start(wire, packets=3, within=600.0)
