@@ -34,10 +34,10 @@ class Agenda:
             if not self._live:
                 self._heap.clear()
 
-    def take(self, until: float) -> list[Burst]:
-        """Take out the bursts whose moments have come by ``until``, in their order."""
-        found = []
-        while self._heap and self._heap[0][0] <= until:
+    def take(self, until: float, most: int) -> list[Burst]:
+        """Take out the bursts whose moments have come by ``until``, in their order; so many at most."""
+        found: list[Burst] = []
+        while self._heap and self._heap[0][0] <= until and len(found) < most:
             when, _, burst = heappop(self._heap)
             if burst.due == when:
                 burst.due = None

@@ -204,15 +204,14 @@ class Pinger:
         if not self._reading:
             self._receive()
         try:
-            for burst in self._agenda.take(now + TURN_SECONDS):
-                self._move_on(burst, now)
+            for burst in self._agenda.take(now + TURN_SECONDS, _PACKETS_A_TURN):
+                if not burst.closed:  # by a reply, in this very turn
+                    self._move_on(burst, now)
         finally:
             self._arm(loop)
 
     def _move_on(self, burst: Burst, now: float) -> None:
         """Send what is due, and note what is due next."""
-        if burst.closed:  # by a reply, in this very turn
-            return
         if now >= burst.end:
             self._receive(_PACKETS_TO_DRAIN)  # what came in time is not lost because we are late
             _end(burst)
@@ -220,7 +219,7 @@ class Pinger:
         if not burst.all_sent:
             burst.last_sent = now
             self._send(burst)
-            if burst.all_sent and burst.settled:
+            if burst.settled:
                 _end(burst)
             if burst.closed:
                 return

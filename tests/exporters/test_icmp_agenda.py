@@ -11,7 +11,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), st.integers(0, 5), MOMENTS),
         st.tuples(st.just("drop"), st.integers(0, 5), MOMENTS),
-        st.tuples(st.just("take"), st.just(0), MOMENTS),
+        st.tuples(st.just("take"), st.integers(1, 6), MOMENTS),
     )
 )
 
@@ -31,12 +31,11 @@ def test_each_burst_has_its_last_moment_and_no_other(steps: list[tuple[str, int,
             agenda.drop(bursts[which])
             wanted.pop(which, None)
         else:
-            due = {which for which, when in wanted.items() if when <= moment}
-            taken = agenda.take(moment)
-            assert {bursts.index(one) for one in taken} == due
-            assert [wanted[bursts.index(one)] for one in taken] == sorted(wanted[which] for which in due)
-            for which in due:
-                del wanted[which]
+            due = {one for one, when in wanted.items() if when <= moment}
+            taken = [bursts.index(one) for one in agenda.take(moment, which)]
+            assert len(taken) == len(set(taken)) == min(len(due), which)
+            assert [wanted[one] for one in taken] == sorted(wanted[one] for one in due)[:which]
+            wanted = {one: when for one, when in wanted.items() if one not in taken}
         assert agenda.first == min(wanted.values(), default=None)
         assert [one.due for one in bursts] == [wanted.get(which) for which in range(6)]
 
