@@ -18,9 +18,9 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-LOOK_SECONDS: Final = 1.0
-"""How often the youngest are looked at: what the probes of one second leave, 1 ms with 2,000 targets."""
-ELDER_LOOKS: Final = 30
+LOOK_SECONDS: Final = 0.5
+"""How often the youngest are looked at: what the probes of that time left, 3 ms with 2,000 targets."""
+ELDER_LOOKS: Final = 60
 """Every so many looks those are included that outlived one, and every so many of these all but what is
 set aside."""
 ALL_LOOKS: Final = 120
@@ -34,26 +34,22 @@ SHOWN_SECONDS: Final = 60.0
 
 async def settle(measured: Callable[[], bool], configuration: Callable[[], str]) -> None:
     """Set aside what there is until everything was ``measured`` with a ``configuration``, and shown; then
-    look through what is new. Runs for ever."""
-    usual = gc.get_threshold()
+    look through what is new. Runs for ever; at the end nothing is put back, which would hold it up."""
     gc.set_threshold(*THRESHOLDS)
-    try:
-        while True:
-            await _settle_one(measured, partial(_same, configuration(), configuration))
-            gc.unfreeze()
-            gc.collect()  # a reload may hold up the loop; what the targets that are gone leave goes
-    finally:
-        gc.set_threshold(*usual)  # what is set aside stays so: looking through it would hold up the end
+    while True:
+        await _settle_one(measured, partial(_same, configuration(), configuration))
+        gc.unfreeze()
+        gc.collect()  # a reload may hold up the loop; what the targets that are gone leave goes
 
 
 async def _settle_one(measured: Callable[[], bool], same: Callable[[], bool]) -> None:
     """Settle one configuration, for as long as it is the ``same``."""
-    await _each_second(_set_aside, lambda: same() and not measured(), PATIENCE_SECONDS)
-    await _each_second(_set_aside, same, SHOWN_SECONDS)
-    await _each_second(_look, same)
+    await _again(_set_aside, lambda: same() and not measured(), PATIENCE_SECONDS)
+    await _again(_set_aside, same, SHOWN_SECONDS)
+    await _again(_look, same)
 
 
-async def _each_second(
+async def _again(
     work: Callable[[int], object], lasts: Callable[[], bool], seconds: float = math.inf
 ) -> None:
     """Work while something ``lasts``, for so long at most."""

@@ -50,6 +50,7 @@ _INT: Final = struct.Struct("@i")
 _SOURCE_GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.EINVAL})
 _SEND_TRIES: Final = 3
 _PACKETS_A_TURN: Final = 64
+_SENDS_A_TURN: Final = 32
 _PACKETS_TO_DRAIN: Final = 4096
 
 
@@ -204,7 +205,7 @@ class Pinger:
         if not self._reading:
             self._receive()
         try:
-            for burst in self._agenda.take(now + TURN_SECONDS, _PACKETS_A_TURN):
+            for burst in self._agenda.take(now + TURN_SECONDS, _SENDS_A_TURN):
                 if not burst.closed:  # by a reply, in this very turn
                     self._move_on(burst, now)
         finally:
