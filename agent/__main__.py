@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choose_language(words)
     chosen = parser().parse_args(words)
     log.set_up(chosen.log_format, chosen.log_level)
-    from agent.load import load_config  # noqa: PLC0415 - --help and --version need none of it
+    from agent.lean import import_aiohttp  # noqa: PLC0415 - --help and --version need none of it
+
+    import_aiohttp()
+    from agent.load import load_config  # noqa: PLC0415
     from common.yaml.problems import Refused  # noqa: PLC0415
 
     try:

@@ -49,9 +49,7 @@ async def _settle_one(measured: Callable[[], bool], same: Callable[[], bool]) ->
     await _again(_look, same)
 
 
-async def _again(
-    work: Callable[[int], object], lasts: Callable[[], bool], seconds: float = math.inf
-) -> None:
+async def _again(work: Callable[[int], object], lasts: Callable[[], bool], seconds: float = math.inf) -> None:
     """Work while something ``lasts``, for so long at most."""
     for number in count(1):
         work(number)

@@ -114,7 +114,7 @@ class Transport:
     async def _ready(self) -> aiohttp.ClientSession:
         if self._session is None:
             tls: ssl.SSLContext | bool = True
-            if self._push.ca_file is not None:
+            if self._push.url.startswith("https:"):
                 tls = await asyncio.to_thread(_trusting, self._push.ca_file)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -178,10 +178,13 @@ def _read_token(path: Path) -> str:
     return token
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext:
-    """Return a context that trusts who is in the file. Raises OSError."""
-    status = os.stat(ca_file)
-    if not stat.S_ISREG(status.st_mode):  # OpenSSL would wait for a pipe's other end for ever
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Return a context that trusts who is in the file, or whom the system trusts. Raises OSError.
+
+    Never aiohttp's own, see :mod:`agent.lean`.
+    """
+    if ca_file is not None and not stat.S_ISREG(os.stat(ca_file).st_mode):
+        # OpenSSL would wait for a pipe's other end for ever.
         raise CredentialError(f"{ca_file}: Not a plain file")
     return ssl.create_default_context(cafile=ca_file)
 
