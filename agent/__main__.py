@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from common import log
 from common.arguments import choose_language, common_options
 from common.i18n import t
+from common.version import version
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--version",
         action="version",
-        version=f"thongsuot-agent {version('thongsuot')}",
+        version=f"thongsuot-agent {version()}",
         help=t("argparse.version"),
     )
     top.add_argument("--config", required=True, type=Path, metavar="FILE", help=t("agent.option_config"))

@@ -7,7 +7,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
 from agent.transport import Transport
 from common.i18n import t
+from common.version import version
 from common.yaml.problems import Refused
 
 DEFAULT_STATE_SECONDS: Final = 5.0
@@ -47,7 +47,7 @@ class Agent:
     ) -> None:
         self.path, self.config = path, config
         self.clock = clock or HubClock()
-        self.version = version("thongsuot")
+        self.version = version()
         self.site = Site(config.site, config.commune)
         self.itself = Itself(self.site, self.clock, self.version)
         self.groups: dict[str, Group] = {self.itself.key: self.itself}
