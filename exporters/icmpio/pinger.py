@@ -49,8 +49,8 @@ _TIMESPEC: Final = struct.Struct("@qq")
 _INT: Final = struct.Struct("@i")
 _SOURCE_GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.EINVAL})
 _SEND_TRIES: Final = 3
-_PACKETS_A_TURN: Final = 64
-_SENDS_A_TURN: Final = 32
+_PACKETS_A_TURN: Final = 256
+_SENDS_A_TURN: Final = 128
 _PACKETS_TO_DRAIN: Final = 4096
 
 
