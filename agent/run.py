@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Coroutine
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -25,6 +24,7 @@ from agent.push import Pusher
 from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
 from common.i18n import t
+from common.version import version
 from common.yaml.problems import Refused
 from exporters.base import PeerClock
 from inventory.names import HUB_SITE
@@ -48,7 +48,7 @@ class Agent:
     ) -> None:
         self.path, self.config = path, config
         self.clock = clock or HubClock()
-        self.version = version("thongsuot")
+        self.version = version()
         self.site = Site(config.site, config.commune)
         self.itself = Itself(self.site, self.clock, self.version)
         self.groups: dict[str, Group] = {self.itself.key: self.itself}

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Final
 
 import msgspec
@@ -84,6 +85,8 @@ class Runner:
         self._gap = 2 * (target.interval_seconds + target.timeout_seconds) + 10
         self._flying: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # what the timer is set to
+        self._context = copy_context()  # else there is a new one with each timer
         self._latest: Evidence | None = None
         self._stopped = False
         self._bugs = 0
@@ -176,17 +179,22 @@ class Runner:
         """Set the timer to whatever is due next."""
         if self._stopped:
             return
-        if self._timer is not None:
-            self._timer.cancel()
         now = self._tools.now()
         due = self._slots.next_seconds()
         if self._extra is not None:
             due = min(due, self._extra)
         if self._tracker.doubt is not None:
             due = min(due, schedule.reprobe(self._tracker.doubt, self._last_fired, now))
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - now), self._fire, due)
+        if self._timer is not None:
+            if self._due == due:
+                return
+            self._timer.cancel()
+        self._due = due
+        loop, wait = asyncio.get_running_loop(), max(0.0, due - now)
+        self._timer = loop.call_later(wait, self._fire, due, context=self._context)
 
     def _fire(self, due: float) -> None:
+        self._timer = None
         now = self._tools.now()
         if now < due - 0.001:  # a timer's clock is not ours
             self._arm()
