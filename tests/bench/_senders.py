@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from agent.clock import boottime
 from agent.config import AgentConfig
 from deploy import unpacked
 from deploy.debian import find
@@ -142,7 +143,7 @@ class Ours(Sender):
 
     def __init__(self, lane: Lane, directory: Path, inventory: Inventory, authority: Path) -> None:
         super().__init__(lane, directory)
-        self.truth, self._boot = directory / "truth", 1
+        self.truth, self._boot = directory / "truth", tuple[str, ...]()
         self._config = directory / "agent.yml"
         token = directory / "token"
         token.write_text(self.hub.enrol(inventory)[codes()[0]], encoding="ascii")
@@ -165,14 +166,13 @@ class Ours(Sender):
         self.hub.start_gateway(FAR)
 
     def words(self) -> tuple[str, ...]:
-        boot = f"boot {self._boot}" if self._boot > 1 else ""
-        return (
-            sys.executable, "-m", "tests.bench._watched", str(self._config), str(self.truth), boot
-        )  # fmt: skip
+        words = (sys.executable, "-m", "tests.bench._watched", str(self._config), str(self.truth))
+        return (*words, *self._boot)
 
     def reboot(self) -> None:
         """The forward clock begins anew, in another boot."""
-        self._boot += 1
+        began = repr(boottime())
+        self._boot = (f"boot of {began}", began)
         self.kill()
 
     def waits(self, page: bytes) -> bool:

@@ -1,8 +1,8 @@
-"""An agent that writes down what it measures: ``python -m tests.bench._watched CONFIG TRUTH BOOT``.
+"""An agent that writes down what it measures: ``python -m tests.bench._watched CONFIG TRUTH [BOOT BEGAN]``.
 
 ``TRUTH`` is appended to before the agent does anything with a piece, so it survives every ``kill -9``: what
-stands in it is what the hub must have. Another ``BOOT`` is another boot of the machine: the forward clock
-begins anew.
+stands in it is what the hub must have. Another ``BOOT`` is another boot of the machine, whose forward clock
+began at ``BEGAN`` (seconds of the real one): it goes on when the agent is started again in the same boot.
 """
 
 import asyncio
@@ -77,10 +77,14 @@ def writer(path: Path) -> Callable[[Piece], None]:
     return write
 
 
-async def main(path: Path, boot: str) -> None:
+def clock_of(boot: str, began: str) -> HubClock:
+    """Return the clock of another boot of the machine."""
+    return HubClock(now=lambda: boottime() - float(began) + 10.0, boot=boot)
+
+
+async def main(path: Path, clock: HubClock) -> None:
     """Run until SIGTERM."""
-    config, began = load_config(path), boottime()
-    clock = HubClock(now=lambda: boottime() - began + 10.0, boot=boot) if boot else HubClock()
+    config = load_config(path)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     with statedir.Lock(state_directory(config), "agent.lock"):
@@ -97,4 +101,4 @@ async def main(path: Path, boot: str) -> None:
 if __name__ == "__main__":
     log.set_up(level="info")
     with watching(writer(Path(sys.argv[2]))):
-        asyncio.run(main(Path(sys.argv[1]), sys.argv[3]))
+        asyncio.run(main(Path(sys.argv[1]), clock_of(*sys.argv[3:]) if sys.argv[3:] else HubClock()))

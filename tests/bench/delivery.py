@@ -44,7 +44,7 @@ COMPLETE_SECONDS: Final = 60.0
 QUIET_SECONDS: Final = 12.0
 AFTER_SECONDS: Final = 65.0
 """How long the story is watched at least once the lines are back."""
-DRAIN_SECONDS: Final = 240.0
+DRAIN_SECONDS: Final = 420.0
 CURRENT_SECONDS: Final = 3.0
 """Everything is measured every second: what is younger is current."""
 LIVE_LIMIT_SECONDS: Final = 10.0
@@ -314,6 +314,7 @@ def _claims(row: dict[str, Any], score: Score) -> dict[str, bool]:
         f"ours: live data current within {LIVE_LIMIT_SECONDS:g} s of reconnection": (
             isinstance(live, float) and live <= LIVE_LIMIT_SECONDS
         ),
+        "ours: the backlog is sent to its end": isinstance(row["drained after s"], float),
         f"ours: at most a tenth of the line, {share:g} Mbit/s, and what is live": (
             row["peak Mbit/s"] <= share * 1.3 + row["live Mbit/s"]
         ),
