@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from agent.config import AgentConfig, AgentTarget, Push
+from agent.runner import MAX_IN_FLIGHT
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
@@ -14,6 +15,7 @@ from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE
 
 WRITE_PATH: Final = "/api/v1/write"
+LEAST_PROBES_AT_ONCE: Final = 256
 
 
 def files(inventory: Inventory, endpoints: Endpoints, hub_state: Path | None = None) -> dict[str, bytes]:
@@ -41,14 +43,15 @@ def commune_config(inventory: Inventory, commune: Commune) -> AgentConfig:
 
 def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = None) -> AgentConfig:
     """Return what the hub's own agent measures from outside; it pushes over loopback."""
+    targets = _targets(inventory, HUB_SITE)
     return AgentConfig(
         version=1,
         site=HUB_SITE,
         listen=endpoints.agent,
         state_directory=str(state) if state else None,
-        max_concurrent_probes=256,
+        max_concurrent_probes=max(LEAST_PROBES_AT_ONCE, MAX_IN_FLIGHT * len(targets)),
         push=_push(inventory, url(endpoints.prometheus, WRITE_PATH)),
-        targets=_targets(inventory, HUB_SITE),
+        targets=targets,
     )
 
 
