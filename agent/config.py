@@ -92,7 +92,9 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
     """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``.
 
     ``reflect``: where test packets of others are answered (RFC 8762, UDP), as by ``thongsuot reflect``;
-    ``reflect_key_file``: answer only those authenticated with this key.
+    ``reflect_key_file``: answer only those authenticated with this key. ``max_concurrent_probes`` saves the
+    machine from a mistake; where it is less than what waits for answers when all is dark, what still answers
+    is probed late.
     """
 
     version: Literal[1]
@@ -102,7 +104,7 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
     state_directory: str | None = None
     reflect: str | None = None
     reflect_key_file: str | None = None
-    max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
+    max_concurrent_probes: Annotated[int, Meta(ge=1, le=20_000)] = 256
     push: Push | None = None
     spool: Spool = Spool()
     fetch: Fetch | None = None

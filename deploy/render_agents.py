@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from agent.config import AgentConfig, AgentTarget, Fetch, Push, Spool
+from agent.runner import MAX_IN_FLIGHT
 from alerts.rules import RENDERED
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, url
@@ -18,6 +19,7 @@ CONFIG_PATH: Final = "/api/v1/config"
 HUB_BACKLOG_BYTES_PER_SECOND: Final = 10_000_000.0
 """Over loopback no line is spared, only the hub's own work."""
 BYTES_PER_MBIT: Final = 125_000
+LEAST_PROBES_AT_ONCE: Final = 256
 
 
 def files(inventory: Inventory, endpoints: Endpoints, hub_state: Path | None = None) -> dict[str, bytes]:
@@ -62,15 +64,16 @@ def backlog_rate(inventory: Inventory, commune: Commune) -> float:
 
 def hub_config(inventory: Inventory, endpoints: Endpoints, state: Path | None = None) -> AgentConfig:
     """Return what the hub's own agent measures from outside; it pushes over loopback."""
+    targets = _targets(inventory, HUB_SITE)
     return AgentConfig(
         version=1,
         site=HUB_SITE,
         listen=endpoints.agent,
         state_directory=str(state) if state else None,
-        max_concurrent_probes=256,
+        max_concurrent_probes=max(LEAST_PROBES_AT_ONCE, MAX_IN_FLIGHT * len(targets)),
         push=_push(inventory, url(endpoints.prometheus, WRITE_PATH), HUB_BACKLOG_BYTES_PER_SECOND),
         spool=_spool(inventory),
-        targets=_targets(inventory, HUB_SITE),
+        targets=targets,
     )
 
 

@@ -50,7 +50,7 @@ _INT: Final = struct.Struct("@i")
 _SOURCE_GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.EINVAL})
 _SEND_TRIES: Final = 3
 _PACKETS_A_TURN: Final = 256
-_SENDS_A_TURN: Final = 128
+_SENDS_A_TURN: Final = 512
 _PACKETS_TO_DRAIN: Final = 4096
 
 

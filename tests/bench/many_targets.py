@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from agent.runner import MAX_IN_FLIGHT
 from tests.bench import _text
 from tests.bench.agent_memory import cpu_seconds, resident_mb, site
 from tests.bench.probe_cpu import free_port
@@ -48,7 +49,8 @@ def configuration(directory: Path, listen: str, port: int) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "version": 1, "site": "hub", "listen": listen, "state_directory": str(directory),
-        "max_concurrent_probes": 256, "push": {"url": f"http://127.0.0.1:{port}/api/v1/write"},
+        "max_concurrent_probes": MAX_IN_FLIGHT * len(targets),
+        "push": {"url": f"http://127.0.0.1:{port}/api/v1/write"},
         "targets": targets,
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.config import AgentConfig
+from agent.runner import MAX_IN_FLIGHT
 from common import files, i18n
 from deploy import render, render_agents, render_hub
 from deploy.cli import main
@@ -89,6 +90,13 @@ def test_the_hubs_own_agent_pushes_over_loopback_and_pings_routers(small: Invent
     assert config.listen == "127.0.0.1:9496"
     router = next(target for target in config.targets if target.target == "line:21040/main")
     assert (router.commune, router.line, router.address) == ("21040", "main", "10.51.40.2")
+
+
+def test_the_hubs_own_agent_probes_on_time_when_all_is_dark(small: Inventory, mixed: Inventory) -> None:
+    many = replace(small, communes=small.communes * 100)
+    for inventory in (small, mixed, many):
+        config = render_agents.hub_config(inventory, Endpoints())
+        assert config.max_concurrent_probes >= MAX_IN_FLIGHT * len(config.targets)
 
 
 def test_the_hubs_own_agent_keeps_its_state_where_it_is_told(small: Inventory) -> None:
