@@ -45,8 +45,8 @@ QUIET_SECONDS: Final = 12.0
 AFTER_SECONDS: Final = 65.0
 """How long the story is watched at least once the lines are back."""
 DRAIN_SECONDS: Final = 420.0
-CURRENT_SECONDS: Final = 3.0
-"""Everything is measured every second: what is younger is current."""
+CURRENT_SECONDS: Final = 5.0
+"""Everything is measured every second, and collected and sent every second: what is younger is current."""
 LIVE_LIMIT_SECONDS: Final = 10.0
 TICK_SECONDS: Final = 0.25
 TOGGLE_SECONDS: Final = 12.0
