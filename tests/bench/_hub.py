@@ -21,6 +21,8 @@ PROMETHEUS_PORT: Final = 9490
 GATEWAY_PAGE_PORT: Final = 9492
 _CONFIG: Final = "storage: {tsdb: {out_of_order_time_window: 15d}}\n"
 _STOP_SECONDS: Final = 20.0
+_ROOT: Final = Path(__file__).parents[2]
+"""Where programs of the tests are found, which no installation brings along."""
 
 
 class Node:
@@ -36,7 +38,8 @@ class Node:
         with (self.directory / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 ["nsenter", f"--net={self.namespace}", "--", *words],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), cwd=self.directory,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
+                env={**environment(), "PYTHONPATH": str(_ROOT)},
             )  # fmt: skip
 
     def runs(self, name: str) -> bool:
