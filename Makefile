@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export THONGSUOT_STATE_DIR ?= $(CURDIR)/.state
 APT_BASE := python3-venv ca-certificates iproute2 nftables util-linux
-APT_TEST := chromium fonts-dejavu-core iputils-ping
+APT_TEST := chromium fonts-dejavu-core iputils-ping systemd
 JOBS ?= 3
 
 .PHONY: help setup demo test check bench bench-long lab clean lock debian-base debian-test

@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from common import log
 from common.arguments import choose_language, common_options
 from common.i18n import t
+from common.version import version
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--version",
         action="version",
-        version=f"thongsuot-agent {version('thongsuot')}",
+        version=f"thongsuot-agent {version()}",
         help=t("argparse.version"),
     )
     top.add_argument("--config", required=True, type=Path, metavar="FILE", help=t("agent.option_config"))
@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choose_language(words)
     chosen = parser().parse_args(words)
     log.set_up(chosen.log_format, chosen.log_level)
-    from agent.load import load_config  # noqa: PLC0415 - --help and --version need none of it
+    from agent.lean import import_aiohttp  # noqa: PLC0415 - --help and --version need none of it
+
+    import_aiohttp()
+    from agent.load import load_config  # noqa: PLC0415
     from common.yaml.problems import Refused  # noqa: PLC0415
 
     try:

@@ -3,6 +3,7 @@
 ``load.py`` reads a file into :class:`AgentConfig` and reports every error at once.
 """
 
+import hashlib
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -51,22 +52,49 @@ def identity(target: str, probe: str, commune: str = "", line: str = "") -> str:
 
 
 class Push(_Base, frozen=True, kw_only=True):
-    """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers."""
+    """Remote write (https://prometheus.io/docs/specs/prw/remote_write_spec/) in two tiers.
+
+    ``backlog_bytes_per_second`` bounds what waited for the hub, once it is back; live data is not bounded.
+    """
 
     url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
     bearer_token_file: str | None = None
     ca_file: str | None = None
+    certificate_file: str | None = None
+    certificate_key_file: str | None = None
     heartbeat_seconds: Seconds = 2
     state_seconds: Seconds = 5
     detail_seconds: Seconds = 30
     timeout_seconds: Seconds = 5
+    backlog_bytes_per_second: Annotated[float, Meta(ge=1000, le=1e10)] = 125_000
+
+
+class Spool(_Base, frozen=True, kw_only=True):
+    """What waits on disk for the hub is bounded by size and age. The hub takes what is up to a day older
+    than ``days`` (its out-of-order window is rendered from the same number)."""
+
+    megabytes: Annotated[float, Meta(ge=8, le=100_000)] = 256
+    days: Annotated[float, Meta(ge=1, le=60)] = 14
+
+
+class Fetch(_Base, frozen=True, kw_only=True):
+    """Where this file's successor comes from: the hub's gateway is asked every ``seconds`` at the latest."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://", extra={"say": "agent.expected_url"})]
+    bearer_token_file: str | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    certificate_key_file: str | None = None
+    seconds: Annotated[float, Meta(ge=5, le=86400)] = 60
 
 
 class AgentConfig(_Base, frozen=True, kw_only=True):
     """The whole file. ``commune`` is empty for the hub's own agent, whose ``site`` is ``hub``.
 
     ``reflect``: where test packets of others are answered (RFC 8762, UDP), as by ``thongsuot reflect``;
-    ``reflect_key_file``: answer only those authenticated with this key.
+    ``reflect_key_file``: answer only those authenticated with this key. ``max_concurrent_probes`` saves the
+    machine from a mistake; where it is less than what waits for answers when all is dark, what still answers
+    is probed late.
     """
 
     version: Literal[1]
@@ -76,6 +104,21 @@ class AgentConfig(_Base, frozen=True, kw_only=True):
     state_directory: str | None = None
     reflect: str | None = None
     reflect_key_file: str | None = None
-    max_concurrent_probes: Annotated[int, Meta(ge=1, le=1000)] = 64
+    max_concurrent_probes: Annotated[int, Meta(ge=1, le=20_000)] = 256
     push: Push | None = None
+    spool: Spool = Spool()
+    fetch: Fetch | None = None
     targets: tuple[AgentTarget, ...] = ()
+
+
+def version_of(config: AgentConfig) -> str:
+    """Return what names the content of a configuration, the same at the hub and at the agent: what a
+    machine decides for itself (addresses of its own, where its files lie) is left out."""
+    none = dict.fromkeys(("bearer_token_file", "ca_file", "certificate_file", "certificate_key_file"))
+    push = msgspec.structs.replace(config.push, **none) if config.push else None
+    fetch = msgspec.structs.replace(config.fetch, **none) if config.fetch else None
+    shared = msgspec.structs.replace(
+        config, listen="", state_directory=None, max_concurrent_probes=1, push=push, fetch=fetch
+    )
+    same = msgspec.convert(msgspec.to_builtins(shared), AgentConfig)  # 5 made in code, 5.0 read from a file
+    return hashlib.sha256(msgspec.json.encode(same, order="sorted")).hexdigest()[:12]

@@ -44,7 +44,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     at_seconds: float
 
 
-class Tracker(msgspec.Struct, frozen=True):
+class Tracker(msgspec.Struct, frozen=True, gc=False):
     """Where one target stands. ``credited_seconds``: everything before is credited, nothing after.
 
     ``pending`` holds, in order of sending, what disagrees with ``state`` since then.
@@ -65,7 +65,7 @@ class Tracker(msgspec.Struct, frozen=True):
         return self.pending[-1].sent_seconds if self.pending else self.credited_seconds
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one piece of evidence brought about."""
 
     tracker: Tracker

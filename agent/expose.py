@@ -8,7 +8,6 @@ once (``labels()`` of prometheus_client costs a microsecond for every sample, an
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from functools import cached_property
 from itertools import accumulate
 from typing import Protocol
 
@@ -47,15 +46,23 @@ class Series:
     """One series. ``from_zero``: a counter that begins at 0 whenever it appears, so that the push can
     say so when it appears later than its group; else ``increase()`` would miss its first increment."""
 
+    __slots__ = ("_prefix", "from_zero", "labels", "metric", "name")
+
     def __init__(self, metric: Metric, labels: dict[str, str], suffix: str = "") -> None:
         self.metric = metric
         self.labels = labels
-        self.name = metric.name + suffix
+        self.name = metric.name + suffix if suffix else metric.name
         self.from_zero = False
+        self._prefix: bytes | None = None
 
-    @cached_property
+    @property
     def prefix(self) -> bytes:
         """The series' labels as remote write wants them, encoded and sorted."""
+        if self._prefix is None:
+            self._prefix = self._encoded()
+        return self._prefix
+
+    def _encoded(self) -> bytes:
         from agent.remote_write import encode_labels  # noqa: PLC0415 - only a pushing agent needs it
 
         pushed = {

@@ -14,14 +14,15 @@ from functools import cache
 from itertools import chain
 from typing import Final
 
-from prometheus_client.exposition import choose_encoder
-
 from agent.expose import Group, Series, Tier
 from agent.slices import Slices
 from inventory.names import Metric
 
 PIECE_BYTES: Final = 1 << 18
-_OPENMETRICS: Final = "application/openmetrics-text"
+_OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_OPENMETRICS_VERSIONS: Final[tuple[list[str], ...]] = ([], ["1.0.0"])
+_MOST_ACCEPT: Final = 2000
 _BETWEEN: Final = "\n\n"  # never inside a block: what breaks a line is escaped in labels
 _END: Final = b"# EOF\n"
 
@@ -37,6 +38,23 @@ def head(metric: Metric, *, openmetrics: bool) -> str:
     return f"# HELP {name} {told}\n# TYPE {name} {kind}"
 
 
+def prefers_openmetrics(accept: str) -> bool:
+    """Whether who sends this ``Accept`` header would rather have OpenMetrics 1.0. Readers name what they
+    like best first, which here counts for more than ``q``; who knows neither format gets the text format.
+
+    >>> prefers_openmetrics("application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.5")
+    True
+    """
+    for wanted in accept[:_MOST_ACCEPT].split(","):
+        kind, *parameters = (part.strip().lower() for part in wanted.split(";"))
+        if kind == "text/plain":
+            return False
+        versions = [part.removeprefix("version=") for part in parameters if part.startswith("version=")]
+        if kind == "application/openmetrics-text" and versions in _OPENMETRICS_VERSIONS:
+            return True
+    return False
+
+
 class Renderer:
     """Renders ``groups``, which may change meanwhile; requests at the same time share one rendering."""
 
@@ -48,14 +66,13 @@ class Renderer:
 
     async def render(self, accept: str) -> tuple[list[bytes], str]:
         """Return the text in one part per family, and its content type, for an ``Accept`` header."""
-        content_type = choose_encoder(accept)[1]
-        openmetrics = content_type.startswith(_OPENMETRICS)
+        openmetrics = prefers_openmetrics(accept)
         task = self._running.get(openmetrics)
         if task is None:
             task = asyncio.create_task(self._render(openmetrics))
             self._running[openmetrics] = task
             task.add_done_callback(lambda _: self._running.pop(openmetrics))
-        return await asyncio.shield(task), content_type
+        return await asyncio.shield(task), _OPENMETRICS if openmetrics else _TEXT
 
     async def _render(self, openmetrics: bool) -> list[bytes]:
         slices = Slices()

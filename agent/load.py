@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from agent.config import AgentConfig, identity
 from common.web import ListenError, parse_listen
-from common.yaml.load import load
+from common.yaml.load import load, loads
 from common.yaml.plain import Data, Record, records, unique
 from common.yaml.problems import Expected, Location, few
 from common.yaml.report import Reporter
@@ -27,11 +27,17 @@ def load_config(path: Path) -> AgentConfig:
     return load(path, AgentConfig, judge).value
 
 
+def loads_config(content: bytes, file: str) -> AgentConfig:
+    """Return the configuration that ``content`` is. Raises :class:`common.yaml.problems.Refused`."""
+    return loads(content, file, AgentConfig, judge).value
+
+
 def judge(data: Data, report: Reporter) -> None:
     """Report what is wrong beyond types in plain data, from which refused values are missing."""
     _listen(data.get("listen"), report)
     _reflect(data.get("reflect"), report)
-    _push_url(data.get("push", {}).get("url"), report)
+    for section in ("push", "fetch"):
+        _url(section, (data.get(section) or {}).get("url"), report)
     targets = list(records(data, "targets"))
     if len(targets) > MAX_TARGETS:
         report.add(("targets",), "agent.too_many_targets", limit=str(MAX_TARGETS))
@@ -59,9 +65,9 @@ def _reflect(value: Any, report: Reporter) -> None:
         report.add(("reflect",), "yaml.value", _REFLECT, found=value)
 
 
-def _push_url(value: Any, report: Reporter) -> None:
+def _url(section: str, value: Any, report: Reporter) -> None:
     if isinstance(value, str) and not _usable_url(value):
-        report.add(("push", "url"), "yaml.value", _URL, found=value)
+        report.add((section, "url"), "yaml.value", _URL, found=value)
 
 
 def _usable_url(url: str) -> bool:

@@ -2,35 +2,36 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import Final
-
-import msgspec
 
 from agent.build import Find, measure_of, state_directory, traits_of
 from agent.clock import HubClock
-from agent.config import AgentConfig, AgentTarget, Push
+from agent.config import AgentConfig, AgentTarget, version_of
+from agent.delivery import Connect, Delivery, connect
 from agent.expose import Group, Site
+from agent.fetch import Fetcher
 from agent.itself import Itself
-from agent.load import load_config
+from agent.kept import load_effective
 from agent.measured import Measured
-from agent.push import Pusher, Sender
+from agent.parting import Farewell
+from agent.push import Pusher
 from agent.runner import Runner, Tools
 from agent.state import StateBook, Store
-from agent.transport import Transport
 from common.i18n import t
+from common.version import version
 from common.yaml.problems import Refused
+from exporters.base import PeerClock
+from inventory.names import HUB_SITE
 
 DEFAULT_STATE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 2.0
 log = logging.getLogger(__name__)
-Connect = Callable[[Push, Callable[[], float], str], Sender]
 
 
 class Agent:
@@ -43,22 +44,24 @@ class Agent:
         *,
         clock: HubClock | None = None,
         find: Find | None = None,
-        connect: Connect = Transport,
+        connect: Connect = connect,
     ) -> None:
         self.path, self.config = path, config
         self.clock = clock or HubClock()
-        self.version = version("thongsuot")
+        self.version = version()
         self.site = Site(config.site, config.commune)
         self.itself = Itself(self.site, self.clock, self.version)
         self.groups: dict[str, Group] = {self.itself.key: self.itself}
         self.runners: dict[str, Runner] = {}
-        self.book = StateBook(Store(state_directory(config), config.site))
-        self.pusher: Pusher | None = None
-        self._find = find or partial(measure_of, state=state_directory(config))
-        self._connect = connect
-        self._sender: Sender | None = None
-        self._pushing: asyncio.Task[None] | None = None
+        directory = state_directory(config)
+        self.book = StateBook(Store(directory, config.site))
+        self._farewell = Farewell(directory, config.site)
+        self._delivery = Delivery(
+            self.clock, self.groups, self.itself, self.version, directory=directory, connect=connect
+        )
+        self._find = find or partial(measure_of, state=directory)
         self._keeping: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[None] | None = None
         self.broken = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._news: set[str] = set()
@@ -75,33 +78,44 @@ class Agent:
             skipped=self._skipped,
             urgent=self._urgent,
             turns=defaultdict(asyncio.Lock),
+            peer_clock=self._peer_clock,
         )
         self.itself.store_errors = lambda: self.book.errors
 
     async def start(self) -> None:
         """Load the counters, start probing, keeping and pushing. The hub need not be there."""
         await self.book.load()
+        self.itself.stopped_unix = await asyncio.to_thread(self._farewell.take)
         self._apply(self.config)
         self._keeping = self._vital(self._keep())
-        self._start_push()
+        await self._delivery.start(self.config, self._vital)
+        self._start_fetch()
 
-    async def stop(self) -> None:
-        """Stop probing, save the counters, end all series at the hub; at most 2 s."""
-        for task in (self._keeping, self._pushing):
+    @property
+    def pusher(self) -> Pusher | None:
+        """What pushes, None where nothing is pushed."""
+        return self._delivery.pusher
+
+    async def stop(self, *, on_purpose: bool = False) -> None:
+        """Stop probing, save the counters, end all series at the hub; at most 2 s. ``on_purpose``: somebody
+        asked for it, and the hub and the next start are told so."""
+        self.itself.stopped_unix = round(self.clock.unix(), 3) if on_purpose else 0.0
+        for task in (self._fetching, self._keeping):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        await self._delivery.pause()
         await asyncio.gather(*(runner.stop() for runner in self.runners.values()))
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self.book.save()
-                if self.pusher is not None:
-                    await self.pusher.last_word()
+                if on_purpose:
+                    await asyncio.to_thread(self._farewell.leave, self.itself.stopped_unix)
+                await self._delivery.finish()
         except TimeoutError:
-            log.warning("stopped without saying so to the hub")
+            log.warning("stopped without saying so to the hub, or without writing what waits")
         finally:
-            if self._sender is not None:
-                await self._sender.close()
+            await self._delivery.close()
             self.book.close()
 
     async def reload(self) -> str | None:
@@ -111,7 +125,7 @@ class Agent:
 
     async def _reload(self) -> str | None:
         try:
-            config = await asyncio.to_thread(load_config, self.path)
+            config = await asyncio.to_thread(load_effective, self.path)
             problem = self._fixed(config)
         except Refused as error:
             problem = str(error)
@@ -153,19 +167,16 @@ class Agent:
         old, self.config = self.config, config
         self._apply(config)
         self.book.keep_only(set(self.runners))
-        if config.push != old.push:
-            before = self.pusher
-            await self._stop_push()
-            self._start_push()
-            if before is not None and self.pusher is not None:
-                self.pusher.follow(before)
+        if (config.push, config.spool) != (old.push, old.spool):
+            await self._delivery.replace(config, self._vital)
+        self._start_fetch()
         self._news.update(runner.measured.key for runner in gone)
         self._wake.set()
 
     def _apply(self, config: AgentConfig) -> None:
         """Start runners for targets that have none, and tie them to their gates."""
         self.itself.targets = len(config.targets)
-        self.itself.config_hash = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        self.itself.config_hash = version_of(config)
         fresh = [target for target in config.targets if target.identity not in self.runners]
         for target in fresh:
             self._add(target)
@@ -186,23 +197,11 @@ class Agent:
         self.runners[measured.key] = runner
         self.groups[measured.key] = measured
 
-    def _start_push(self) -> None:
-        push = self.config.push
-        self.itself.pushing = push is not None
-        if push is None:
-            return
-        self._sender = self._connect(push, self.clock.now, self.version)
-        self.pusher = Pusher(push, self.clock, self.groups, self.itself, self._sender)
-        self.pusher.urge()
-        self._pushing = self._vital(self.pusher.run())
-
-    async def _stop_push(self) -> None:
-        if self._pushing is not None:
-            self._pushing.cancel()
-            await asyncio.gather(self._pushing, return_exceptions=True)
-        if self._sender is not None:
-            await self._sender.close()
-        self._pushing = self.pusher = self._sender = None
+    def _start_fetch(self) -> None:
+        """Fetch configurations once one names a gateway; from then on the fetcher follows what it says."""
+        if self.config.fetch is not None and self._fetching is None:
+            fetcher = Fetcher(self.path, lambda: self.config, self.reload, self.itself.fetches)
+            self._fetching = self._vital(fetcher.run())
 
     def _vital(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run what the agent cannot live without: when it breaks, :attr:`broken` is set."""
@@ -223,6 +222,12 @@ class Agent:
     def _urgent(self, key: str) -> None:
         if self.pusher is not None:
             self.pusher.urge({key}, whole=True)
+
+    def _peer_clock(self, target: AgentTarget, clock: PeerClock) -> None:
+        """Take in what the hub's reflector says of the hub's clock."""
+        if target.target.startswith(f"{HUB_SITE}:"):
+            shift = monotonic() - self.clock.now()
+            self.clock.refine(clock.low_seconds + shift, clock.high_seconds + shift)
 
     def _broken(self, kind: str) -> None:
         self.itself.exceptions[kind] += 1
@@ -248,7 +253,7 @@ class Agent:
             if regular or confirmed:
                 await self.book.save()
             if self.pusher is not None and (regular or news):
-                self.pusher.urge(None if regular else news)
+                self.pusher.urge(None if regular else news, change=confirmed)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due - self.clock.now())):
                     await self._wake.wait()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ from agent.deadline import Measure, measure_once, target_of
 from agent.expose import Histogram
 from agent.measured import Measured
 from agent.state import StateBook
-from exporters.base import Outcome
+from exporters.base import Outcome, PeerClock
 from inventory.names import Reason, State
 
 MAX_IN_FLIGHT: Final = 3
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 class Tools(msgspec.Struct):
     """What all runners of an agent share. ``changed(key, confirmed)`` is told of news worth pushing,
     ``urgent(key)`` of what must be pushed whole and at once; ``broken(kind)`` counts exceptions that a
-    probe let out; ``skipped()`` slots that were not used; ``turns`` are the locks of exclusive kinds."""
+    probe let out; ``skipped()`` slots that were not used; ``turns`` are the locks of exclusive kinds;
+    ``peer_clock`` takes in what a target said of its clock."""
 
     site: str
     now: Callable[[], float]
@@ -55,6 +57,7 @@ class Tools(msgspec.Struct):
     skipped: Callable[[int], None]
     urgent: Callable[[str], None]
     turns: defaultdict[str, asyncio.Lock]
+    peer_clock: Callable[[AgentTarget, PeerClock], None] = lambda target, clock: None
 
 
 class Runner:
@@ -82,6 +85,8 @@ class Runner:
         self._gap = 2 * (target.interval_seconds + target.timeout_seconds) + 10
         self._flying: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # what the timer is set to
+        self._context = copy_context()  # else there is a new one with each timer
         self._latest: Evidence | None = None
         self._stopped = False
         self._bugs = 0
@@ -174,17 +179,22 @@ class Runner:
         """Set the timer to whatever is due next."""
         if self._stopped:
             return
-        if self._timer is not None:
-            self._timer.cancel()
         now = self._tools.now()
         due = self._slots.next_seconds()
         if self._extra is not None:
             due = min(due, self._extra)
         if self._tracker.doubt is not None:
             due = min(due, schedule.reprobe(self._tracker.doubt, self._last_fired, now))
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - now), self._fire, due)
+        if self._timer is not None:
+            if self._due == due:
+                return
+            self._timer.cancel()
+        self._due = due
+        loop, wait = asyncio.get_running_loop(), max(0.0, due - now)
+        self._timer = loop.call_later(wait, self._fire, due, context=self._context)
 
     def _fire(self, due: float) -> None:
+        self._timer = None
         now = self._tools.now()
         if now < due - 0.001:  # a timer's clock is not ours
             self._arm()
@@ -234,6 +244,8 @@ class Runner:
     def _take(self, sent: float, outcome: Outcome) -> None:
         before = self.measured.last
         self.measured.take(outcome)
+        if outcome.peer_clock is not None:
+            self._tools.peer_clock(self.target, outcome.peer_clock)
         self._log_failure(before, outcome)
         if outcome.urgent or self._owes_haste:
             self._owes_haste = False

@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.build import state_directory
 from agent.config import AgentConfig
 from agent.heap import settle
+from agent.malloc import give_back_soon
 from agent.run import Agent
 from agent.web import make_app
 from common import sdnotify, statedir
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 def run_service(path: Path, config: AgentConfig) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status."""
+    give_back_soon()
     directory = state_directory(config)
     try:
         with statedir.Lock(directory, "agent.lock"):
@@ -72,15 +74,17 @@ def _reflecting(config: AgentConfig) -> AbstractContextManager[object]:
 
 
 async def _measure(agent: Agent, listen: str) -> None:
+    on_purpose = False
     try:
         await agent.start()
         async with _signals(agent) as stopped:
             log.info("agent is running", extra={"site": agent.config.site, "listen": listen})
             sdnotify.notify("READY=1")
             await _first(stopped, agent.broken)
+            on_purpose = stopped.is_set() and not agent.broken.is_set()
     finally:
         sdnotify.notify("STOPPING=1")
-        await agent.stop()
+        await agent.stop(on_purpose=on_purpose)
 
 
 async def _first(*events: asyncio.Event) -> None:

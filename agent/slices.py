@@ -1,13 +1,14 @@
 """Long work on the event loop, in slices between which everybody else has a turn.
 
 Counted in units of work instead of milliseconds, so that a run is the same on every machine; with a few
-microseconds a series, a slice stays far below the 5 ms that a probe may be late.
+microseconds a series, a slice takes 1 ms, and several works at once stay below the 5 ms that a probe may
+be late.
 """
 
 import asyncio
 from typing import Final
 
-UNITS: Final = 500
+UNITS: Final = 200
 """Series per slice."""
 
 

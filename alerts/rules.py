@@ -21,6 +21,7 @@ from alerts import (
     rules_deadzones,
     rules_delivery,
     rules_evidence,
+    rules_ingest,
     rules_lines,
     rules_quality,
     rules_since,
@@ -60,6 +61,7 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_alerts.slow(hub),
         *rules_site.alerts(),
         *rules_delivery.alerts(hub),
+        *rules_ingest.alerts(hub),
     )
     lines: tuple[Rule | AlertRule, ...] = (
         *rules_lines.rules(inventory.quality, most_mbps(inventory)),

@@ -8,11 +8,12 @@ placeholders. Logs, metric HELP and code stay in English.
 import os
 import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 LANGUAGES: Final = ("vi", "en")
 DEFAULT: Final = "vi"
+_LOCALE: Final = Path(__file__).with_name("locale")
 _chosen = ""
 
 
@@ -21,18 +22,27 @@ def catalogue(language: str) -> dict[str, str]:
     """Return all strings of ``language`` by key. Raises KeyError for an unknown language."""
     if language not in LANGUAGES:
         raise KeyError(language)
-    strings: dict[str, str] = {}
-    for path in sorted(files("common").joinpath("locale", language).iterdir(), key=lambda p: p.name):
-        if path.name.endswith(".toml"):
-            area = path.name.removesuffix(".toml")
-            for name, text in tomllib.loads(path.read_text(encoding="utf-8")).items():
-                strings[f"{area}.{name}"] = text
+    areas = sorted(path.stem for path in (_LOCALE / language).glob("*.toml"))
+    return {f"{area}.{name}": text for area in areas for name, text in _area(language, area).items()}
+
+
+@cache
+def _area(language: str, name: str) -> dict[str, str]:
+    """Return the strings of one area: who needs few has few in memory. Raises KeyError."""
+    if language not in LANGUAGES or not name.isidentifier():
+        raise KeyError(language)
+    try:
+        text = (_LOCALE / language / f"{name}.toml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KeyError(name) from None
+    strings: dict[str, str] = tomllib.loads(text)
     return strings
 
 
 def t(key: str, language: str | None = None, /, **values: object) -> str:
     """Return the string ``key`` in ``language`` (default: :func:`current`) with its values put in."""
-    return catalogue(language or current())[key].format(**values)
+    area, _, name = key.partition(".")
+    return _area(language or current(), area)[name].format(**values)
 
 
 def choose(language: str) -> None:

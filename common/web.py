@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+
+if TYPE_CHECKING:  # an agent writes its metrics itself
+    from prometheus_client import CollectorRegistry
 
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_CONNECTIONS: Final = 256
@@ -46,7 +47,7 @@ def is_loopback(host: str) -> bool:
 
 def add_health(
     app: web.Application,
-    registry: CollectorRegistry | None,
+    registry: "CollectorRegistry | None",
     ready: Ready = lambda: True,
     reload: Reload | None = None,
 ) -> None:
@@ -62,6 +63,8 @@ def add_health(
         return web.Response(text="OK\n") if ready() else web.Response(status=503, text="not ready\n")
 
     async def metrics(request: web.Request) -> web.Response:
+        from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - see above
+
         assert registry is not None  # noqa: S101 - the route exists only with it
         encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = await asyncio.to_thread(encoder, registry)

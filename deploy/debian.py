@@ -33,6 +33,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "tshark": "tshark",
     "upsc": "nut-client",
     "dummy-ups": "nut-server",
+    "vmagent": "victoria-metrics",
 }
 """Debian package by program."""
 
@@ -57,7 +58,7 @@ LAB: Final = (
     "upsc",
     "dummy-ups",
 )
-BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping")
+BENCH: Final = (*LAB, "prometheus-blackbox-exporter", "fping", "vmagent")
 
 _BIN: Final = ("usr/bin", "usr/sbin", "bin", "sbin", "lib/nut")
 _SYSTEM: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/lib/nut")  # not in the $PATH of a plain user
@@ -67,6 +68,7 @@ _VERSION_FLAG: Final = {
     "openssl": "version",
     "upsc": "-V",
     "dummy-ups": "-V",
+    "vmagent": "-help",  # Debian's build does not know its version
 }
 _VERSION_SECONDS: Final = 30
 _APT_SECONDS: Final = 900

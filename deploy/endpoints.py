@@ -10,7 +10,10 @@ PORT_BASE = 9490
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """Listen addresses, ``host:port``. Everything but ingest (Prometheus) and the wall is loopback."""
+    """Listen addresses, ``host:port``. Everything but the gateway (``ingest``) and the wall is loopback.
+
+    An empty ``ingest``: the gateway runs by itself, not as a part of this hub.
+    """
 
     prometheus: str = f"127.0.0.1:{PORT_BASE}"
     locator: str = f"127.0.0.1:{PORT_BASE + 1}"
@@ -19,20 +22,24 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     wall: str = f"127.0.0.1:{PORT_BASE + 5}"
     agent: str = f"127.0.0.1:{PORT_BASE + 6}"
     supervisor: str = f"127.0.0.1:{PORT_BASE + 7}"
+    ingest: str = f"0.0.0.0:{PORT_BASE + 9}"
+    ingest_page: str = f"127.0.0.1:{PORT_BASE + 2}"
     reflector: str = f"127.0.0.1:{PORT_BASE + 8}"  # its own pages; test packets come to the inventory's port
-    answers: str = f"127.0.0.1:{PORT_BASE + 9}"  # the page behind links in messages; a proxy brings phones
+    answers: str = f"127.0.0.1:{PORT_BASE + 10}"  # the page behind links in messages; a proxy brings phones
 
 
-def endpoints(base: int = PORT_BASE, prometheus: str | None = None, wall: str | None = None) -> Endpoints:
+def endpoints(
+    base: int = PORT_BASE, prometheus: str | None = None, wall: str | None = None, ingest: str | None = None
+) -> Endpoints:
     """Return the addresses of a stack whose ports start at ``base``. Raises common.web.ListenError."""
-    if not 1 <= base <= 65535 - 9:
+    if not 1 <= base <= 65535 - 10:
         raise ValueError(base)
 
     def local(offset: int) -> str:
         return f"127.0.0.1:{base + offset}"
 
-    for chosen in (prometheus, wall):
-        if chosen is not None:
+    for chosen in (prometheus, wall, ingest):
+        if chosen:
             parse_listen(chosen)
     return Endpoints(
         prometheus=prometheus or local(0),
@@ -43,7 +50,9 @@ def endpoints(base: int = PORT_BASE, prometheus: str | None = None, wall: str | 
         agent=local(6),
         supervisor=local(7),
         reflector=local(8),
-        answers=local(9),
+        ingest=f"0.0.0.0:{base + 9}" if ingest is None else ingest,
+        ingest_page=local(2),
+        answers=local(10),
     )
 
 

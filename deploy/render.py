@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 
 from alerts import rules
+from common.files import write_atomically
 from deploy import render_agents, render_hub, render_rule_tests
 from deploy.endpoints import Endpoints
-from deploy.files import write_atomically
 from inventory.model import Inventory
 
 OWNED: Final = ("agents/*.yml", "rules/*.yml", "rules/tests/*.yml", "file_sd/*.json", "boards/*.json")

@@ -77,6 +77,8 @@ def _hub_job(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
     }
     if inventory.hub.reflector is not None:
         processes["reflector"] = endpoints.reflector
+    if inventory.hub.ingest is not None:
+        processes["ingest"] = endpoints.ingest_page
     return {
         "job_name": JOB_HUB,
         "static_configs": [

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from alerts.topology import topology
-from deploy import deadzone_scenes, line_scenes
+from deploy import deadzone_scenes, ingest_scenes, line_scenes
 from deploy.scene import CONFIRMED_SECONDS, STEP_SECONDS, Expected, Scene, Series, Span, escaped, runs
 from inventory import graph
 from inventory.model import Commune, Inventory
@@ -45,6 +45,7 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield from _system_scenes(inventory)
     yield _never(inventory.communes[-1])
     yield _left_by_a_kill(inventory)
+    yield from ingest_scenes.scenes(inventory)
     yield from line_scenes.scenes(inventory)
     yield from deadzone_scenes.scenes(inventory)
 

@@ -38,9 +38,13 @@ class StackError(Exception):
     """The stack cannot start; the message is for people."""
 
 
-def check_ports(endpoints: Endpoints) -> None:
+def check_ports(endpoints: Endpoints, inventory: Inventory | None = None) -> None:
     """See that every address can be listened on. Raises StackError naming the first that cannot."""
+    gateway = inventory is not None and inventory.hub.ingest is not None and endpoints.ingest
+    unused = frozenset() if gateway else frozenset({"ingest", "ingest_page"})
     for name, listen in msgspec.structs.asdict(endpoints).items():
+        if name in unused:
+            continue
         host, port = parse_listen(listen)
         try:
             family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -11,6 +11,7 @@ import msgspec
 from deploy import debian, unpacked
 from deploy.child import Spec
 from deploy.endpoints import Endpoints, url
+from deploy.render_agents import WRITE_PATH
 from deploy.render_hub import retention
 from exporters.httpio.url import parse_url
 from inventory.model import Inventory, Reflector
@@ -73,6 +74,7 @@ def specs(
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
         _ours(_Ours("locator", "locate", at.locator), paths, at, own),
+        _ingest(paths, at, inventory, own),
         _agent(paths, at, own),
         _reflector(at, inventory, own),
         _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),
@@ -126,6 +128,23 @@ def _agent(paths: Paths, at: Endpoints, environment: dict[str, str]) -> Spec | N
         reload_url=url(at.agent, "/-/reload"),
         environment=environment,
     )
+
+
+def _ingest(paths: Paths, at: Endpoints, inventory: Inventory, environment: dict[str, str]) -> Spec | None:
+    """The gateway before Prometheus, where the province has one and it is not run by itself."""
+    if inventory.hub.ingest is None or not at.ingest:
+        return None
+    return Spec(
+        name="ingest",
+        argv=(
+            sys.executable, "-m", "deploy.cli", "ingest", str(paths.inventory), "--state", str(paths.state),
+            "--listen", at.ingest, "--page-listen", at.ingest_page,
+            "--forward", url(at.prometheus, WRITE_PATH),
+        ),
+        ready_url=url(at.ingest_page, "/-/ready"),
+        reload_url=url(at.ingest_page, "/-/reload"),
+        environment=environment,
+    )  # fmt: skip
 
 
 def _reflector(at: Endpoints, inventory: Inventory, environment: dict[str, str]) -> Spec | None:

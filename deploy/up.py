@@ -72,7 +72,7 @@ async def run(inventory: Inventory, paths: Paths, endpoints: Endpoints, access: 
 
     Raises StackError, ListenError, debian.ToolMissing and OSError, each before or instead of readiness.
     """
-    check_ports(endpoints)
+    check_ports(endpoints, inventory)
     hub = Up(inventory, paths, endpoints, access)
     stop = asyncio.Event()
     reloads: set[asyncio.Task[str | None]] = set()

@@ -47,15 +47,24 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class PeerClock(msgspec.Struct, frozen=True, gc=False):
+    """Between what the peer's clock, in Unix seconds, is ahead of this machine's CLOCK_MONOTONIC."""
+
+    low_seconds: float
+    high_seconds: float
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one probe. ``evidence`` is one line for people, in English, without secrets;
-    ``urgent`` has the target's series pushed at once."""
+    ``urgent`` has the target's series pushed at once; ``peer_clock`` is what was learnt of a peer that
+    vouches for its clock."""
 
     reason: Reason
     duration_seconds: float
     samples: tuple[Sample, ...] = ()
     evidence: str = ""
     urgent: bool = False
+    peer_clock: PeerClock | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,6 +1,7 @@
 """Every kind there is: the modules of ``exporters/probes`` and ``exporters/collectors``, found at run time.
 
-A new kind is a new file there and nothing else. A module that breaks the contract of
+A new kind is a new file there, of the same name, and nothing else; it is imported when somebody asks for
+it: what a site does not measure costs it no memory. A module that breaks the contract of
 :mod:`exporters.base` is a bug of ours and stops the program at once (:class:`BrokenKind`); options
 that a person wrote wrongly are :class:`common.yaml.problems.Refused`, or reported with the rest of a file.
 """
@@ -11,7 +12,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from common.yaml import options as yaml_options
@@ -27,23 +28,45 @@ class BrokenKind(Exception):  # noqa: N818 - reads as what it says
     """A module of ``exporters/probes`` or ``exporters/collectors`` that does not keep the contract."""
 
 
+class _Kinds(Mapping[str, Kind]):
+    """Kinds by name; ``modules`` are imported one by one."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._known: dict[str, Kind] = {}
+
+    def __getitem__(self, name: str) -> Kind:
+        known = self._known.get(name)
+        if known is None:
+            module = importlib.import_module(self._modules[name])
+            known = check_module(module)
+            if known.kind != name:
+                raise BrokenKind(f"{module.__name__}: KIND must be {name!r}, as the file is called")
+            self._known[name] = known
+        return known
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Return every kind by its name. Raises BrokenKind."""
-    found: dict[str, Kind] = {}
-    for module in _modules():
-        kind = check_module(module)
-        if kind.kind in found:
-            raise BrokenKind(f"{module.__name__}: kind {kind.kind!r} is defined twice")
-        found[kind.kind] = kind
-    return MappingProxyType(found)
-
-
-def _modules() -> Iterator[ModuleType]:
+    """Return every kind by its name. Raises BrokenKind, and so does looking one up."""
+    found: dict[str, str] = {}
     for package in (probes, collectors):
         for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
-            if not entry.ispkg and not entry.name.startswith("_"):
-                yield importlib.import_module(f"{package.__name__}.{entry.name}")
+            if entry.ispkg or entry.name.startswith("_"):
+                continue
+            path = f"{package.__name__}.{entry.name}"
+            if found.setdefault(entry.name, path) != path:
+                raise BrokenKind(f"{path}: kind {entry.name!r} is defined twice")
+    return _Kinds(found)
 
 
 def check_module(module: ModuleType) -> Kind:
@@ -87,7 +110,9 @@ def judge(check: Data, key: str, report: Reporter, at: Location, *, judging: boo
 
     ``judging``: only kinds that say whether something is up will do.
     """
-    fitting = {name: kind for name, kind in kinds().items() if kind.judges or not judging}
+    fitting = kinds()
+    if judging:
+        fitting = {name: kind for name, kind in fitting.items() if kind.judges}
     if not yaml_options.judge(check, key, fitting, report, at) or "address" not in check:
         return
     judge_address(check[key], check["address"], report, (*at, "address"))

@@ -90,6 +90,20 @@ class Reflector(_Base, frozen=True, kw_only=True):
     ca_file: ShortText | None = None
 
 
+class Ingest(_Base, frozen=True, kw_only=True):
+    """The gateway that stands before Prometheus (`thongsuot ingest`). Files are at the hub.
+
+    ``client_ca_file`` lets agents in by certificates of that authority too, ``client_crl_file`` names those
+    that it took back; ``plain_http`` is for a TLS proxy in front, or a laboratory.
+    """
+
+    certificate_file: ShortText | None = None
+    certificate_key_file: ShortText | None = None
+    client_ca_file: ShortText | None = None
+    client_crl_file: ShortText | None = None
+    plain_http: bool = False
+
+
 class Hub(_Base, frozen=True, kw_only=True):
     """The provincial hub. ``address`` is what agents ping as the far end of their line."""
 
@@ -99,6 +113,9 @@ class Hub(_Base, frozen=True, kw_only=True):
     remote_write_url: ShortText  # where agents push
     agent_token_file: ShortText | None = None  # at each agent: its bearer token for that URL
     agent_ca_file: ShortText | None = None  # at each agent: the authority that signed the hub's certificate
+    agent_certificate_file: ShortText | None = None  # at each agent, in place of a token
+    agent_certificate_key_file: ShortText | None = None
+    ingest: Ingest | None = None
     reflector: Reflector | None = None
     contact: Id | None = None
 
@@ -385,9 +402,15 @@ class Quality(_Base, frozen=True, kw_only=True):
 
 
 class Storage(_Base, frozen=True, kw_only=True):
-    """One number each: the out-of-order window is rendered as ``spool_days`` plus one."""
+    """One number each: the out-of-order window is rendered as ``spool_days`` plus one.
+
+    ``spool_megabytes`` bounds what an agent keeps on its disk; ``backlog_share`` is how much of a line's
+    contracted rate what was kept may take on its way to the hub.
+    """
 
     spool_days: Annotated[float, Meta(ge=1, le=60)] = 14
+    spool_megabytes: Annotated[float, Meta(ge=8, le=100_000)] = 256
+    backlog_share: Annotated[float, Meta(ge=0.01, le=1)] = 0.1
     retention_days: Annotated[float, Meta(ge=1, le=3650)] = 100
 
 

@@ -564,7 +564,9 @@ AGENT_CLOCK_GUARD = _agent(
 AGENT_TARGETS = _agent("thongsuot_agent_targets", "gauge", "Configured targets")
 AGENT_PUSHES = _agent("thongsuot_agent_pushes_total", "counter", "Remote-write requests, by result", "result")
 AGENT_PUSHED_SAMPLES = _agent(
-    "thongsuot_agent_pushed_samples_total", "counter", "Samples that the hub acknowledged"
+    "thongsuot_agent_pushed_samples_total",
+    "counter",
+    "Samples that the hub acknowledged; again where they had to be sent again (see resent)",
 )
 AGENT_DROPPED_SAMPLES = _agent(
     "thongsuot_agent_dropped_samples_total", "counter", "Samples given up before the hub took them", "reason"
@@ -593,6 +595,81 @@ AGENT_CONFIG_RELOADS = _agent(
     "counter",
     "Configuration reloads, by result (ok, refused)",
     "result",
+)
+
+
+# --- spool: what waits for the hub, and the clock ------------------------------------------------
+class DropReason(StrEnum):
+    """Why the agent gave up a sample before the hub took it. Closed list."""
+
+    FULL = "full"  # the spool was at its size, or memory was while the disk could not be written
+    AGED = "aged"  # older than the spool's days
+    TOO_OLD = "too_old"  # outside the hub's window by the hub's own clock, and refused
+    REFUSED = "refused"  # the hub says that it will never take it
+    SERVER_ERROR = "server_error"  # this one alone makes the hub fail, again and again
+    UNDATED = "undated"  # made while the clock was not trusted, in a boot that cannot be dated any more
+    DAMAGED = "damaged"  # the disk gave back something else
+    STOPPED = "stopped"  # could not be put on disk when the agent ended
+
+
+AGENT_DELIVERED = _agent(
+    "thongsuot_agent_delivered_timestamp_seconds",
+    "gauge",
+    "Unix time of the last live push that the hub acknowledged, with each heartbeat; kept through outages",
+)
+AGENT_SPOOL_BYTES = _agent("thongsuot_agent_spool_bytes", "gauge", "Size of the spool, what is free left out")
+AGENT_SPOOL_LIMIT = _agent(
+    "thongsuot_agent_spool_limit_bytes",
+    "gauge",
+    "What the spool may take on disk; how long that lasts: oldest_age_seconds * limit_bytes / spool_bytes",
+)
+AGENT_SPOOL_ROWS = _agent(
+    "thongsuot_agent_spool_rows",
+    "gauge",
+    "Rows in the spool (minutes, as a rule): waiting, or acknowledged and kept for a restart of the hub",
+    "state",
+)
+AGENT_SPOOL_OLDEST = _agent(
+    "thongsuot_agent_spool_oldest_age_seconds", "gauge", "Age of the oldest sample that waits, else 0"
+)
+AGENT_BACKLOG_SAMPLES = _agent(
+    "thongsuot_agent_backlog_samples", "gauge", "Samples that wait in the spool for the hub"
+)
+AGENT_BACKLOG_SENT = _agent(
+    "thongsuot_agent_backlog_sent_samples_total",
+    "counter",
+    "Samples from the spool that the hub acknowledged",
+)
+AGENT_RESENT_SAMPLES = _agent(
+    "thongsuot_agent_resent_samples_total",
+    "counter",
+    "Acknowledged samples that wait again because the hub was started anew",
+)
+AGENT_SPOOL_ERRORS = _agent(
+    "thongsuot_agent_spool_errors_total",
+    "counter",
+    "Failures of the spool's file, by kind (corrupt, locked, full, unusable)",
+    "kind",
+)
+AGENT_SPOOL_IN_MEMORY = _agent(
+    "thongsuot_agent_spool_in_memory", "gauge", "1 while the spool cannot use its file"
+)
+AGENT_HUB_CLOCK_ALARM = _agent(
+    "thongsuot_agent_hub_clock_alarm",
+    "gauge",
+    "1 while the hub refuses fresh samples as too old: its clock, or a sample dated ahead; all are kept",
+)
+AGENT_CLOCK_CORRECTION = _agent(
+    "thongsuot_agent_clock_correction_seconds",
+    "gauge",
+    "Seconds added to this machine's clock to date samples; 0 while it is within 2 s of the hub's",
+)
+
+# --- gaps: what tells afterwards why nothing was heard --------------------------------------------
+AGENT_STOPPED = _agent(
+    "thongsuot_agent_stopped_timestamp_seconds",
+    "gauge",
+    "Unix time at which the run before this one, or this one, was stopped on purpose; 0 if it was not",
 )
 
 # --- the hub: the inventory as series, so that a commune that never spoke is seen ----------------
@@ -817,6 +894,68 @@ REFLECTED_REFUSED = _hub(
     "Refused requests for throughput tests by reason (token, busy, full, lease, limit, request, connections)",
     "reason",
 )
+
+# --- ingest: the gateway that agents push to -------------------------------------------------------
+AGENT_CONFIG_FETCHES = _agent(
+    "thongsuot_agent_config_fetches_total",
+    "counter",
+    "Requests for this agent's configuration, by result (taken, same, refused, or why there was no answer)",
+    "result",
+)
+INGEST_REQUESTS = _hub(
+    "thongsuot_ingest_requests_total",
+    "counter",
+    "Pushes by result: stored, empty, or why they were not stored",
+    "result",
+)
+INGEST_STORED = _hub(
+    "thongsuot_ingest_stored_samples_total", "counter", "Samples that the engine behind the gateway took"
+)
+INGEST_LEFT_OUT = _hub(
+    "thongsuot_ingest_left_out_samples_total",
+    "counter",
+    "Samples of a commune's agent that are never stored, by reason",
+    "commune", "reason",
+)  # fmt: skip
+INGEST_UNAUTHORISED = _hub(
+    "thongsuot_ingest_unauthorised_total",
+    "counter",
+    "Requests without valid credentials, by the commune that they claim (empty: none that there is) and"
+    " reason (missing, unknown, expired, certificate)",
+    "commune", "reason",
+)  # fmt: skip
+INGEST_FOREIGN = _hub(
+    "thongsuot_ingest_foreign_total",
+    "counter",
+    "Pushes that spoke for another site than the one, ``commune``, whose credentials they had",
+    "commune",
+)
+INGEST_CONFIGS = _hub(
+    "thongsuot_ingest_configs_total", "counter", "Configurations asked for, by result (sent, same)", "result"
+)
+INGEST_CONFIG_INFO = _hub(
+    "thongsuot_ingest_config_info",
+    "gauge",
+    "Version of the configuration that the agent of a commune is handed; always 1",
+    "commune", "config",
+)  # fmt: skip
+INGEST_WAITING = _hub(
+    "thongsuot_ingest_waiting_bytes", "gauge", "Bytes of pushes that wait for the engine behind the gateway"
+)
+INGEST_FORWARD_DURATION = _hub(
+    "thongsuot_ingest_forward_duration_seconds",
+    "histogram",
+    "From handing a push to the engine behind the gateway to its answer",
+)
+INGEST_CONNECTIONS = _hub(
+    "thongsuot_ingest_connections", "gauge", "Open connections, by whether they showed credentials", "known"
+)
+INGEST_CLOCK_DOUBT = _hub(
+    "thongsuot_ingest_clock_doubt",
+    "gauge",
+    "1 while the hub's own clock looks wrong: what seems dated ahead or too old is put off, not refused",
+)
+INGEST_TOKENS = _hub("thongsuot_ingest_tokens", "gauge", "Tokens that are valid now")
 
 
 class Recorded(StrEnum):

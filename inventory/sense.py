@@ -27,6 +27,7 @@ class _Form(NamedTuple):
 
 _HOST: Final = _Form(("inventory.expected_host", ()), is_host)
 _HOST_PORT: Final = _Form(("inventory.expected_host_port", ()), is_host_port)
+_WRITE_PATH: Final = "/api/v1/write"
 _URL: Final = _Form(("inventory.expected_url", ()), is_http_url)
 _SOURCE: Final = _Form(("inventory.expected_source", ()), is_source)
 _PHONE: Final = _Form(("inventory.expected_phone", ()), is_phone)
@@ -37,7 +38,7 @@ def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
         _timezone, _addresses, _same_addresses, _people, _transport, _power, _two_lines, _coordinates,
-        _calendars, _times, _nights, _storage, judge_telling,
+        _calendars, _times, _nights, _storage, _ingest, judge_telling,
     ):  # fmt: skip
         check(data, report)
 
@@ -69,6 +70,27 @@ def _addresses(data: Data, report: Reporter) -> None:
         _form(report, (*at, "source"), line.get("source"), _SOURCE)
         snmp = (line.get("traffic") or {}).get("snmp") or {}
         _form(report, (*at, "traffic", "snmp", "address"), snmp.get("address"), _HOST)
+
+
+def _ingest(data: Data, report: Reporter) -> None:
+    """The gateway: TLS or expressly none, and an address for agents that ends where it takes pushes."""
+    hub = data.get("hub") or {}
+    ingest, url = hub.get("ingest"), hub.get("remote_write_url")
+    if not isinstance(ingest, dict):
+        return
+    at = ("hub", "ingest")
+    secured = (*at, "certificate_file") in report.lines
+    if secured == bool(ingest.get("plain_http")):
+        report.add(at, "inventory.ingest_certificate")
+    for key in ("certificate_key_file", "client_ca_file", "client_crl_file"):
+        needed = "client_ca_file" if key == "client_crl_file" else "certificate_file"
+        if key in ingest and (*at, needed) not in report.lines:
+            report.add((*at, key), "inventory.ingest_needs", needed=needed)
+    if isinstance(url, str):
+        if not url.endswith(_WRITE_PATH):
+            report.add(("hub", "remote_write_url"), "inventory.ingest_path", path=_WRITE_PATH)
+        elif secured and not url.startswith("https://"):
+            report.add(("hub", "remote_write_url"), "inventory.ingest_https")
 
 
 def _form(report: Reporter, at: Location, value: Any, form: _Form) -> None:

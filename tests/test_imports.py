@@ -23,6 +23,7 @@ ALLOWED = {
         "dashboards",
         "common",
         "inventory",
+        "alerts.gaps",
         "alerts.slo",
         "alerts.promapi",
         "alerts.amapi",

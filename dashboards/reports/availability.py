@@ -4,7 +4,7 @@ Rows start from the inventory: whoever never reported stands there with coverage
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,15 +12,19 @@ from alerts.slo import Availability, Seconds, Verdict, availability, verdict
 from dashboards.reports.counters import Key
 from dashboards.reports.load import Counted, Load, Period, WayKey, loads
 from dashboards.reports.month import Month
+from dashboards.reports.unheard import Note, Unheard
 from inventory.graph import Plan, plans
 from inventory.model import Commune, Inventory, Quality, System, Text
 from inventory.names import HUB_SITE
 
 Subject = Literal["line", "system", "commune_system"]
+_NO_GAPS: Final[Mapping[Key, Unheard]] = {}
+_NOTHING: Final = Unheard()
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One accounted thing. Seconds are known time; ``unknown_seconds`` is the rest of the period."""
+    """One accounted thing. Seconds are known time; ``unknown_seconds`` is the rest of the period without
+    what is excluded. ``notes`` explain what was not heard."""
 
     subject: Subject
     commune: str = ""
@@ -32,9 +36,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     up_seconds: float
     down_seconds: float
     unknown_seconds: float
+    excluded_seconds: float = 0.0
     target: float | None = None
     verdict: Verdict
     heard: bool = True  # whether anything at all reached the hub
+    notes: tuple[Note, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +82,13 @@ def report(
     *,
     by_commune: bool = False,
     loaded: Mapping[WayKey, Counted] | None = None,
+    gaps: Mapping[Key, Unheard] = _NO_GAPS,
 ) -> Report:
     """Account for a month that has begun. ``by_commune`` adds every commune x system, ``loaded`` what is
-    known of the lines' load."""
+    known of the lines' load; ``gaps`` is what labelled gaps change for lines."""
     until = month.until(now)
     period_seconds = until - month.start
-    rows = [*_lines(inventory, counted, period_seconds), *_systems(inventory, counted, period_seconds)]
+    rows = [*_lines(inventory, counted, period_seconds, gaps), *_systems(inventory, counted, period_seconds)]
     if by_commune:
         rows += _commune_systems(inventory, counted, period_seconds)
     return Report(
@@ -94,12 +101,15 @@ def report(
     )
 
 
-def _lines(inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float) -> Iterator[Row]:
+def _lines(
+    inventory: Inventory, counted: Mapping[Key, Seconds], period_seconds: float, gaps: Mapping[Key, Unheard]
+) -> Iterator[Row]:
     for key, (commune, line_id) in line_keys(inventory).items():
         target = next(line.sla_target for line in commune.lines if line.id == line_id)
         yield _row(
             counted.get(key), period_seconds, target,
-            subject="line", commune=commune.code, commune_name=commune.name, line=line_id,
+            gaps=gaps.get(key, _NOTHING), subject="line", commune=commune.code, commune_name=commune.name,
+            line=line_id,
         )  # fmt: skip
 
 
@@ -124,16 +134,27 @@ def _commune_systems(
             )  # fmt: skip
 
 
-def _row(counted: Seconds | None, period_seconds: float, target: float | None, **who: object) -> Row:
-    known = counted or Seconds()
+def _row(
+    counted: Seconds | None,
+    period_seconds: float,
+    target: float | None,
+    *,
+    gaps: Unheard = _NOTHING,
+    **who: object,
+) -> Row:
+    counted_seconds = counted or Seconds()
+    known = counted_seconds.plus(Seconds(down=gaps.down_seconds))
+    period_seconds = max(1.0, period_seconds - gaps.excluded_seconds)
     found = availability(known, period_seconds)
     return Row(
         availability=found,
         up_seconds=known.up,
         down_seconds=known.down,
         unknown_seconds=max(0.0, period_seconds - known.up - known.down),
+        excluded_seconds=gaps.excluded_seconds,
         target=target,
         verdict=verdict(found, target),
         heard=counted is not None,
+        notes=gaps.notes,
         **who,  # type: ignore[arg-type]  # the naming fields, given by the three callers above
     )

@@ -5,10 +5,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from alerts.gaps.text import label_text
 from common.i18n import t
 from dashboards.reports.availability import Report, Row, Subject
 from dashboards.reports.load import BYTES_PER_MEGABIT, Load, Way
 from dashboards.reports.month import local
+from dashboards.reports.unheard import Note
 from dashboards.reports.words import duration, number, percent
 from inventory.model import Quality
 
@@ -43,13 +45,23 @@ class Section(msgspec.Struct, frozen=True):
     bad: tuple[bool, ...]
 
 
+class Footnote(msgspec.Struct, frozen=True):
+    """What stands behind the star of a row; ``of`` names it."""
+
+    of: str
+    lines: tuple[str, ...]
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report in one language; ``warning`` while figures may still change."""
+    """The whole report in one language; ``warning`` while figures may still change. ``starred`` says what
+    ``footnotes`` are about, ``notes`` what all figures mean."""
 
     title: str
     period: str
     warning: str
     sections: tuple[Section, ...]
+    starred: str
+    footnotes: tuple[Footnote, ...]
     notes: tuple[str, ...]
 
 
@@ -62,6 +74,8 @@ def document(report: Report, language: str) -> Document:
         period=t("report.period", language, start=start, end=end, timezone=month.timezone),
         warning=t("report.provisional", language) if report.provisional else "",
         sections=tuple(_sections(report, language)),
+        starred=t("report.notes", language),
+        footnotes=tuple(_footnotes(report, language)),
         notes=tuple(_notes(report, language)),
     )
 
@@ -110,12 +124,26 @@ def _notes(report: Report, language: str) -> Iterator[str]:
             yield t(f"report.load_note_{place}", language, **_limits(report.quality, language))
 
 
+def _footnotes(report: Report, language: str) -> Iterator[Footnote]:
+    """Yield why time is unknown, and what of it counts otherwise, for each row of which that is known."""
+    for row in report.rows:
+        if row.notes:
+            yield Footnote(_name(row, language), tuple(_note(note, language) for note in row.notes))
+
+
+def _note(note: Note, language: str) -> str:
+    return t(
+        f"report.note_{note.treated}", language, label=label_text(note.label, language),
+        count=note.count, length=duration(note.seconds), windows=", ".join(note.windows) or "-",
+    )  # fmt: skip
+
+
 # --- availability ------------------------------------------------------------------------------------
 def _availability(row: Row, language: str) -> tuple[Cell, ...]:
     found = row.availability
     target = Cell("") if row.target is None else _share(row.target, language, up=False, decimals=3)
     return (
-        Cell(_name(row, language)),
+        Cell(_name(row, language) + (" *" if row.notes else "")),
         _share(found.lowest, language, up=False, decimals=3),
         _share(found.highest, language, up=True, decimals=3),
         _share(found.coverage, language, up=False, decimals=3),

@@ -77,8 +77,16 @@ def _cell(sheet: Any, row: int, column: int, cell: Cell, format_: Any) -> None:
 
 
 def _method(book: Any, shown: Document, language: str) -> None:
+    """What the figures mean, then what is behind the stars: a row a line, as spreadsheets filter and wrap."""
     sheet = book.add_worksheet(t("report.sheet_method", language)[:_LONGEST])
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+    inner = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
+    bold = book.add_format({"bold": True})
     sheet.set_column(0, 0, 110)
-    for row, note in enumerate(shown.notes):
-        sheet.write_string(row, 0, note, wrapped)
+    rows = [(note, wrapped) for note in shown.notes]
+    if shown.footnotes:
+        rows += [("", wrapped), (f"* {shown.starred}", bold)]
+    for note in shown.footnotes:
+        rows += [(note.of, bold), *((line, inner) for line in note.lines)]
+    for row, (text, format_) in enumerate(rows):
+        sheet.write_string(row, 0, text, format_)

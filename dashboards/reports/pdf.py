@@ -27,6 +27,8 @@ def as_pdf(shown: Document, language: str, made: str) -> bytes:
             }
             for section in shown.sections
         ],
+        "starred": shown.starred,
+        "footnotes": shown.footnotes,
         "notes": shown.notes,
         "page": t("report.page", language, page="{page}", pages="{pages}"),
         "made": t("report.made", language, moment=made),

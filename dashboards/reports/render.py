@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from dashboards.reports.availability import Report, Row
-from dashboards.reports.document import document
+from dashboards.reports.document import Document, document
 from dashboards.reports.load import BYTES_PER_MEGABIT, Load, Way
 from dashboards.reports.words import align
 
@@ -18,7 +19,7 @@ CSV_COLUMNS: Final = (
     "subject", "commune", "commune_name", "line", "system", "system_name", "availability_min",
     "availability_max", "coverage", "up_seconds", "down_seconds", "unknown_seconds", "target", "verdict",
     "month", "provisional", "direction", "contracted_mbps", "percentile", "busiest", "over", "known",
-    "carried_bytes", "goodput_mbps", "tests", "contract",
+    "carried_bytes", "goodput_mbps", "tests", "contract", "excluded_seconds",
 )  # fmt: skip
 """Rows of subject ``load`` fill those from ``direction`` on; their ``verdict`` is the regulation's."""
 
@@ -30,7 +31,17 @@ def table(report: Report, language: str) -> str:
     for section in shown.sections:
         rows = [section.heads, *([cell.text for cell in row] for row in section.rows)]
         parts += ["", section.title, align(rows)]
-    return "\n".join([*parts, "", *shown.notes]) + "\n"
+    return "\n".join([*parts, "", *_footnotes(shown), *shown.notes]) + "\n"
+
+
+def _footnotes(shown: Document) -> Iterator[str]:
+    if shown.footnotes:
+        yield f"* {shown.starred}"
+    for note in shown.footnotes:
+        yield f"  {note.of}"
+        yield from (f"    {line}" for line in note.lines)
+    if shown.footnotes:
+        yield ""
 
 
 def as_csv(report: Report, language: str, *, bom: bool = False) -> str:
@@ -63,6 +74,7 @@ def _record(row: Row, report: Report, language: str) -> dict[str, Any]:
         "verdict": row.verdict,
         "month": report.month.name,
         "provisional": int(report.provisional),
+        "excluded_seconds": round(row.excluded_seconds),
     }
 
 

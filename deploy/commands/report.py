@@ -75,16 +75,21 @@ def _wrong(arguments: argparse.Namespace) -> str:
 async def _report(
     arguments: argparse.Namespace, inventory: "Inventory", chosen: "Month", now: float
 ) -> "Report":
+    from alerts.gaps.ask import Period
     from alerts.promapi import PromApi
     from dashboards.reports.availability import report
     from dashboards.reports.collect import TIMEOUT_SECONDS, collect
+    from dashboards.reports.collect_gaps import collect_gaps
     from dashboards.reports.collect_load import collect_loads
+    from deploy.commands._progress import on_terminal
 
     until = chosen.until(now)
     async with PromApi(arguments.prometheus, timeout_seconds=TIMEOUT_SECONDS) as prometheus:
         counted = await collect(prometheus, chosen, until, by_commune=arguments.by_commune)
         loaded = await collect_loads(prometheus, inventory, chosen, until)
-    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, loaded=loaded)
+        period = Period(chosen.start, until)
+        gaps = await collect_gaps(prometheus, inventory, period, counted, on_terminal("report.progress"))
+    return report(inventory, chosen, now, counted, by_commune=arguments.by_commune, loaded=loaded, gaps=gaps)
 
 
 def _deliver(found: "Report", arguments: argparse.Namespace, now: float) -> int:
@@ -92,7 +97,7 @@ def _deliver(found: "Report", arguments: argparse.Namespace, now: float) -> int:
     if arguments.out is None:
         sys.stdout.write(_text(found, arguments))
         return 0
-    from deploy.files import write_atomically
+    from common.files import write_atomically
 
     try:
         content = _bytes(found, arguments, now)

@@ -16,6 +16,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inventory", type=Path, metavar="FILE", help=t("up.argument_inventory"))
     parser.add_argument("--state", type=Path, metavar="DIR", help=t("up.option_state"))
     parser.add_argument("--prometheus-listen", metavar="HOST:PORT", help=t("up.option_prometheus_listen"))
+    gateway = parser.add_mutually_exclusive_group()
+    gateway.add_argument("--ingest-listen", metavar="HOST:PORT", help=t("up.option_ingest_listen"))
+    gateway.add_argument(
+        "--no-ingest", action="store_const", const="", dest="ingest_listen", help=t("up.option_no_ingest")
+    )
     parser.add_argument("--wall-listen", metavar="HOST:PORT", help=t("up.option_wall_listen"))
     parser.add_argument("--users-file", type=Path, metavar="FILE", help=t("wall.option_users_file"))
     parser.add_argument("--trusted-proxy-header", metavar="NAME", help=t("wall.option_proxy_header"))
@@ -39,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     users = arguments.users_file.absolute() if arguments.users_file else None
     access = WallAccess(users, arguments.trusted_proxy_header, tuple(arguments.trusted_proxy))
     try:
-        at = endpoints(arguments.port_base, arguments.prometheus_listen, arguments.wall_listen)
+        at = endpoints(
+            arguments.port_base, arguments.prometheus_listen, arguments.wall_listen, arguments.ingest_listen
+        )
         admission.check(at.wall, access.users_file, access.proxy_header, access.proxies)
     except (ListenError, admission.AdmissionError) as error:
         sys.stderr.write(f"{error}\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from deploy.lab.impair import Impairment
@@ -11,7 +12,10 @@ from deploy.lab.systems import flag
 from deploy.lab.topology import HUB, UPLINK
 
 _TABLE = "lab_fault"
+HUB_STACK = "hub-stack"
+"""Name of the program that runs the hub."""
 StartAgent = Callable[[str], Awaitable[None]]
+StartHub = Callable[[], Awaitable[None]]
 
 
 def _drop(match_in: str, match_out: str) -> str:
@@ -30,10 +34,11 @@ _ALL = _drop('iifname != "lo"', 'oifname != "lo"')
 class Faults:
     """Each fault is healed by :meth:`heal`, which heals all of them. Raises CommandFailed."""
 
-    def __init__(self, nodes: Nodes, nft: str, start_agent: StartAgent) -> None:
+    def __init__(self, nodes: Nodes, nft: str, start_agent: StartAgent, start_hub: StartHub) -> None:
         self._nodes = nodes
         self._nft = nft
         self._start_agent = start_agent
+        self._start_hub = start_hub
         self._heal: list[Callable[[], Awaitable[object]]] = []
 
     async def cut_line(self, commune: str) -> None:
@@ -41,15 +46,26 @@ class Faults:
         await self._cut(f"gw-{commune}", _UPLINK)
 
     async def cut_power(self, commune: str) -> None:
-        """Router and agent are dead at once."""
+        """Router and agent are dead at once; what comes back is a new boot of the machine."""
         agent = f"agent-{commune}"
         await asyncio.gather(self._cut(f"gw-{commune}", _ALL), self._nodes.kill(agent))
+        self._nodes.places.boot_id(commune).write_text(f"{uuid.uuid4()}\n", encoding="ascii")
         self._heal.append(lambda: self._start_agent(commune))
 
     async def kill_agent(self, commune: str) -> None:
         """Only the agent dies; its router still answers the hub."""
         await self._nodes.kill(f"agent-{commune}")
         self._heal.append(lambda: self._start_agent(commune))
+
+    async def stop_agent(self, commune: str) -> None:
+        """Somebody stops the agent on purpose."""
+        await self._nodes.end(f"agent-{commune}")
+        self._heal.append(lambda: self._start_agent(commune))
+
+    async def stop_hub(self) -> None:
+        """Everything at the hub ends; its network goes on."""
+        await self._nodes.end(HUB_STACK)
+        self._heal.append(self._start_hub)
 
     async def pop_down(self, pop: str) -> None:
         """The POP forwards nothing and answers nothing."""

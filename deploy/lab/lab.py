@@ -16,21 +16,20 @@ import msgspec
 
 from common import i18n
 from deploy import debian
-from deploy.lab import routers, systems, throughput
-from deploy.lab.faults import Faults
+from deploy.lab import gateway, routers, systems, throughput
+from deploy.lab.faults import HUB_STACK, Faults
 from deploy.lab.nodes import Nodes
 from deploy.lab.order import Places
 from deploy.lab.topology import HUB, Topology, derive
 from deploy.lab.wires import build
 from deploy.render_agents import commune_config, to_yaml
 from deploy.validate import judge_options
+from exporters.siteio.machine import BOOT_ID
 from inventory.load import dump, loads
 from inventory.model import Inventory
 
 PROMETHEUS_URL: Final = "http://127.0.0.1:9490"
 ALERTMANAGER_URL: Final = "http://127.0.0.1:9493"
-_STACK: Final = "hub-stack"
-_LISTEN: Final = "0.0.0.0:9490"
 _MOUNT_SECONDS: Final = 20
 
 
@@ -56,8 +55,9 @@ def placed(inventory: Inventory, places: Places) -> Inventory:
     communes = tuple(routers.placed(commune, places) for commune in inventory.communes)
     hub = throughput.placed(inventory.hub, places, datetime.now(ZoneInfo(inventory.province.timezone)))
     return msgspec.structs.replace(
-        inventory, hub=hub, channels=channels, systems=placed_systems, communes=communes
-    )
+        inventory, hub=gateway.placed(hub, places), channels=channels, systems=placed_systems,
+        communes=communes,
+    )  # fmt: skip
 
 
 def prepare(places: Places) -> tuple[Inventory, Topology]:
@@ -72,6 +72,7 @@ def prepare(places: Places) -> tuple[Inventory, Topology]:
     build(topology, places.namespaces)
     systems.make_certificates(topology, places)
     routers.write_secrets(inventory, places)
+    gateway.enrol(inventory, places)
     throughput.write_files(places)
     for own, system in systems.write_resolver_files(topology, places).items():
         _mount("--bind", str(own), os.path.realpath(system))
@@ -91,7 +92,7 @@ class Lab:
         self.inventory = inventory
         self.places = places
         self.nodes = Nodes(topology, places)
-        self.faults = Faults(self.nodes, str(debian.find("nft")), self.start_agent)
+        self.faults = Faults(self.nodes, str(debian.find("nft")), self.start_agent, self.start_hub)
 
     @property
     def communes(self) -> tuple[str, ...]:
@@ -116,8 +117,8 @@ class Lab:
     async def start_hub(self) -> None:
         """Start ``thongsuot up``; it becomes ready by itself."""
         words = [sys.executable, "-m", "deploy.cli", "up", str(self.places.province)]
-        words += ["--state", str(self.places.hub), "--prometheus-listen", _LISTEN]
-        await self.nodes.start(_STACK, HUB, words, _environment())
+        words += ["--state", str(self.places.hub)]
+        await self.nodes.start(HUB_STACK, HUB, words, _environment())
 
     async def start_agent(self, commune: str) -> None:
         """Start the agent of a commune, with the state that it had; does nothing while it runs."""
@@ -125,16 +126,26 @@ class Lab:
             return
         configuration = await asyncio.to_thread(self._write_agent, commune)
         words = [sys.executable, "-m", "agent", "--config", str(configuration)]
+        words = _booted(self.places.boot_id(commune), words)
         await self.nodes.start(f"agent-{commune}", f"agent-{commune}", words, _environment())
 
     def _write_agent(self, code: str) -> Path:
         commune = next(item for item in self.inventory.communes if item.code == code)
         directory = self.places.agent(code)
         directory.mkdir(parents=True, exist_ok=True)
-        config = commune_config(self.inventory, commune)
-        path = directory / "agent.yml"
+        config = gateway.with_token(commune_config(self.inventory, commune), self.places)
+        path = directory / "local.yml"  # agent.yml is what the agent keeps there of what the hub sends
         path.write_bytes(to_yaml(msgspec.structs.replace(config, state_directory=str(directory))))
         return path
+
+
+def _booted(boot_id: Path, words: list[str]) -> list[str]:
+    """Return a command that sees a boot id of its own, where its machine had its power cut: all machines of
+    the lab share one kernel, which cannot be started anew."""
+    if not boot_id.exists():
+        return words
+    script = f'mount --bind "$0" {BOOT_ID} && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(boot_id), *words]
 
 
 def _environment() -> dict[str, str]:

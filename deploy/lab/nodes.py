@@ -15,6 +15,7 @@ from deploy.lab.topology import Topology
 from deploy.lab.wires import namespace
 
 _STOP_SECONDS: Final = 8.0
+_END_SECONDS: Final = 120.0  # a hub ends seven processes, perhaps on a machine with other work
 _RUN_SECONDS: Final = 30.0
 
 
@@ -71,6 +72,14 @@ class Nodes:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+    async def end(self, name: str) -> None:
+        """Ask a program to end, as somebody who means to would. Raises KeyError, TimeoutError."""
+        process = self._running[name]
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(_END_SECONDS):
+            await process.wait()
+        del self._running[name]
 
     async def stop(self) -> None:
         """Ask all programs to end, all at once, and kill what does not."""

@@ -72,3 +72,7 @@ class Places(msgspec.Struct, frozen=True):
     def agent(self, site: str) -> Path:
         """State directory of one agent."""
         return self.run / "agents" / site
+
+    def boot_id(self, site: str) -> Path:
+        """What the machine of one agent says for its boot id, once its power was cut."""
+        return self.agent(site) / "boot-id"

@@ -17,6 +17,7 @@ shows what went out before. Then, one at a time::
 import asyncio
 import sys
 import threading
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -34,14 +35,18 @@ from deploy.lab.terminal import Terminal
 _MAX_LINE_BYTES: Final = 1 << 16
 
 
+Fault = Literal[
+    "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub",
+    "stop_hub", "impair_line",
+]  # fmt: skip
+
+
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One line of stdin."""
 
     do: Literal["play", "blip", "fault", "heal", "kill", "start_agent", "run", "green", "pages"]
     scenario: str = ""
-    fault: Literal[
-        "", "cut_line", "cut_power", "kill_agent", "pop_down", "maintenance_page", "hub", "impair_line"
-    ] = ""
+    fault: Fault = ""
     what: str = ""
     up: Impairment = Impairment()
     down: Impairment = Impairment()
@@ -107,24 +112,22 @@ class Servant:
         return plain
 
     async def _fault(self, request: Request) -> None:
+        if request.fault == "":
+            raise KeyError("fault")
         faults = self._lab.faults
-        match request.fault:
-            case "cut_line":
-                await faults.cut_line(request.what)
-            case "cut_power":
-                await faults.cut_power(request.what)
-            case "kill_agent":
-                await faults.kill_agent(request.what)
-            case "pop_down":
-                await faults.pop_down(request.what)
-            case "maintenance_page":
-                await faults.maintenance_page(request.what)
-            case "hub":
-                await faults.hub_unreachable()
-            case "impair_line":
-                await faults.impair_line(request.what, request.up, request.down)
-            case "":
-                raise KeyError("fault")
+        what = request.what
+        verbs: dict[str, Callable[[], Awaitable[None]]] = {
+            "cut_line": lambda: faults.cut_line(what),
+            "cut_power": lambda: faults.cut_power(what),
+            "kill_agent": lambda: faults.kill_agent(what),
+            "stop_agent": lambda: faults.stop_agent(what),
+            "stop_hub": faults.stop_hub,
+            "pop_down": lambda: faults.pop_down(what),
+            "maintenance_page": lambda: faults.maintenance_page(what),
+            "hub": faults.hub_unreachable,
+            "impair_line": lambda: faults.impair_line(what, request.up, request.down),
+        }
+        await verbs[request.fault]()
 
 
 async def serve(lab: Lab, terminal: Terminal) -> None:

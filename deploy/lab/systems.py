@@ -73,7 +73,7 @@ def flag(places: Places, system: str) -> Path:
 
 
 def make_certificates(topology: Topology, places: Places) -> None:
-    """Make a private authority and one certificate for all systems. Raises debian.ToolMissing and
+    """Make a private authority and one certificate for all systems and the hub. Raises debian.ToolMissing and
     subprocess.CalledProcessError."""
     places.certificates.mkdir(parents=True, exist_ok=True)
     addresses = [node.address for node in topology.nodes.values() if node.role == "system"]

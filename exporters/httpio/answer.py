@@ -22,7 +22,8 @@ _WANTED: Final = frozenset(
 
 
 class Answer:
-    """Parses the answer to one request; ``status`` is 0 and ``body`` None until the header is whole.
+    """Parses the answer to one request; ``status`` is 0 and ``body`` None until the header is whole,
+    ``http_version`` that of the status line, such as ``1.1``. :meth:`let_go` when it was read.
 
     Interim answers (RFC 9110, 15.2) are passed over. Only the header fields of use here are kept, or
     ``all_fields``. ``excess``: more came than the one answer that was asked for.
@@ -40,13 +41,15 @@ class Answer:
         self._fields: dict[bytes, bytes] = {}
         self.fields: list[tuple[bytes, bytes]] = []
         self._failure: Failure | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self.status = 0
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self.status, self.http_version = 0, "0.0"
         self.body: Body | None = None
         self.complete = self.excess = self._ended = self._keep_alive = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Failure: protocol, or too_large."""
+        if self._parser is None:
+            raise RuntimeError("an answer that was let go")
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -78,14 +81,14 @@ class Answer:
         if self._failure is not None:
             raise self._failure
 
+    def let_go(self) -> None:
+        """Take no more bytes. The parser refers back to us: nobody but the garbage collector, which holds
+        up everybody, would find out that both are done with."""
+        self._parser = None
+
     def field(self, name: bytes) -> str:
         """Return a header field, ``""`` when it was not sent."""
         return self._fields.get(name, b"").decode("latin-1")
-
-    @property
-    def http_version(self) -> str:
-        """The version in the status line, such as ``1.1``."""
-        return str(self._parser.get_http_version())
 
     @property
     def reusable(self) -> bool:
@@ -126,6 +129,8 @@ class Answer:
 
     def on_headers_complete(self) -> None:
         """The header is whole."""
+        if self._parser is None:
+            return
         status = self._parser.get_status_code()
         if status < 200 and status != 101:
             self._fields.clear()
@@ -133,7 +138,7 @@ class Answer:
             return
         if self.complete:
             return
-        self.status = status
+        self.status, self.http_version = status, str(self._parser.get_http_version())
         self._keep_alive = bool(self._parser.should_keep_alive())  # later it speaks of the next answer
         self.body = Body(self.field(b"content-encoding"), self._max_body_bytes, self._keep_bytes)
         if self._head_only or status == 101:

@@ -5,6 +5,7 @@ from exporters.httpio.connection import Connection, connect_to, secure
 from exporters.httpio.course import Course
 from exporters.httpio.request import Request, encode
 from exporters.net.failure import Failure
+from exporters.net.wire import Wire
 from inventory.names import Reason
 
 
@@ -52,10 +53,18 @@ async def _over(connection: Connection, request: Request, course: Course) -> Ans
 
 
 async def _read(connection: Connection, request: Request, course: Course) -> Answer:
-    wire, everything = connection.wire, request.all_fields or course.notes is not None
+    everything = request.all_fields or course.notes is not None
     answer = Answer(request.method, request.max_body_bytes, request.keep_bytes, all_fields=everything)
     if course.notes is not None:
         course.reading = answer
+    try:
+        await _read_into(answer, connection.wire, course)
+    finally:
+        answer.let_go()
+    return answer
+
+
+async def _read_into(answer: Answer, wire: Wire, course: Course) -> None:
     data = await wire.receive()
     if data:
         course.proven = True
@@ -63,7 +72,6 @@ async def _read(connection: Connection, request: Request, course: Course) -> Ans
     while data:
         answer.feed(data)
         if answer.complete or (300 <= answer.status <= 399):
-            return answer
+            return
         data = await wire.receive()
     answer.end()
-    return answer

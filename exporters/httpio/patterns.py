@@ -10,6 +10,7 @@ import re
 import signal
 import threading
 import unicodedata
+import weakref
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -29,6 +30,10 @@ MAINTENANCE: Final = (
 )
 """A page whose title or first heading says that it is under maintenance."""
 _OWN: Final = frozenset({MAINTENANCE})
+_SWALLOWING: Final = frozenset(
+    kind.__init__.__code__.co_filename for kind in (weakref.WeakKeyDictionary, weakref.WeakSet)
+)
+"""Files of callbacks of weak references."""
 
 
 _LONG_RUN: Final = re.compile(r"[^\x00-\x7f]{256}")
@@ -110,6 +115,8 @@ class _Budget:
 
 
 def _too_slow(_number: int, frame: FrameType | None) -> None:
-    # Were it raised in there, the timer would go on and strike whatever the process does next.
-    if frame is None or frame.f_code is not _Budget.__exit__.__code__:
+    # Were it raised in the end, the timer would go on and strike whatever the process does next; in the
+    # callback of a weak reference it would be swallowed with a complaint: it strikes again in a moment.
+    code = frame.f_code if frame is not None else None
+    if code is None or (code is not _Budget.__exit__.__code__ and code.co_filename not in _SWALLOWING):
         raise TooSlow

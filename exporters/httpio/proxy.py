@@ -80,6 +80,9 @@ async def _header(wire: Wire) -> bytes:
 def read_status(header: bytes) -> int:
     """Return the status of the answer to CONNECT. Raises Failure(protocol)."""
     answer = Answer("HEAD", MAX_HEADER_BYTES, 0)
-    answer.feed(header)
-    answer.end()
+    try:
+        answer.feed(header)
+        answer.end()
+    finally:
+        answer.let_go()
     return answer.status

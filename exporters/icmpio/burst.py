@@ -5,7 +5,7 @@ comes after the burst has ended is remembered in the target's :class:`Afterwards
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,8 +19,11 @@ BURSTS_REMEMBERED: Final = 4
 SHARE_OF_TIMEOUT: Final = 0.5
 """The packets of a burst leave within this share of its deadline, closer together if need be."""
 
+_NOTHING: Final[list[Any]] = []
+"""Of bursts that have ended, thousands of which are remembered; never filled."""
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is sent: ``packets`` requests, ``gap_seconds`` apart, of ``payload_bytes`` besides 8 bytes of
     header. ``one_suffices``: the first reply or ICMP error ends the burst."""
 
@@ -30,7 +33,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     one_suffices: bool = False
 
 
-class Answers(msgspec.Struct, frozen=True):
+class Answers(msgspec.Struct, frozen=True, gc=False):
     """What came of a burst.
 
     ``rtts_ns`` has one entry for each packet that left, in order of sending, None where no reply came in
@@ -70,13 +73,14 @@ class Afterwards:
 
 class Burst:
     """One burst. Times of packets in nanoseconds of (wall, monotonic) clock; ``begun``, ``last_sent`` and
-    ``deadline`` on the loop's clock, in seconds. ``is_waiting`` for replies and nothing
-    else; ``closed`` when its answers are final: then only numbers are kept."""
+    ``deadline`` on the loop's clock, in seconds. ``all_sent``: no packet leaves any more; ``is_waiting``
+    for replies and nothing else; ``closed`` when its answers are final: then only numbers are kept.
+    ``due`` is its moment in the :class:`~exporters.icmpio.agenda.Agenda`."""
 
     __slots__ = (
-        "_answered", "_arrivals", "_errors", "_rtts", "afterwards", "begun", "closed", "cookie",
-        "deadline", "error", "first", "future", "gap", "hop_limit", "host", "is_waiting", "last_sent",
-        "payload", "sent", "shape", "timer", "to", "unsent",
+        "_answered", "_arrivals", "_count", "_errors", "_rtts", "afterwards", "all_sent", "begun",
+        "closed", "cookie", "deadline", "due", "error", "first", "future", "gap", "hop_limit", "host",
+        "is_waiting", "last_sent", "payload", "sent", "shape", "to", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -88,12 +92,12 @@ class Burst:
         self.begun = self.deadline = self.gap = self.last_sent = 0.0
         self.sent: list[tuple[int, int]] = []
         self.future: asyncio.Future[Answers] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.due: float | None = None
         self.hop_limit: int | None = None
         self.error: IcmpError | None = None
         self.unsent: OSError | None = None
-        self.closed = False
-        self.is_waiting = False
+        self.closed = self.all_sent = self.is_waiting = False
+        self._count = 0
         self._rtts: list[int | None] = []
         self._arrivals: list[int] = []
         self._answered = 0  # a bit for each packet that was answered, in time or late
@@ -111,15 +115,16 @@ class Burst:
         """Note that the next packet leaves."""
         self.sent.append((wall_ns, monotonic_ns))
         self._rtts.append(None)
+        self._count += 1
+        self.all_sent = self._count == self.shape.packets
 
-    @property
-    def all_sent(self) -> bool:
-        """Whether no packet leaves any more."""
-        return self.unsent is not None or len(self.sent) == self.shape.packets
+    def stays(self, problem: OSError | None) -> None:
+        """Note that the next packet, and so all that follow, cannot leave."""
+        self.unsent, self.all_sent = problem, True
 
     def next_send(self, now: float) -> float:
         """When the next packet leaves: on the grid, but never right behind one that was delayed."""
-        return max(self.begun + len(self.sent) * self.gap, now + self.gap / 2)
+        return max(self.begun + self._count * self.gap, now + self.gap / 2)
 
     @property
     def end(self) -> float:
@@ -130,7 +135,7 @@ class Burst:
     def position(self, sequence: int) -> int | None:
         """Return which of the packets sent has this sequence number, or None."""
         position = (sequence - self.first) & 0xFFFF
-        return position if position < len(self._rtts) else None
+        return position if position < self._count else None
 
     def take_reply(self, position: int, rtt_ns: int, hop_limit: int | None) -> None:
         """Take a reply whose cookie and sender are right."""
@@ -156,10 +161,11 @@ class Burst:
     def settled(self) -> bool:
         """Whether nothing more is expected."""
         heard = len(self._arrivals) + self._errors
-        return heard > 0 if self.shape.one_suffices else self.all_sent and heard >= len(self.sent)
+        return heard > 0 if self.shape.one_suffices else self.all_sent and heard >= self._count
 
     def close(self) -> Answers:
         """End the burst and return what came of it."""
         answers = Answers(tuple(self._rtts), tuple(self._arrivals), self.hop_limit, self.error, self.unsent)
-        self.closed, self.sent, self._arrivals, self.payload = True, [], [], b""
+        self.closed, self.payload = True, b""
+        self.sent = self._arrivals = self._rtts = _NOTHING
         return answers

@@ -12,7 +12,7 @@ HEADER_BYTES: Final = 8
 _HEADER: Final = struct.Struct("!BBHHH")
 
 
-class Echo(msgspec.Struct, frozen=True):
+class Echo(msgspec.Struct, frozen=True, gc=False):
     """An echo request or reply; ``ident`` and ``sequence`` 16 bits each."""
 
     type: int

@@ -1,6 +1,7 @@
 """Echo requests for all targets of a loop through one socket per family, source and class of service.
 
-A burst costs one future and one timer that moves on from packet to packet. Round-trip time runs to the
+A burst costs one future, and all share one timer, which serves whatever is due within the next
+millisecond: with thousands of targets there are several packets in each. Round-trip time runs to the
 kernel's own receive time stamp, so it does not contain our event loop's delays; nor need the loop wake
 up for a reply while another packet is still to leave: replies are read then. That halves the wake-ups,
 which cost more than the packets.
@@ -16,6 +17,7 @@ import weakref
 from collections import deque
 from typing import Final
 
+from exporters.icmpio.agenda import Agenda
 from exporters.icmpio.burst import Afterwards, Answers, Burst, Shape
 from exporters.icmpio.errors import IcmpError, parse_extended_error, parse_local_mtu
 from exporters.icmpio.packet import ECHO_REPLY, ECHO_REQUEST, encode_request, parse_echo, strip_ipv4_header
@@ -38,12 +40,17 @@ MAX_STRAGGLING: Final = 20_000
 """How long late and repeated replies to a burst that has ended are still recognised, and to how many."""
 FEW_BURSTS: Final = 8
 """So many may send at the same moments, to share wake-ups; more would queue up behind each other."""
+TURN_SECONDS: Final = 0.001
+"""A packet may leave this much early, together with another's."""
+SOON_SECONDS: Final = 0.005
+"""What comes may wait this long for somebody to send."""
 STEP_TOLERANCE_NS: Final = 500_000
 _TIMESPEC: Final = struct.Struct("@qq")
 _INT: Final = struct.Struct("@i")
 _SOURCE_GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.EINVAL})
 _SEND_TRIES: Final = 3
-_PACKETS_A_TURN: Final = 64
+_PACKETS_A_TURN: Final = 256
+_SENDS_A_TURN: Final = 512
 _PACKETS_TO_DRAIN: Final = 4096
 
 
@@ -83,6 +90,8 @@ class Pinger:
         self._by_host: dict[str, list[Burst]] = {}  # those on their way
         self._ended: deque[tuple[float, bytes]] = deque()
         self._random = b""
+        self._agenda = Agenda()
+        self._timer: asyncio.TimerHandle | None = None
         self.local_mtu_bytes = 0
         self.broken = False
         self._descriptor = self.socket.fileno()
@@ -124,10 +133,11 @@ class Pinger:
         self._begin(burst, loop.time(), timeout_seconds)
         burst.future = loop.create_future()
         try:
-            self._move_on(burst, loop)
+            self._move_on(burst, loop.time())
+            self._arm(loop)
             return await burst.future
         finally:
-            self._finish(burst, loop.time())
+            self._finish(burst, loop)
 
     def _begin(self, burst: Burst, now: float, timeout_seconds: float) -> None:
         while self._ended and self._ended[0][0] <= now:
@@ -141,22 +151,30 @@ class Pinger:
         self._by_cookie[burst.cookie] = burst
         self._by_host.setdefault(burst.host, []).append(burst)
 
-    def _finish(self, burst: Burst, now: float) -> None:
+    def _finish(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
         """Give up what waits, keep what recognises stragglers."""
-        if burst.timer is not None:
-            burst.timer.cancel()
-            burst.timer = None
+        self._agenda.drop(burst)
         burst.future = None
         self._open -= 1
+        if not self._open:
+            self._rest(loop)
         self._waiting -= burst.is_waiting
         bursts = self._by_host[burst.host]
         bursts.remove(burst)
         if not bursts:
             del self._by_host[burst.host]
         if burst.closed:
-            self._remember(burst, now)
+            self._remember(burst, loop.time())
         else:
             del self._by_cookie[burst.cookie]
+
+    def _rest(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody sends: wait for nothing but stragglers."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None  # it would keep the loop
+        if not loop.is_closed():
+            self._read(loop)
 
     def _remember(self, burst: Burst, now: float) -> None:
         """Keep recognising stragglers for a while: some bursts a target, so many in all."""
@@ -166,33 +184,50 @@ class Pinger:
         if (oldest := burst.afterwards.remember(burst.cookie)) is not None:
             self._by_cookie.pop(oldest, None)
 
-    def _move_on(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
-        """Send what is due, and set the timer to what is due next."""
-        now = loop.time()
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the timer to the first moment of the agenda; one that comes too early does no harm. Read
+        replies as they come only while some burst has nothing else to do, and nobody is about to send."""
+        first = self._agenda.first
+        if first is None:
+            return
+        if self._waiting and first > loop.time() + SOON_SECONDS:
+            self._read(loop)
+        else:
+            self._pause(loop)
+        if self._timer is None or self._timer.when() > first:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(first, self._turn, loop)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look after what is due."""
+        self._timer, now = None, loop.time()
+        if not self._reading:
+            self._receive()
+        try:
+            for burst in self._agenda.take(now + TURN_SECONDS, _SENDS_A_TURN):
+                if not burst.closed:  # by a reply, in this very turn
+                    self._move_on(burst, now)
+        finally:
+            self._arm(loop)
+
+    def _move_on(self, burst: Burst, now: float) -> None:
+        """Send what is due, and note what is due next."""
         if now >= burst.end:
             self._receive(_PACKETS_TO_DRAIN)  # what came in time is not lost because we are late
             _end(burst)
             return
-        if not self._reading:
-            self._receive()
         if not burst.all_sent:
             burst.last_sent = now
             self._send(burst)
-        if burst.settled:
-            _end(burst)
-            return
-        self._await_replies(burst, loop)
-        due = burst.end if burst.all_sent else min(burst.next_send(now), burst.deadline)
-        burst.timer = loop.call_at(due, self._move_on, burst, loop)
-
-    def _await_replies(self, burst: Burst, loop: asyncio.AbstractEventLoop) -> None:
-        """Read replies as they come only while some burst has nothing else to do."""
+            if burst.settled:
+                _end(burst)
+            if burst.closed:
+                return
         if not burst.is_waiting and (burst.all_sent or burst.shape.one_suffices):
             burst.is_waiting = True
             self._waiting += 1
-            self._read(loop)
-        elif not self._waiting:
-            self._pause(loop)
+        self._agenda.put(burst, burst.end if burst.all_sent else min(burst.next_send(now), burst.deadline))
 
     def _send(self, burst: Burst) -> None:
         sequence = (burst.first + len(burst.sent)) & 0xFFFF
@@ -206,10 +241,12 @@ class Pinger:
                 # An error that came back for another target is reported by whatever call is next.
                 problem = error
                 self._receive_errors()
+                if burst.closed:  # by one of them
+                    return
             else:
                 burst.left(wall, monotonic)
                 return
-        burst.unsent = problem
+        burst.stays(problem)
         self.broken = problem is not None and problem.errno in _SOURCE_GONE
 
     def _cookie(self) -> bytes:
@@ -284,10 +321,9 @@ class Pinger:
         """A refusal may end a burst at once, or earlier than its deadline."""
         if burst.settled:
             _end(burst)
-        elif burst.all_sent and burst.timer is not None and burst.timer.when() > burst.end:
-            burst.timer.cancel()
-            loop = asyncio.get_running_loop()
-            burst.timer = loop.call_at(burst.end, self._move_on, burst, loop)
+        elif burst.all_sent and burst.due is not None and burst.due > burst.end:
+            self._agenda.put(burst, burst.end)
+            self._arm(asyncio.get_running_loop())
 
 
 def _end(burst: Burst) -> None:

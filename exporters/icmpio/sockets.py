@@ -32,7 +32,7 @@ _LOAD_IDENT: Final = {
 _ADMITTED: Final = (socket.SOCK_DGRAM, socket.SOCK_RAW)
 
 
-class Manner(msgspec.Struct, frozen=True):
+class Manner(msgspec.Struct, frozen=True, gc=False):
     """How packets leave: ``source`` an own address or interface, ``dscp`` the class of service
     (RFC 2474), ``undivided`` for never fragmented. ``port`` asks for an own port, or for the identifier
     of an ICMP datagram socket; 0 takes any."""

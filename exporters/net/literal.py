@@ -11,7 +11,7 @@ IpVersion = Literal[4, 6]
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """One numeric address; ``scope`` is the interface index of a link-local IPv6 address."""
 
     family: socket.AddressFamily

@@ -9,8 +9,8 @@ import signal
 async def end(process: asyncio.subprocess.Process) -> None:
     """Kill and bury a program and whatever it started, and close its pipes now.
 
-    It must have been started with ``start_new_session=True``: so a Ctrl-C in the terminal is ours alone, and
-    a wrapper's child, which would hold the pipes, and us, for ever, goes too.
+    It must lead a process group (``process_group=0``, or ``start_new_session=True``): so a Ctrl-C in the
+    terminal is ours alone, and a wrapper's child, which would hold the pipes, and us, for ever, goes too.
     """
     # Not process.kill(), which would bury it behind the back of asyncio's own watcher.
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -45,6 +45,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta
 
 from exporters.base import Outcome, ProbeConfig, Target
@@ -59,6 +60,7 @@ from exporters.stampio.keys import KeyUnusable, read_key
 from exporters.stampio.ledger import Losses
 from exporters.stampio.pace import pace
 from exporters.stampio.session import Manner, Session, Train
+from exporters.stampio.statistics import peer_clock
 from inventory.names import DNS_ANSWER_STALE, PROBE_IP_PROTOCOL, Reason
 
 KIND: Final = "stamp"
@@ -166,7 +168,7 @@ async def _measure(current: _Current, manner: Manner, config: Config, phases: Ph
     for sample in report.samples(session, train, losses):
         phases.add(sample)
     if train.answered:
-        return phases.outcome(Reason.OK)
+        return msgspec.structs.replace(phases.outcome(Reason.OK), peer_clock=peer_clock(train.times))
     failure = failed or _why(session, train)
     return phases.outcome(failure.reason, failure.evidence)
 

@@ -31,6 +31,8 @@ from exporters.stampio.statistics import Jitter, Times
 MAX_ANSWER_OCTETS: Final = 2048
 MAX_ANSWERS: Final = 4
 AT_ONCE: Final = 64
+USELESS_SECONDS: Final = 10.0
+"""Who may be so far off says nothing of the time."""
 _LOST_HERE: Final = frozenset({errno.EPERM, errno.ENOBUFS})
 """A filter or a full queue of this machine threw the packet away: it was sent, and it is lost."""
 _random: Final = random.SystemRandom()
@@ -232,7 +234,9 @@ def timed(sent: Reading, whole_ns: int, reflected: packet.Reflected, own: ErrorE
     if own.synchronised and far.synchronised and own.seconds is not None and far.seconds is not None:
         error_ns = int((own.seconds + far.seconds) * 1e9)
         one_way_ns = received_ns - sent.wall_ns
-    return Times(reflected.sender_sequence, rtt_ns, up_ns, rtt_ns - up_ns, one_way_ns, error_ns)
+    vouched = far.synchronised and far.seconds is not None and far.seconds < USELESS_SECONDS
+    far_ns = int(far.seconds * 1e9) if vouched and far.seconds is not None else None
+    return Times(reflected.sender_sequence, rtt_ns, up_ns, rtt_ns - up_ns, one_way_ns, error_ns, far_ns)
 
 
 def _open(manner: Manner) -> socket.socket:

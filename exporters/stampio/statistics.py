@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from exporters.base import PeerClock
 from exporters.icmpio.statistics import Summary, percentile, summarise
 
 STEP_NS: Final = 1_000_000
@@ -21,7 +22,8 @@ class Times(msgspec.Struct, frozen=True):
     """One answered packet. ``up_ns`` and ``down_ns`` contain the unknown offset between both clocks, with
     opposite signs; their sum is ``rtt_ns``, the round trip without the reflector's dwell time.
     ``clock_error_ns`` bounds the error of a one-way delay by wall time, ``one_way_up_ns``; both are
-    None where a clock does not vouch for itself."""
+    None where a clock does not vouch for itself, and ``far_error_ns``, the reflector's own, where that
+    does not."""
 
     sequence: int
     rtt_ns: int
@@ -29,6 +31,7 @@ class Times(msgspec.Struct, frozen=True):
     down_ns: int
     one_way_up_ns: int | None = None
     clock_error_ns: int | None = None
+    far_error_ns: int | None = None
 
 
 class Variation(msgspec.Struct, frozen=True):
@@ -112,3 +115,21 @@ def one_way(times: Sequence[Times]) -> OneWay | None:
         return None
     ups, downs, errors = zip(*found, strict=True)
     return OneWay(percentile(sorted(ups), 0.5) / 1e9, percentile(sorted(downs), 0.5) / 1e9, max(errors) / 1e9)
+
+
+def peer_clock(times: Sequence[Times]) -> PeerClock | None:
+    """Return between what the reflector's clock is ahead of our monotonic one, None unless it always vouches
+    for itself and was not set meanwhile.
+
+    Neither way takes less than nothing: a packet was sent before it was received, and its answer came after
+    that was sent. Our own wall clock has no part in it.
+    """
+    lows, highs = [], []
+    for item in times:
+        if item.far_error_ns is None:
+            return None
+        lows.append(-item.down_ns - item.far_error_ns)
+        highs.append(item.up_ns + item.far_error_ns)
+    if not lows or max(lows) > min(highs):
+        return None
+    return PeerClock(max(lows) / 1e9, min(highs) / 1e9)

@@ -1,8 +1,8 @@
 """The pump's process as the agent sees it: a job in, lines out, and nothing of it left behind.
 
 Why a process: it can be killed in whatever state it is, its 16 to 20 MB go with it instead of staying in the
-agent for the rest of the day, and the agent's other measurements go before it (nice). A thread would delay
-them no more: at 500 Mbit/s of TLS, both left the loop's lateness where it was.
+agent for the rest of the day, and the agent's other measurements go before it: it is nice, within the
+agent's own session, since Linux shares out the processors by sessions first (sched(7), autogroup).
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def pump(job: dict[str, Any], see: Callable[[Report], bool]) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", "-c", _START, _ROOT,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE_BYTES,
-            start_new_session=True,
+            process_group=0,  # a session of its own would have its share whatever its niceness (autogroup)
         )  # fmt: skip
     except OSError as error:
         raise Failure(Reason.LOCAL, f"the pump does not start: {error.strerror}") from None

@@ -151,7 +151,7 @@ async def _run(words: list[str], direction: Direction, seconds: float) -> Run:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
     except OSError as error:
         raise Failure(Reason.LOCAL, f"iperf3: {error.strerror}") from None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clock import HubClock, parse_date
+from agent.clock import HubClock, boot_id, parse_date
 
 HUB = 1_795_000_000.0
 
@@ -146,6 +146,57 @@ def test_one_wrong_date_is_not_believed_two_are() -> None:
     assert world.error() == pytest.approx(7200, abs=1)
 
 
+# --- what test packets say --------------------------------------------------------------------------
+def refine(world: World, off_by: float, width: float) -> None:
+    """A reflector's word: its clock is ``off_by`` from the hub's, known to ``width``."""
+    middle = HUB + off_by
+    world.clock.refine(middle - width / 2, middle + width / 2)
+
+
+@given(st.floats(-1e5, 1e5).filter(lambda off: abs(off) > 4), st.floats(0, 0.9), st.floats(0.001, 0.02))
+def test_test_packets_narrow_what_a_header_of_whole_seconds_says(
+    off: float, phase: float, width: float
+) -> None:
+    world = World(off)
+    world.now += phase
+    world.ask()
+    refine(world, 0.0, width)
+    assert abs(world.error()) <= 0.05 + width
+    assert world.clock.offset_seconds == pytest.approx(off, abs=width + 1e-3)
+
+
+def test_test_packets_are_no_word_of_the_hub() -> None:
+    world = World(3600.0)
+    refine(world, 0.0, 0.001)
+    assert not world.clock.known, "before the hub itself has spoken"
+    world.ask()
+    known = world.clock.remember()
+    for off_by in (7200.0, -5.0, 1.5):
+        refine(world, off_by, 0.01)
+        assert world.clock.remember() == known, "nor against what it has said"
+
+
+def test_a_reflector_that_lies_within_the_second_is_overruled_by_the_hub() -> None:
+    world = World(100.0)
+    world.ask()
+    refine(world, 0.4, 0.001)
+    for _ in range(60):
+        world.now += 2.13
+        world.ask()
+    assert abs(world.error()) <= 0.2
+
+
+def test_times_stay_put_while_test_packets_say_the_same() -> None:
+    world = World(3600.0)
+    world.ask()
+    refine(world, 0.0, 0.002)
+    before = world.clock.epoch_seconds
+    for number in range(50):
+        world.now += 5
+        refine(world, 0.0004 * (-1) ** number, 0.002)
+    assert world.clock.epoch_seconds == before
+
+
 def test_a_corrected_clock_is_not_trusted_for_ever_without_answers() -> None:
     world = World(3600.0)
     world.ask()
@@ -164,3 +215,64 @@ def test_derived_times_stay_put_while_nothing_happens() -> None:
         world.clock.watch()
         seen.add(reading())
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("off", "correction"), [(0.0, 0.0), (1.4, 0.0), (-1.4, 0.0), (3.6, 3.6), (-3600.0, -3600.0)]
+)
+def test_a_correction_is_shown_and_said_once_it_is_over_two_seconds(
+    off: float, correction: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world = World(off)
+    world.ask()
+    for _ in range(20):
+        world.now += 2.13
+        world.ask()
+    assert world.clock.correction_seconds == pytest.approx(correction, abs=0.6)
+    assert caplog.text.count("is off: samples are dated by the hub's clock") == (1 if correction else 0)
+    world.off = 0.0
+    world.ask()
+    world.ask()
+    assert world.clock.correction_seconds == 0
+    assert caplog.text.count("agrees with the hub's again") == (1 if correction else 0)
+
+
+@pytest.mark.parametrize(
+    ("at_start", "at_answer", "right"), [(0.3, 0.3, True), (50.0, 50.0, False), (50.0, 0.0, False)]
+)
+def test_an_own_clock_was_right_only_if_it_was_from_the_start(
+    at_start: float, at_answer: float, right: bool
+) -> None:
+    """Stepped by a time server on the way, it says nothing of what was dated before."""
+    world = World(at_start)
+    world.now += 100
+    world.off = at_answer
+    world.clock.watch()
+    world.ask()
+    assert world.clock.own_right is right
+
+
+@given(st.floats(-1e5, 1e5), st.floats(0, 80_000))
+def test_what_one_run_knew_serves_the_next_for_as_long_as_a_clock_can_be_trusted(
+    off: float, gap: float
+) -> None:
+    world = World(off)
+    for _ in range(5):
+        world.ask()
+        world.now += 2.13
+    known = world.clock.remember()
+    assert known is not None
+    world.now += gap
+    after = HubClock(lambda: world.now, lambda: world.hub() - world.off, world.clock.boot)
+    after.recall(known)
+    assert after.trusted
+    assert abs(after.unix() - world.hub()) <= 2.0 + 1.2 + gap * 1e-4
+    other = HubClock(lambda: world.now, lambda: world.hub() - world.off, "another boot")
+    other.recall(known)
+    assert not other.trusted
+
+
+def test_every_boot_has_a_name() -> None:
+    assert len(boot_id()) == 36
+    assert boot_id() == boot_id()

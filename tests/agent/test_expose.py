@@ -1,5 +1,6 @@
 """/metrics: the exact text, from the same series as the push."""
 
+from collections import Counter
 from pathlib import Path
 
 from agent.clock import HubClock
@@ -8,12 +9,24 @@ from agent.expose import Group, Site, Tier
 from agent.exposition import Renderer
 from agent.itself import Itself
 from agent.measured import Measured
+from agent.spool.held import Held
 from agent.state import Seconds
 from exporters.base import Outcome, Sample
 from inventory.names import PROBE_ICMP_DURATION, PROBE_ICMP_HOP_LIMIT, Reason, State, all_metrics
 from tests.agent import virtual
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "agent-metrics.txt"
+
+
+class Spooled:
+    """A spool with something in it."""
+
+    stats = Held(bytes=65_536, waiting=12, acked=3, samples=52_800, oldest_ms=1_794_999_400_000)
+    resent, in_memory, limit_bytes = 4400, False, 256_000_000
+
+    @property
+    def errors(self) -> Counter[str]:
+        return Counter({"full": 2})
 
 
 def exposition() -> tuple[str, dict[str, Group]]:
@@ -25,6 +38,8 @@ def exposition() -> tuple[str, dict[str, Group]]:
     itself.pushes["ok"] = 3
     itself.exceptions["http"] = 1
     itself.dropped["full"] = 7
+    itself.delivered_seconds = 99.0
+    itself.spool = Spooled()
     itself.delays.observe(0.003)
     itself.delays.observe(9.0)
     up = Measured(site, target("lan", "lan:21040", ""), lambda _: Seconds(90.5, 1.5, 8.0), clock.unix)

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from agent import slices
 from agent.expose import Group, Histogram, Point, Site, Tier
-from agent.exposition import PIECE_BYTES, Renderer, pieces
+from agent.exposition import PIECE_BYTES, Renderer, pieces, prefers_openmetrics
 from inventory.names import Metric
 from tests.agent import virtual
 
@@ -65,7 +65,8 @@ def expected(groups: dict[str, Group], accept: str) -> tuple[bytes, str]:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(groups))
     encoder, content_type = choose_encoder(accept)
-    return re.sub(rb"^([^#].*) (\S+)$", _in_python, encoder(registry), flags=re.MULTILINE), content_type
+    text = re.sub(rb"^([^#].*) (\S+)$", _in_python, encoder(registry), flags=re.MULTILINE)
+    return text, content_type.partition("; escaping=")[0]  # no name of ours needs any
 
 
 def _in_python(line: re.Match[bytes]) -> bytes:
@@ -115,9 +116,32 @@ def test_numbers_are_those_of_the_series(value: float) -> None:
     assert float(line.split()[-1]) == value
 
 
-def test_every_content_type_is_the_librarys() -> None:
-    for accept in ("", "text/plain", "text/plain;version=1.0.0;escaping=allow-utf-8", OPENMETRICS, "x/y,,;"):
-        assert rendered({}, accept) == expected({}, accept)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "", "*/*", "text/plain", "x/y,,;", OPENMETRICS, PROMETHEUS_3, "application/openmetrics-text",
+        "application/openmetrics-text;version=0.0.1", "application/vnd.google.protobuf," + OPENMETRICS,
+        "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+    ],
+)  # fmt: skip
+def test_every_content_type_is_the_librarys(accept: str) -> None:
+    assert rendered({}, accept) == expected({}, accept)
+
+
+def test_a_later_version_of_the_text_format_is_not_spoken() -> None:
+    assert rendered({}, "text/plain;version=1.0.0")[1] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@given(st.text())
+def test_no_header_breaks_the_choice(accept: str) -> None:
+    assert prefers_openmetrics(accept) in (True, False)
 
 
 def test_the_loop_has_its_turn_after_every_slice() -> None:

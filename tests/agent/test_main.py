@@ -122,6 +122,7 @@ def test_service_speaks_to_systemd_reloads_and_stops_cleanly(config: Path, tmp_p
     assert log.count("push: unreachable") == 1
     assert "Traceback" not in log
     assert (tmp_path / "state" / "agent-state").exists()
+    assert (tmp_path / "state" / "agent-stopped").exists()
 
 
 def test_an_agent_may_reflect_test_packets(config: Path) -> None:

@@ -47,7 +47,7 @@ async def prometheus(directory: Path) -> AsyncIterator[str]:
 
 
 async def _ready(url: str) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(120):
         while True:
             try:
                 async with session.get(f"{url}/-/ready") as answer:

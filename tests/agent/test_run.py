@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
@@ -18,10 +19,10 @@ from agent.load import load_config
 from agent.run import Agent
 from agent.transport import Result
 from common import i18n
-from exporters.base import Outcome, Target
+from exporters.base import Outcome, PeerClock, Target
 from inventory.names import Reason, State
 from tests.agent import virtual
-from tests.agent.test_push import EPOCH, Hub
+from tests.agent.push_bench import EPOCH, Hub, vanish
 
 TARGETS = ("lan:21040", "hub:main", "system:x")
 
@@ -62,7 +63,7 @@ class World:
 
         return measure
 
-    def connect(self, _: Push, now: Callable[[], float], version: str) -> Hub:
+    def connect(self, _: Push, now: Callable[[], float], version: str, waited: bool) -> Hub:
         assert version
         return self.hub
 
@@ -100,6 +101,39 @@ def test_change_of_state_is_at_the_hub_at_once(tmp_path: Path) -> None:
     virtual.run(main)
 
 
+def test_only_the_hubs_reflector_refines_the_hubs_clock(tmp_path: Path) -> None:
+    def offset_after(answering: str) -> float:
+        async def main() -> float:
+            directory = tmp_path / answering.replace(":", "-")
+            directory.mkdir()
+            world = World(directory)
+
+            def find(target: AgentTarget) -> Measure:
+                async def measure(_: Target) -> Outcome:
+                    true = EPOCH + virtual.now() - time.monotonic()
+                    said = PeerClock(true - 0.001, true + 0.001) if target.name == answering else None
+                    return Outcome(reason=Reason.OK, duration_seconds=0.0, peer_clock=said)
+
+                return measure
+
+            clock = HubClock(virtual.now, lambda: EPOCH + virtual.now() - 100.0)
+            agent = Agent(
+                world.path, write(world.path, world.state, *TARGETS),
+                clock=clock, find=find, connect=world.connect,
+            )  # fmt: skip
+            await agent.start()
+            await asyncio.sleep(8)
+            await agent.stop()
+            bounds = clock.remember()
+            assert bounds is not None
+            return bounds.high - bounds.low
+
+        return virtual.run(main)
+
+    assert offset_after("hub:main") < 0.01
+    assert offset_after("lan:21040") > 0.02
+
+
 def test_hub_away_at_start_changes_nothing_but_the_push(tmp_path: Path) -> None:
     async def main() -> None:
         world = World(tmp_path)
@@ -132,10 +166,12 @@ def test_counters_never_step_back_over_a_kill_and_a_restart(tmp_path: Path) -> N
             await asyncio.sleep(10)
         for state in State:
             values = [
-                value for _, value in world.hub.samples[seconds("hub:main", state)] if not math.isnan(value)
+                value
+                for _, value in sorted(world.hub.samples[seconds("hub:main", state)])
+                if not math.isnan(value)
             ]
             assert values == sorted(values)
-        assert 5 * 24 < world.hub.samples[seconds("hub:main", "up")][-2][1] < 5 * 33.3
+        assert 5 * 24 < sorted(world.hub.samples[seconds("hub:main", "up")])[-2][1] < 5 * 33.3
 
     virtual.run(main)
 
@@ -150,6 +186,8 @@ async def kill(agent: Agent) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     agent.book.close()
+    if agent._delivery._spool is not None:
+        vanish(agent._delivery._spool)
 
 
 def test_reload_keeps_what_is_unchanged_and_ends_what_is_gone(tmp_path: Path) -> None:
@@ -188,7 +226,7 @@ def test_changed_target_keeps_its_counters(tmp_path: Path) -> None:
         write(world.path, world.state, targets=(slower,))
         assert await agent.reload() is None
         await asyncio.sleep(20)
-        values = [value for _, value in world.hub.samples[seconds("hub:main", "up")]]
+        values = [value for _, value in sorted(world.hub.samples[seconds("hub:main", "up")])]
         assert values == sorted(values)
         assert values[-1] > before + 10
         await agent.stop()
@@ -296,7 +334,7 @@ def test_bug_in_what_is_vital_ends_the_agent_aloud(
         agent = world.agent(write(world.path, world.state, *TARGETS))
         await agent.start()
         assert agent.pusher is not None
-        monkeypatch.setattr(agent.pusher, "_collect", lambda: 1 // 0)
+        monkeypatch.setattr(agent.pusher._collector, "collect", lambda *_, **__: 1 // 0)
         async with asyncio.timeout(10):
             await agent.broken.wait()
         await agent.stop()

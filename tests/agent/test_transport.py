@@ -12,9 +12,19 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.config import Push
-from agent.transport import Reply, Result, Transport, meaning
+from agent.transport import (
+    Reply,
+    Result,
+    Transport,
+    meaning,
+    parse_count,
+    parse_retry_after,
+    parse_unix,
+)
 from exporters.dnsio import libc, stub
 from exporters.dnsio.stub import Resolved, Stub
 from exporters.dnsio.system import System
@@ -61,7 +71,9 @@ def answers(status: int, text: str = "", headers: dict[str, str] | None = None) 
         (400, Result.REFUSED),
         (401, Result.UNAUTHORISED),
         (403, Result.UNAUTHORISED),
-        (404, Result.REFUSED),
+        (404, Result.UNEXPECTED),
+        (413, Result.REFUSED),
+        (422, Result.REFUSED),
         (429, Result.BUSY),
         (500, Result.SERVER_ERROR),
         (503, Result.SERVER_ERROR),
@@ -74,6 +86,65 @@ async def test_every_answer_has_a_meaning_and_a_date(status: int, result: Result
     assert reply.result is result
     assert reply.date_unix is not None
     assert reply.sent_seconds <= reply.received_seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "result"),
+    [
+        (500, "too old sample", Result.TOO_OLD),  # Prometheus 2.42
+        (500, "out of bounds", Result.TOO_OLD),
+        (
+            400,
+            "the sample has been rejected because its timestamp is too old (err-sample-too-old)",
+            Result.TOO_OLD,
+        ),
+        (500, 'label name "a" is not unique: invalid sample', Result.REFUSED),  # Prometheus 2.42
+        (400, "duplicate sample for timestamp", Result.REFUSED),  # Prometheus 2.42
+        (409, "out of order", Result.REFUSED),
+        (500, "disk full", Result.SERVER_ERROR),
+        (401, "your token is too old", Result.UNAUTHORISED),
+        (429, "too old", Result.BUSY),
+        (200, "too old", Result.OK),
+    ],
+)
+def test_words_decide_where_a_status_does_not(status: int, said: str, result: Result) -> None:
+    assert meaning(status, said) is result
+
+
+async def test_what_the_hub_says_of_itself() -> None:
+    said = {"X-Thongsuot-Hub-Start": "1795000000.125", "Retry-After": "17", "X-Thongsuot-Left-Out": "3"}
+    async with hub(answers(429, headers=said)) as url:
+        reply = await send(url)
+    assert (reply.start_unix, reply.retry_after_seconds, reply.left_out) == (1795000000.125, 17.0, 3)
+    async with hub(answers(204)) as url:
+        reply = await send(url)
+    assert (reply.start_unix, reply.retry_after_seconds, reply.left_out) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0), ("120", 120.0), ("99999999999", 600.0), ("-1", None), ("soon", None), ("", None),
+        ("1e3", None), ("٣", None), (None, None),
+        ("Sun, 22 Nov 2026 01:02:23 GMT", 20.0), ("Sun, 22 Nov 2026 01:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 01:02:03 GMT", 600.0),
+    ],
+)  # fmt: skip
+def test_retry_after_is_seconds_or_a_date_by_the_hubs_clock(
+    header: str | None, seconds: float | None
+) -> None:
+    assert parse_retry_after(header, 1795309323.0) == seconds
+
+
+def test_a_date_to_retry_after_means_nothing_without_the_hubs_clock() -> None:
+    assert parse_retry_after("Sun, 22 Nov 2026 01:02:23 GMT", None) is None
+
+
+@given(st.text(max_size=40))
+def test_any_header_is_a_number_or_nothing(header: str) -> None:
+    assert parse_unix(header) is None or 1.7e9 <= float(header) <= 7e9
+    assert (parse_retry_after(header, 1795309323.0) or 0.0) >= 0
+    assert 0 <= parse_count(header) < 10**9
 
 
 async def test_request_is_as_the_specification_wants_it() -> None:

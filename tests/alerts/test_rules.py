@@ -112,6 +112,7 @@ def test_every_alert_has_what_the_receiver_needs(small: Inventory) -> None:
 def test_every_alert_about_an_outage_says_since_when(small: Inventory) -> None:
     without = {alert.name for alert in alerts(small) if "since" not in alert.annotations}
     about_machines = {"AgentClockOff", "AgentDiskFull", "AgentHot", "HubProcessDown", "MessageLost"}
+    about_machines |= {"HubClockWrong", "AgentRefused"}
     assert without == {"Watchdog", "NeverReported"} | about_machines
 
 

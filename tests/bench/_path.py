@@ -155,7 +155,10 @@ class Lane:
     def drop(self, direction: str, ratio: float, match: str) -> None:
         """Have nft drop ``ratio`` of what matches, in direction ``up`` or ``down``, and count it."""
         node, side = ("left", "near") if direction == "up" else ("right", "far")
-        rules = _DROPS.format(side=side, match=match, share=round(ratio * 10_000), name=direction)
+        self.nft(node, _DROPS.format(side=side, match=match, share=round(ratio * 10_000), name=direction))
+
+    def nft(self, node: str, rules: str) -> None:
+        """Have nft take rules in a node. Raises CalledProcessError."""
         command = self.words(node, str(find("nft")), "-f", "-")
         subprocess.run(command, input=rules, text=True, check=True, env=environment())
 
@@ -165,6 +168,10 @@ class Lane:
         said = self.must(node, str(find("nft")), "-j", "list", "counter", "inet", "loss", direction)
         found = msgspec.json.decode(said)["nftables"]
         return int(next(item["counter"]["packets"] for item in found if "counter" in item))
+
+    def namespace(self, node: str) -> Path:
+        """Return the file by which a node is entered."""
+        return self._file(node)
 
     @property
     def _log(self) -> Path:

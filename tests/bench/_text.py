@@ -27,6 +27,12 @@ def values(body: bytes, name: str, **labels: str) -> list[tuple[dict[str, str], 
     return found
 
 
+def heads(body: bytes) -> list[bytes]:
+    """Return the lines of a page without their values: name and labels of every series."""
+    lines = [line for line in body.splitlines() if line and not line.startswith(b"#")]
+    return [line.rpartition(b" ")[0] for line in lines]
+
+
 def total(body: bytes, name: str, **labels: str) -> float:
     """Return the sum over all series called ``name`` with these labels."""
     return sum(value for _, value in values(body, name, **labels))

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from inventory import names
-from tests.bench import _text
+from tests.bench import _machine, _text
 from tests.bench._path import FAR, NEAR, Lane, inside
 from tests.bench._rows import progress
 
@@ -67,9 +67,9 @@ def play(directory: Path) -> dict[str, Any]:
             "warning",
         )  # fmt: skip
         time.sleep(START_SECONDS)
-        first = scrape(lane, listen)
+        first, began = scrape(lane, listen), _machine.ticks()
         time.sleep(SECONDS)
-        last = scrape(lane, listen)
+        last, machine = scrape(lane, listen), _machine.shares(began, _machine.ticks())
     starts = change(first, last, f"{DELAY}_count")
     return {
         "starts": starts,
@@ -80,6 +80,7 @@ def play(directory: Path) -> dict[str, Any]:
         "tests": change(first, last, names.PROBE_RESULTS.name, probe="throughput", result="ok"),
         "moved_mb": change(first, last, names.THROUGHPUT_BYTES.name) / 1e6,
         "skipped": change(first, last, names.AGENT_SKIPPED_SLOTS.name),
+        **machine,
     }
 
 

@@ -24,6 +24,8 @@ SILENT_PLACES = [
     for kind in KINDS
     for place in SILENT.get(kind, [])
 ]
+WELL_SECONDS = (5.0, 20.0, 60.0)
+"""Deadlines for those who answer: a test of goodput alone starts a process and fills a line twice."""
 PATIENCE_SECONDS = (0.15, 1.5, 15.0)
 """Deadlines for those who do not answer: on a busy machine a short one ends before they were asked."""
 
@@ -34,6 +36,16 @@ def target(at: Address, timeout_seconds: float = 5.0) -> Target:
 
 async def measure(kind: str, at: Address, timeout_seconds: float = 5.0) -> Outcome:
     return await kinds()[kind].probe(target(at, timeout_seconds), convert_options(kind, at.options))
+
+
+async def measure_well(kind: str, at: Address) -> Outcome:
+    """Measure what is well; again, with more time, where a busy machine left too little of it."""
+    for within in WELL_SECONDS:
+        outcome = await measure(kind, at, within)
+        if outcome.reason is at.reason:
+            break
+    assert outcome.reason is at.reason, outcome.evidence
+    return outcome
 
 
 def open_descriptors() -> set[str]:
@@ -108,7 +120,7 @@ def test_a_wrong_name_is_refused_before_it_is_read(kind: str, address: str) -> N
 async def test_a_healthy_target(kind: str) -> None:
     async with WELL[kind]() as at:
         kinds()[kind].check_address(at.address)
-        outcome = await measure(kind, at)
+        outcome = await measure_well(kind, at)
     assert outcome.reason is Reason.OK
     assert outcome.evidence == "" or not kinds()[kind].judges
     assert outcome.ok
@@ -120,7 +132,7 @@ async def test_the_documented_exposition_is_what_comes_out(kind: str) -> None:
     module = importlib.import_module(kinds()[kind].probe.__module__)
     documented = re.findall(r"^    (\w+(?:\{[^}]*\})?) [-0-9.e]+$", module.__doc__ or "", re.MULTILINE)
     async with WELL[kind]() as at:
-        outcome = await measure(kind, at)
+        outcome = await measure_well(kind, at)
     measured = set()
     for sample in outcome.samples:
         labels = ",".join(f'{name}="{value}"' for name, value in sample.labels)
@@ -185,13 +197,13 @@ async def test_cancelling_leaves_nothing_behind(kind: str, place: Place) -> None
 @pytest.mark.parametrize("kind", OUTSIDE)
 async def test_many_at_once_do_not_disturb_each_other(kind: str) -> None:
     many = 2 if kinds()[kind].exclusive else 20  # an agent runs one such at a time, and a person another
-    for within in PATIENCE_SECONDS:
+    for enough, within in zip(WELL_SECONDS, PATIENCE_SECONDS, strict=True):
         async with WELL[kind]() as well, SILENT[kind][0]() as silent:
             outcomes = await asyncio.gather(
-                *(measure(kind, well) for _ in range(many)),
+                *(measure(kind, well, enough) for _ in range(many)),
                 *(measure(kind, silent, within) for _ in range(20)),
             )
         reasons = [outcome.reason for outcome in outcomes]
-        if reasons[many:] == [silent.reason] * 20:
+        if reasons == [Reason.OK] * many + [silent.reason] * 20:
             break
     assert reasons == [Reason.OK] * many + [silent.reason] * 20

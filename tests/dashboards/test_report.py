@@ -359,7 +359,7 @@ def test_csv_holds_plain_numbers_and_quotes_names() -> None:
         "system_name": "", "availability_min": "0.950000", "availability_max": "", "coverage": "0.954237",
         "up_seconds": "820800", "down_seconds": "3661", "unknown_seconds": "39539", "target": "0.995",
         "verdict": "open", "month": "2026-11", "provisional": "1",
-        **dict.fromkeys(render.CSV_COLUMNS[16:], ""),
+        **dict.fromkeys(render.CSV_COLUMNS[16:], ""), "excluded_seconds": "0",
     }  # fmt: skip
     assert len(rows) == 6 + 4 + 24
 

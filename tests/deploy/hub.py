@@ -19,11 +19,11 @@ import psutil
 from deploy import debian
 
 READY_SECONDS = 60
-_OFFSETS = (0, 1, 3, 4, 5, 6, 7, 8)
+_OFFSETS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
 def free_base() -> int:
-    """Return the first port of nine of which those that a hub uses are free."""
+    """Return the first port of ten of which those that a hub uses are free."""
     for base in range(21000, 29000, 10):
         if all(_is_free(base + offset) for offset in _OFFSETS):
             return base

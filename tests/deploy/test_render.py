@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.config import AgentConfig
-from common import i18n
-from deploy import files, render, render_agents, render_hub
+from agent.runner import MAX_IN_FLIGHT
+from common import files, i18n
+from deploy import render, render_agents, render_hub
 from deploy.cli import main
 from deploy.endpoints import Endpoints
 from inventory import graph
@@ -72,6 +73,16 @@ def test_a_commune_that_pushes_goes_to_the_hub_of_the_inventory(small: Inventory
     assert push.heartbeat_seconds == small.probing.heartbeat_seconds
 
 
+def test_spool_and_backlog_follow_from_storage_and_the_slowest_line(small: Inventory) -> None:
+    fast, slow = small.communes[0].lines[0], replace(small.communes[0].lines[0], id="slow", up_mbps=8)
+    commune = replace(small.communes[0], lines=(fast, slow))
+    storage = replace(small.storage, spool_days=20, spool_megabytes=64, backlog_share=0.2)
+    config = agent(replace(small, communes=(commune,), storage=storage), commune.code)
+    assert (config.spool.megabytes, config.spool.days) == (64, 20)
+    assert config.push is not None
+    assert config.push.backlog_bytes_per_second == 8e6 / 8 * 0.2
+
+
 def test_the_hubs_own_agent_pushes_over_loopback_and_pings_routers(small: Inventory) -> None:
     config = agent(small, "hub")
     assert config.push is not None
@@ -79,6 +90,13 @@ def test_the_hubs_own_agent_pushes_over_loopback_and_pings_routers(small: Invent
     assert config.listen == "127.0.0.1:9496"
     router = next(target for target in config.targets if target.target == "line:21040/main")
     assert (router.commune, router.line, router.address) == ("21040", "main", "10.51.40.2")
+
+
+def test_the_hubs_own_agent_probes_on_time_when_all_is_dark(small: Inventory, mixed: Inventory) -> None:
+    many = replace(small, communes=small.communes * 100)
+    for inventory in (small, mixed, many):
+        config = render_agents.hub_config(inventory, Endpoints())
+        assert config.max_concurrent_probes >= MAX_IN_FLIGHT * len(config.targets)
 
 
 def test_the_hubs_own_agent_keeps_its_state_where_it_is_told(small: Inventory) -> None:
@@ -112,7 +130,7 @@ def test_the_out_of_order_window_is_the_spool_and_a_day(small: Inventory) -> Non
 def test_prometheus_scrapes_every_process_of_the_hub(small: Inventory) -> None:
     job = next(j for j in prometheus(small)["scrape_configs"] if j["job_name"] == "thongsuot-hub")
     names = {config["labels"]["instance"] for config in job["static_configs"]}
-    assert names == {"supervisor", "receiver", "wall", "prometheus", "alertmanager"}
+    assert names == {"supervisor", "receiver", "locator", "wall", "prometheus", "alertmanager"}
 
 
 # --- Alertmanager --------------------------------------------------------------------------------

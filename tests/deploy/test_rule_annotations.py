@@ -185,3 +185,20 @@ def test_a_lossy_line_says_which_way_where_that_is_known(tmp_path: Path) -> None
     found = annotations(tmp_path, small, played, "LineLossy", played.seconds)
     assert found["evidence_en"].endswith("; downwards 0.0 %, upwards 1.5 %")
     assert found["evidence_vi"].endswith("; riêng chiều xuống mất 0,0 %, chiều lên mất 1,5 %")
+
+
+def test_an_agent_that_is_refused_says_how_often(tmp_path: Path) -> None:
+    small = province(SMALL)
+    played = scene(small, "the token of commune 21040 was revoked")
+    found = annotations(tmp_path, small, played, "AgentRefused", 225)
+    assert found["communes"] == "21040"
+    assert "in this commune's name, 0.1 times a second" in found["evidence_en"]
+    assert "0,1 lần mỗi giây" in found["evidence_vi"]
+
+
+def test_a_hub_whose_clock_is_wrong_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    small = province(SMALL)
+    played = scene(small, "the hub's clock is set back")
+    found = annotations(tmp_path, small, played, "HubClockWrong", 225)
+    assert found["evidence_en"].endswith("agents keep everything")
+    assert found["evidence_vi"].endswith("các máy đo vẫn giữ đủ số liệu")

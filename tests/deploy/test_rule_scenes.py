@@ -114,7 +114,7 @@ def test_every_kind_of_fault_has_its_scene() -> None:
     assert found == {
         "AgentSilent", "CarrierDown", "CommuneCutOff", "HubBlind", "HubCutOff", "NeverReported", "PopDown",
         "SystemDown", "SystemUnreachable", "OnBattery", "BatteryLow", "AgentDiskFull", "AgentHot",
-        "DeadZone", "InventorySuspect",
+        "DeadZone", "InventorySuspect", "HubClockWrong", "AgentRefused",
         *NAMES.values(),
     }  # fmt: skip
     whole = thinned(inventory("quang-ngai"))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from common import i18n
@@ -16,6 +17,7 @@ from deploy.endpoints import Endpoints, endpoints, reachable, url
 from deploy.stack import Stack, StackError, check_ports
 from deploy.stack_specs import Paths, WallAccess, specs
 from inventory.load import load
+from inventory.model import Ingest
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/inventory/small.yml"
@@ -40,12 +42,12 @@ def test_ports_follow_the_base() -> None:
     assert endpoints() == Endpoints()
 
 
-@pytest.mark.parametrize("base", [-1, 0, 65528, 10**9])
+@pytest.mark.parametrize("base", [-1, 0, 65527, 10**9])
 def test_a_port_base_out_of_range_is_refused(base: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match=str(base)):
         endpoints(base)
     assert main(["up", str(SMALL), f"--port-base={base}"]) == 2
-    assert "expected a number from 1 to 65527" in capsys.readouterr().err
+    assert "expected a number from 1 to 65525" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", ["9490", "host", "host:", ":1", "h:99999", "h:x"])
@@ -73,6 +75,36 @@ def test_a_taken_port_is_named_with_its_use() -> None:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(StackError, match=f"{listen}: the address of prometheus is in use"):
             check_ports(everywhere(listen))
+
+
+def test_the_gateways_address_matters_where_the_inventory_has_one() -> None:
+    inventory = load(SMALL).inventory
+    gateway = replace(inventory, hub=replace(inventory.hub, ingest=Ingest(plain_http=True)))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        at = replace(
+            everywhere("127.0.0.1:0"), reflector="127.0.0.1:0", ingest=listen, ingest_page="127.0.0.1:0"
+        )
+        check_ports(at, inventory)
+        check_ports(replace(at, ingest=""), gateway)
+        with pytest.raises(StackError, match=f"{listen}: the address of ingest is in use"):
+            check_ports(at, gateway)
+
+
+def test_the_gateway_stands_before_prometheus_where_the_inventory_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("deploy.debian.find", lambda name: Path("/usr/bin") / name)
+    inventory = load(SMALL).inventory
+    gateway = replace(inventory, hub=replace(inventory.hub, ingest=Ingest(plain_http=True)))
+    paths, at = Paths(SMALL, tmp_path), endpoints(10000)
+    assert "ingest" not in {spec.name for spec in specs(paths, at, inventory)}
+    assert "ingest" not in {spec.name for spec in specs(paths, replace(at, ingest=""), gateway)}
+    told = {spec.name: " ".join(spec.argv) for spec in specs(paths, at, gateway)}
+    assert "--listen 0.0.0.0:10009 --page-listen 127.0.0.1:10002" in told["ingest"]
+    assert "--forward http://127.0.0.1:10000/api/v1/write" in told["ingest"]
+    assert "--web.listen-address=127.0.0.1:10000" in told["prometheus"]
+    assert list(told).index("prometheus") < list(told).index("ingest"), "who receives ends last"
 
 
 def test_an_address_that_is_not_ours_is_named() -> None:
@@ -117,7 +149,7 @@ def test_a_missing_program_is_named_with_the_command_that_gets_it(
     monkeypatch.setattr("deploy.debian._SYSTEM", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("THONGSUOT_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr("deploy.up.check_ports", lambda _: None)
+    monkeypatch.setattr("deploy.up.check_ports", lambda *_: None)
     assert main(["up", str(SMALL), "--port-base", "28900"]) == 1
     said = capsys.readouterr().err
     assert "prometheus" in said

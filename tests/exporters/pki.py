@@ -11,6 +11,8 @@ database = {dir}/index.txt
 serial = {dir}/serial
 new_certs_dir = {dir}
 default_md = sha256
+default_crl_days = 3650
+crlnumber = {dir}/crlnumber
 policy = any
 unique_subject = no
 [any]
@@ -37,6 +39,7 @@ class Pki:
         self._directory, self._key = directory, key
         (directory / "index.txt").touch()
         (directory / "serial").write_text("1000\n")
+        (directory / "crlnumber").write_text("01\n")
         self.ca = self._authority("root", issuer=None, expires="20400101000000Z")
         self._authority("intermediate", issuer="root", expires="20350101000000Z")
 
@@ -60,6 +63,24 @@ class Pki:
     def key_of(self, name: str) -> Path:
         """Return the file with the key alone."""
         return self._path(name, "key")
+
+    def locked_key_of(self, name: str, pass_phrase: str) -> Path:
+        """Return the key of a host, encrypted."""
+        locked = self._path(name, "locked")
+        _openssl(
+            "pkey", "-in", str(self._path(name, "key")), "-aes256", "-passout", f"pass:{pass_phrase}",
+            "-out", str(locked),
+        )  # fmt: skip
+        return locked
+
+    def revoked(self, *names: str) -> Path:
+        """Take back certificates of hosts; return the root's list of all that were."""
+        by = ["-config", self._config(""), "-cert", str(self.ca), "-keyfile", str(self._path("root", "key"))]
+        for name in names:
+            _openssl("ca", *by, "-revoke", str(self._path(name, "crt")))
+        found = self._path("root", "crl")
+        _openssl("ca", *by, "-gencrl", "-out", str(found))
+        return found
 
     def _authority(self, name: str, issuer: str | None, expires: str) -> Path:
         request = self._request(name)

@@ -2,17 +2,19 @@
 
 import json
 import time
+import weakref
+from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.httpio import jsonpath, xpath
+from exporters.httpio import jsonpath, patterns, xpath
 from exporters.httpio.answer import Answer
 from exporters.httpio.config import Config, Step
 from exporters.httpio.judge import judge
-from exporters.httpio.patterns import BUDGET_SECONDS
+from exporters.httpio.patterns import BUDGET_SECONDS, TooSlow
 from exporters.httpio.veil import Veil
 from exporters.net.failure import Failure
 from exporters.registry import convert_options
@@ -226,6 +228,22 @@ def test_a_path_that_explodes_is_broken_off(path: str) -> None:
     said = verdict(document, {"json": path, "present": True})
     assert time.process_time() - before < BUDGET_SECONDS + 5  # without the limit: minutes, and years
     assert said == "ok" or said.startswith(("local: a pattern or path took over", "body: "))
+
+
+def frame_in(file: str) -> FrameType:
+    """Return a frame of code that claims to stand in ``file``."""
+    found: dict[str, FrameType] = {}
+    exec(compile("import sys; found['frame'] = sys._getframe()", file, "exec"), {"found": found})
+    return found["frame"]
+
+
+def test_what_would_be_swallowed_waits_for_the_next_strike() -> None:
+    callback = weakref.WeakKeyDictionary.__init__.__code__.co_filename
+    patterns._too_slow(0, frame_in(callback))
+    with pytest.raises(TooSlow):
+        patterns._too_slow(0, frame_in(__file__))
+    with pytest.raises(TooSlow):
+        patterns._too_slow(0, None)
 
 
 JSON = st.recursive(

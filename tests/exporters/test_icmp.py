@@ -1,6 +1,7 @@
 """The icmp probe and its socket, on loopback."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import time
@@ -143,6 +144,9 @@ async def test_replies_to_others_do_not_wake_anybody(host: str) -> None:
     assert address is not None
     pinger, other = Pinger(Manner(address.family)), Pinger(Manner(address.family))
     pinger._pause(asyncio.get_running_loop())
+    with contextlib.suppress(BlockingIOError):  # from before it had its filter
+        while True:
+            pinger.socket.recvmsg(2048)
     answers = await other.burst(address, Shape(packets=3), 30.0, Afterwards())
     assert len(answers.arrivals) == 3
     with pytest.raises(BlockingIOError):
@@ -234,10 +238,10 @@ def time_is_up(wire: Wire) -> None:
     """Have the deadline of what is on its way come now."""
     loop = asyncio.get_running_loop()
     for burst in list(wire.pinger._by_cookie.values()):
-        if burst.timer is not None:
-            burst.timer.cancel()
+        if burst.due is not None:
             burst.deadline = loop.time()
-            burst.timer = loop.call_at(burst.deadline, wire.pinger._move_on, burst, loop)
+            wire.pinger._agenda.put(burst, burst.deadline)
+    wire.pinger._turn(loop)
 
 
 Started = tuple["asyncio.Task[Answers]", list[bytes], Afterwards]
@@ -372,6 +376,23 @@ async def test_an_error_about_one_packet_does_not_outvote_replies_to_others(wire
     wire.reply(sent[2])
     answers = await task
     assert (answers.arrivals, answers.error) == ((1, 2), error)
+
+
+async def test_an_error_that_is_noticed_while_sending_ends_what_one_answer_ends(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = IcmpError(4, 3, 1, "198.51.100.1")
+
+    def noticed() -> None:
+        wire.pinger.take_error(wire.sent[0], "192.0.2.9", error)
+
+    monkeypatch.setattr(wire.pinger, "_receive_errors", noticed)
+    wire.refuse_after = 1
+    task, _, afterwards = await start(wire, packets=3, within=600.0, one_suffices=True)
+    answers = await task
+    assert (answers.rtts_ns, answers.error, answers.unsent) == ((None,), error, None)
+    wire.reply(wire.sent[0])
+    assert afterwards.take() == (0, 1)
 
 
 async def test_after_a_refusal_silence_does_not_wait_for_the_whole_deadline(wire: Wire) -> None:

@@ -1,5 +1,7 @@
 """Finding kinds of probes, and refusing modules that break the contract."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -36,6 +38,27 @@ def test_the_kinds_there_are() -> None:
     assert sorted(kinds()) == sorted(files)
     assert {"http", "icmp", "tcp"} < set(kinds())
     assert all(kind.kind == name and issubclass(kind.config, ProbeConfig) for name, kind in kinds().items())
+
+
+def test_what_is_not_asked_for_is_not_imported() -> None:
+    script = "import sys; from exporters.registry import convert_options; convert_options('icmp', {})"
+    shown = "print(*(name for name in sys.modules if name.startswith('exporters.')))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; {shown}"], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "exporters.probes.icmp" in loaded
+    assert not loaded & {"exporters.probes.throughput", "exporters.collectors.host", "exporters.snmpio"}
+
+
+def test_a_kind_is_called_as_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "KIND", "udp")
+    kinds.cache_clear()
+    try:
+        with pytest.raises(BrokenKind, match=r"exporters\.probes\.tcp: KIND must be 'tcp'"):
+            kinds()["tcp"]
+    finally:
+        kinds.cache_clear()
 
 
 def test_a_whole_module_is_a_kind() -> None:

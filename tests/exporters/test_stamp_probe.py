@@ -203,6 +203,30 @@ async def test_a_clock_that_vouches_and_is_wrong_is_found_out(monkeypatch: pytes
             assert "one_way_delay_seconds up" not in values(await train(at(address)))
 
 
+@pytest.mark.parametrize("skew", [0.0, 3600.0, -86400.0 * 300])
+async def test_a_reflector_that_vouches_tells_its_clock_whatever_ours_shows(
+    skew: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = lambda: Timeline(clock.read, lambda: ClockError(False, None))  # noqa: E731 - too small for a name
+    monkeypatch.setattr(session, "Timeline", unknown)
+    async with listening(Foreign(error=VOUCHING, skew_seconds=skew)) as address:
+        outcome = await train(at(address))
+    true = time.time() - time.monotonic() + skew
+    assert outcome.peer_clock is not None
+    assert outcome.peer_clock.low_seconds <= true <= outcome.peer_clock.high_seconds
+    least = values(outcome)["rtt_seconds min"]
+    assert outcome.peer_clock.high_seconds - outcome.peer_clock.low_seconds <= least + 0.0011
+
+
+@pytest.mark.parametrize(
+    "error",
+    [VOUCHING & 0x7FFF, 0x8000, encode_error(None, synchronised=True), encode_error(20, synchronised=True)],
+)
+async def test_a_reflector_that_does_not_vouch_tells_nothing_of_its_clock(error: int) -> None:
+    async with listening(Foreign(error=error)) as address:
+        assert (await train(at(address))).peer_clock is None
+
+
 @pytest.mark.parametrize("step", [3600.0, -3600.0])
 async def test_setting_the_reflectors_clock_changes_no_duration(step: float) -> None:
     foreign = Foreign()
@@ -212,9 +236,11 @@ async def test_setting_the_reflectors_clock_changes_no_duration(step: float) -> 
         return "."
 
     foreign.lose = lose
+    foreign.error = VOUCHING
     async with listening(foreign) as address:
         target = at(address)
         outcomes = [await train(target), await train(target)]
+    assert [outcome.peer_clock is None for outcome in outcomes] == [True, False]
     for outcome in outcomes:
         assert max(value for name, value in values(outcome).items() if "seconds" in name) < 1
 

@@ -32,6 +32,7 @@ from exporters.throughputio.config import Config
 from exporters.throughputio.deferred import Deferred
 from exporters.throughputio.ledger import Ledger
 from exporters.throughputio.measure import measure
+from exporters.throughputio.pump import NICENESS
 from exporters.throughputio.stream import Broken
 from exporters.throughputio.transfer import MOST_POINTS, Spent, Transfer
 from inventory.names import Reason
@@ -158,7 +159,9 @@ async def test_cancelled_in_the_middle_nothing_goes_on(tmp_path: Path) -> None:
         task = asyncio.create_task(probe(at, tmp_path))
         await until(lambda: at.moved > 0)
         (pump,) = children()
-        assert os.getsid(pump.pid) != os.getsid(0)  # a Ctrl-C is the agent's alone
+        assert os.getpgid(pump.pid) == pump.pid  # a Ctrl-C is the agent's alone
+        assert os.getsid(pump.pid) == os.getsid(0)  # else its niceness means nothing
+        assert pump.nice() == min(19, os.nice(0) + NICENESS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -72,7 +72,7 @@ async def test_a_service_that_may_not_read_addresses(monkeypatch: pytest.MonkeyP
 
 
 def test_an_agent_without_routers_to_ask_does_not_import_snmp() -> None:
-    script = "import sys; from exporters.registry import kinds; kinds(); print(*sorted(sys.modules))"
+    script = "import sys; from exporters.registry import kinds; dict(kinds()); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "psutil" in loaded

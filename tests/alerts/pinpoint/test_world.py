@@ -33,7 +33,7 @@ def first(world: World, seconds: int = PATIENCE) -> tuple[float, list[Open]]:
 def test_one_fault_is_one_outage_and_ends_once(component: str, told: str) -> None:
     world = World(province.small())
     world.fault(component)
-    when, found = first(world)
+    _when, found = first(world)
     assert [one.identity for one in found] == [told]
     world.heal()
     ended = [end for _, step in world.run(PATIENCE) for end in step.ended]
@@ -45,7 +45,7 @@ def test_one_fault_is_one_outage_and_ends_once(component: str, told: str) -> Non
 def test_a_system_is_named_by_what_it_says(reason: Reason) -> None:
     world = World(province.small())
     world.fault("system:ho-tich", reason=reason)
-    when, found = first(world)
+    _when, found = first(world)
     assert [one.identity for one in found] == ["system:ho-tich"]
 
 
