@@ -94,8 +94,10 @@ def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
     if not len(kept):
         return None
     double = _double(network, counts, kept)
-    solo = network.by_suspect.solo.gather(kept).only(counts.failed > 0)
-    near, far = (relation.gather(kept).only(double) for relation in network.by_suspect[1:])
+    wanted = (counts.failed > 0, double, double)
+    solo, near, far = (
+        _cut(relation, kept, rows) for relation, rows in zip(network.by_suspect, wanted, strict=True)
+    )
     touched = double.copy()
     touched[solo.item] = True
     rows = np.flatnonzero(touched)
@@ -138,12 +140,31 @@ def _worth(network: Network, counts: Counts, beliefs: Beliefs, failed_through: F
         kept = np.union1d(kept, known[failed[known] > 0])
     if not len(kept):
         return kept, np.zeros(0)
-    solo = network.by_suspect.solo.gather(kept)
-    passed = solo.sums((counts.sent - counts.failed).take(solo.item))
+    passed = _through(network.by_suspect.solo, kept, counts.sent - counts.failed)
     bound = failed[kept, None] * per_failure + passed[:, None] * np.log(1 - _LOSSES) - penalty[kept]
     pays = (bound > 0).any(axis=1)
     pays |= np.isin(kept, known) if len(known) else False
     return kept[pays], passed[pays]
+
+
+def _cut(relation: Incidence, kept: Ints, wanted: Mask) -> Incidence:
+    """Return the lists of those kept, with the items that are wanted."""
+    if _most(relation, kept):
+        return relation.only(wanted).gather(kept)
+    return relation.gather(kept).only(wanted)
+
+
+def _through(relation: Incidence, kept: Ints, values: Floats) -> Floats:
+    """Return for each of those kept the sum of the values of its items."""
+    if _most(relation, kept):
+        return relation.sums(values.take(relation.item))[kept]
+    part = relation.gather(kept)
+    return part.sums(values.take(part.item))
+
+
+def _most(relation: Incidence, kept: Ints) -> bool:
+    """Say whether it is faster to go through all lists than to pick those kept."""
+    return bool(2 * relation.sizes(kept).sum() > len(relation.item))
 
 
 def _failed_through(by_suspect: Incidence, by_observation: Incidence, counts: Counts) -> Floats:

@@ -60,7 +60,7 @@ class Patterns:
             known = self._steps[role, ratio] = longer
         found = known.take(patterns)
         if len(found) and found.min() < 0:
-            new = np.unique(patterns.compress(found < 0))
+            new = np.flatnonzero(np.bincount(patterns.compress(found < 0)))
             wanted = self._room[:5, new].copy()
             wanted[2 + role] *= ratio
             known[new] = self._add(wanted)
@@ -70,7 +70,7 @@ class Patterns:
     def gained(self, patterns: Ints | slice, role: int, losses: Floats) -> Floats:
         """Return by loss and pattern how much the likelihood rises by so much loss in ``role``."""
         part = self._room[:, : self._count][:, patterns]
-        wanted = [np.broadcast_to(row, (len(losses), part.shape[1])) for row in part[:5]]
+        wanted = list(part[:5])
         wanted[2 + role] = part[2 + role] * (1 - losses)[:, None]
         return np.asarray(self._likelihood(*wanted) - part[5])
 

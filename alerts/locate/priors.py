@@ -56,5 +56,8 @@ def penalty(kind: str, loss: float, components: int) -> float:
 
 def columns(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     """Return the positions in the grid that have the penalties of these losses."""
-    bounds = [losses >= HARD, losses >= PARTIAL_BELOW, losses >= FAINT_BELOW]
-    return np.select(bounds, [0, 1, GRID.index(0.5)], default=len(GRID) - 1)
+    return _COLUMNS.take(np.searchsorted(_BOUNDS, losses, side="right"))
+
+
+_BOUNDS: Final = np.array((FAINT_BELOW, PARTIAL_BELOW, HARD))
+_COLUMNS: Final = np.array((len(GRID) - 1, GRID.index(0.5), 1, 0))

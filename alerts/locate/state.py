@@ -24,7 +24,7 @@ class State:
         self.field = field
         self.blamed: dict[int, float] = {}
         self._patterns = Patterns(field.noise, field.failed, field.clear)
-        self._pattern = self._patterns.first
+        self._pattern = self._patterns.first.copy()
 
     def copy(self) -> Self:
         """Return a state of its own that says the same."""
