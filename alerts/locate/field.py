@@ -44,9 +44,9 @@ class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
     By row: results that ``failed`` and those that are ``clear``. A row without failures has two legs with a
-    suspect on either. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its observations,
-    ``passed_elsewhere`` those of them that are no rows. ``owners``: for each entry of the relations, whose it
-    is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+    suspect on either. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its
+    observations, ``passed_elsewhere`` those of them that are no rows. ``owners``: for each entry of the
+    relations, whose it is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
 
     ``dues``: by suspect, what blaming it costs at least, of the losses on the screen. ``number``: suspect of
     the network -> its number here, or -1.

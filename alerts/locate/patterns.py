@@ -21,9 +21,9 @@ _FIRST_ROOM: Final = 256
 class Patterns:
     """A table that only grows; explanations of the same field share it.
 
-    By pattern: ``failed`` and ``clear`` results; what comes through on the ``solo`` part, the ``near`` and the
-    ``far`` leg; ``seen``, the log-likelihood; ``hope``, by how much more loss could raise it at most. ``clear``
-    counts only on legs where nothing failed: what else passes there is no matter of rows.
+    By pattern: results that failed and those that are clear; what comes through on the solo part, on the
+    near and the far leg; ``seen``, the log-likelihood; ``hope``, by how much more loss could raise it at most. Where
+    nothing failed, only what the legs let through counts: what passes in the solo role is no matter of rows.
     """
 
     def __init__(self, noise: float, failed: Floats, clear: Floats) -> None:
@@ -78,7 +78,8 @@ class Patterns:
         """Return the numbers of patterns, given as columns; new ones are added."""
         mantissa, exponent = np.frexp(wanted)  # products in another order differ in the last digits
         keys = np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent).T.tolist()
-        numbers, new = [], []
+        numbers: list[int] = []
+        new: list[int] = []
         for place, key in enumerate(map(tuple, keys)):
             number = self._number.setdefault(key, len(self._number))
             numbers.append(number)

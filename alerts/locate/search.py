@@ -160,9 +160,7 @@ def _peers(state: State, suspect: int, twins: Twins) -> Ints:
     """Return who, in the place of a suspect, makes what was counted as likely; its twins left out."""
     field, other = state.field, state.copy()
     other.blame(suspect, None)
-    touched = np.zeros(len(field.rows), np.bool_)
-    touched[state.rows_of(suspect)] = True
-    others = _standing(other, touched, np.array([*twins(suspect), *field.known]))
+    others = _standing(other, state.rows_of(suspect), np.array([*twins(suspect), *field.known]))
     own, theirs = (_likelihood(other, who).max(axis=1) for who in (np.array([suspect]), others))
     return others.compress(theirs >= own[0] - _ALIKE)
 
@@ -238,7 +236,7 @@ def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> l
 
 
 def _leading(state: State, chosen: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return those of ``chosen`` that may pay from here on, and the best of them with their gains on the screen.
+    """Return those of ``chosen`` that may pay from here on, and the best of them with what they gain.
 
     A gain only falls as others are blamed, except where another leg has just lost its way. Where many are to
     be looked at, those with the highest bounds come first, until nobody who is left can be among the best.

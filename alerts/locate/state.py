@@ -75,7 +75,7 @@ class State:
         return found
 
     def _add(self, found: Floats, part: Incidence, role: int, losses: Floats) -> None:
-        """Add what the rows of ``part`` gain by losses in ``role``: a leg whose other carries all, nothing."""
+        """Add what the rows of ``part`` gain by losses in ``role``: none where the other leg carries all."""
         patterns = self._pattern.take(part.item)
         if len(patterns) < len(self._patterns):  # fewer entries than patterns: each by itself
             for column, gained in enumerate(self._patterns.gained(patterns, role, losses)):
