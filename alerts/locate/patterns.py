@@ -22,8 +22,9 @@ class Patterns:
     """A table that only grows; explanations of the same field share it.
 
     By pattern: results that failed and those that are clear; what comes through on the solo part, on the
-    near and the far leg; ``seen``, the log-likelihood; ``hope``, by how much more loss could raise it at most. Where
-    nothing failed, only what the legs let through counts: what passes in the solo role is no matter of rows.
+    near and the far leg; ``seen``, the log-likelihood; ``hope``, by how much more loss could raise it at
+    most. Where nothing failed, only what the legs let through counts: what passes in the solo role is no
+    matter of rows.
     """
 
     def __init__(self, noise: float, failed: Floats, clear: Floats) -> None:
