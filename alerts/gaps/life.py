@@ -81,11 +81,11 @@ def runs(told: Told) -> list[Run]:
 def stays(told: Told, start: Edge, end: Edge, *, open_: bool, hearable: float | None) -> list[Stay]:
     """Cut a gap into stays that follow one another. ``hearable``: from when on an agent that ran would have
     been heard, None where that is not known."""
-    known = runs(told)
+    known = [run for run in runs(told) if run.started <= end.at + SAME_START_SECONDS]
     found: list[Stay] = []
     here = start
     for run in known:
-        if run.first <= start.at or run.started <= here.at - SAME_START_SECONDS or run.started > end.at:
+        if run.first <= start.at or run.started <= here.at - SAME_START_SECONDS:
             continue
         birth = _within(between(run.started - 1, run.started + 1), here, end)
         if here is start and _is_first(told, start):
@@ -135,8 +135,11 @@ def _within(edge: Edge, low: Edge, high: Edge) -> Edge:
 
 
 def _death(told: Told, here: Edge, birth: Edge, hearable: float | None) -> Edge:
-    """When the run before a birth ended: after its last sample, and not long after where that tells."""
-    last = told.heard.last_before(birth.at)
+    """When the run before a birth ended: after its last sample, and not long after where that tells.
+
+    The first samples of the next run may be older than its start: both are told from a clock that moves.
+    """
+    last = told.heard.last_before(birth.at - SAME_START_SECONDS)
     last = here.at if last is None else min(max(last, here.at), birth.at)
     stopped = _stop(told, last, birth.at)
     if stopped is not None:

@@ -1,6 +1,7 @@
 """The gateway without HTTP: from an agent's body to an answer, and what it must know for that."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import secrets
@@ -31,6 +32,7 @@ BUSY_RETRY_SECONDS: Final = 2
 LOG_SECONDS: Final = 600.0
 _AT_ONCE_BYTES: Final = 4096  # compressed; a heartbeat with the states of a commune is half of that
 _DECODERS: Final = 2
+"""One more than backlog may have at a time: what is measured now never waits behind a whole queue of it."""
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class Gateway:
         self._locks: dict[str, asyncio.Lock] = {}
         self._rates: dict[str, Rates] = {}
         self._decoders = asyncio.Semaphore(_DECODERS)
+        self._backlog = asyncio.Semaphore(_DECODERS - 1)
         self._said: dict[tuple[str, str], float] = {}
 
     def take(self, province: Province) -> None:
@@ -97,7 +100,7 @@ class Gateway:
     async def push(self, commune: str, body: bytes, *, backlog: bool) -> Reply:
         """Store what of a compressed push is the agent's to send. Never raises but for cancellation."""
         try:
-            verdict, packed = await self._judged(commune, body)
+            verdict, packed = await self._judged(commune, body, backlog=backlog)
         except decode.Refused as refused:
             return Reply(400, refused.fault.value, f"not a push: {refused.fault.value}")
         except Foreign as foreign:
@@ -115,8 +118,15 @@ class Gateway:
         reply = await self._stored(packed, verdict, backlog=backlog)
         return reply if reply.status != 204 else self._noted(commune, verdict, reply)
 
-    async def _judged(self, commune: str, body: bytes) -> tuple[Verdict, bytes]:
-        """Judge in a thread what takes long. Raises decode.Refused, Foreign or KeyError."""
+    async def _judged(self, commune: str, body: bytes, *, backlog: bool) -> tuple[Verdict, bytes]:
+        """Judge in a thread what takes long. Raises decode.Refused, Foreign or KeyError.
+
+        Backlog waits its turn before it takes the commune's lock, which its live pushes need too.
+        """
+        async with self._backlog if backlog else contextlib.nullcontext():
+            return await self._judged_now(commune, body)
+
+    async def _judged_now(self, commune: str, body: bytes) -> tuple[Verdict, bytes]:
         judge, unix = self._judges[commune], self.unix()
         async with self._locks[commune]:
             if len(body) <= _AT_ONCE_BYTES:

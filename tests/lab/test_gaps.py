@@ -100,7 +100,7 @@ def test_a_gap_is_labelled_with_what_was_done(suffered: Suffered, commune: str, 
     said, truths = suffered
     asked, began, ended = truth = truths.get(commune, truths["all"])
     found = said[commune]
-    assert labels(found, truth) == [[label]]
+    assert labels(found, truth) == [[label]], f"{truth}: {json.dumps(found)}"
     gap = next(gap for gap in found if gap["end"]["latest"] > asked)
     assert gap["start"]["earliest"] - EDGE_SECONDS <= began
     assert asked <= gap["start"]["latest"] + EDGE_SECONDS

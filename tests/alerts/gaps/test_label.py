@@ -57,6 +57,16 @@ def test_each_fault_has_its_label_and_its_edges(state: Is, spool: bool) -> None:
     assert not gap.open
 
 
+@pytest.mark.parametrize("moved", [-2.0, -0.5, 0.5, 1.0, 2.4])
+@pytest.mark.parametrize("state", sorted(DEAD))
+def test_a_start_that_is_told_from_a_clock_that_moved_changes_no_label(state: Is, moved: float) -> None:
+    """The first samples of a run may then be older than its start, and its start later than the gap's end."""
+    world = World((Phase(300, Is.FINE), Phase(20, state), Phase(400, Is.FINE)), moved=moved)
+    (gap,) = world.gaps()
+    whole(gap)
+    assert [piece.label for piece in gap.pieces] == [LABELS[state]]
+
+
 def test_the_data_of_a_line_that_was_down_arrived_later_and_so_the_agent_ran() -> None:
     kept, lost = one_fault(Is.LINE), one_fault(Is.LINE, spool=False)
     assert kept.data_ratio > 0.98

@@ -54,7 +54,8 @@ class Phase(msgspec.Struct, frozen=True):
 class World:
     """Phases one after the other. ``spool``: what was measured while the hub could not be reached is there
     afterwards; ``router``: the hub pings the commune's router; ``battery``: the site tells of its mains;
-    ``pinging``: the hub's own agent runs."""
+    ``pinging``: the hub's own agent runs; ``moved``: by as much the agent's clock was corrected after its
+    first words and before it told its start."""
 
     def __init__(
         self,
@@ -64,8 +65,10 @@ class World:
         router: bool = True,
         battery: bool = False,
         pinging: bool = True,
+        moved: float = 0.0,
     ) -> None:
         self.spool, self.router, self.battery, self.pinging = spool, router, battery, pinging
+        self.moved = moved
         self.spans: list[tuple[float, float, Is]] = []
         at = START
         for phase in phases:
@@ -149,7 +152,7 @@ class World:
 
     def told(self) -> Told:
         """What the site told of itself."""
-        starts, stopped = self.details(lambda start, boot, at: start, SILENT), self.stops()
+        starts, stopped = self.details(lambda start, boot, at: start + self.moved, SILENT), self.stops()
         battery = {"mains": self.details(lambda start, boot, at: 1.0)} if self.battery else {}
         return Told(
             heard=joined([self.beats(), self.delivered(), starts, stopped], SILENT),

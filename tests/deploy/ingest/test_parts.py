@@ -1,23 +1,30 @@
 """The gateway's smaller parts: permits over time, buckets, what an engine says, the queue."""
 
 import asyncio
+import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
 from agent.load import loads_config
 from deploy.ingest import engine, permits
+from deploy.ingest import gateway as gateway_module
 from deploy.ingest.configs import Config
 from deploy.ingest.engine import About, Answer
 from deploy.ingest.forward import Busy, Forwarder, Slow
-from deploy.ingest.limits import AgentLimits, Patience, ServerLimits
+from deploy.ingest.gateway import Gateway, Province
+from deploy.ingest.judge import Verdict
+from deploy.ingest.limits import AgentLimits, Limits, Patience, ServerLimits
+from deploy.ingest.meters import Meters
 from deploy.ingest.permits import Known, Target
 from deploy.ingest.rates import Bucket, Rates
 from deploy.ingest.service import KNOWN_FILE, province
-from tests.deploy.ingest.bodies import OWN, UNIX
+from tests.deploy.ingest.bodies import OTHER, OWN, UNIX
 from tests.deploy.ingest.bodies import province as small
 
 A: Target = ("system:a", "", "http")
@@ -190,3 +197,36 @@ def test_storage_decides_how_long_things_stay_permitted(tmp_path: Path) -> None:
     before = province(inventory, tmp_path).permits[OWN].targets
     after = province(replace(inventory, systems=inventory.systems[1:]), tmp_path).permits[OWN].targets
     assert after == before
+
+
+# --- turns -------------------------------------------------------------------------------------------
+class _Unused:
+    async def write(self, body: bytes) -> Answer:
+        raise AssertionError(body)
+
+
+async def test_a_queue_of_backlog_keeps_no_live_push_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backlog is decoded one push at a time; a live push of anybody is begun meanwhile."""
+    begun: asyncio.Queue[bytes] = asyncio.Queue()
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+
+    def work(judge: object, body: bytes, unix: float, limits: Limits) -> tuple[Verdict, bytes]:
+        loop.call_soon_threadsafe(begun.put_nowait, body[:1])
+        assert go_on.wait(30)
+        return Verdict([], 0, Counter()), b""
+
+    monkeypatch.setattr(gateway_module, "_work", work)
+    limits = Limits()
+    forwarder = Forwarder(_Unused(), limits.server, limits.patience)
+    gateway = Gateway(forwarder, Meters(CollectorRegistry()), limits)
+    permit = permits.permits(permits.Known({OWN: (A,), OTHER: (A,)}), UNIX)
+    gateway.take(Province(permit))
+    pushes = [gateway.push(OTHER, b"b" * 9000, backlog=True) for _ in range(5)]
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for push in (*pushes, gateway.push(OWN, b"b" * 9000, backlog=True)):
+            group.create_task(push)
+        assert await begun.get() == b"b"
+        group.create_task(gateway.push(OWN, b"l" * 9000, backlog=False))
+        assert await begun.get() == b"l"
+        go_on.set()
+    assert begun.qsize() == 5
