@@ -38,7 +38,7 @@ class ComponentKind(StrEnum):
 class Reason(StrEnum):
     """Why a measurement failed. Closed list: a reason is evidence for locating, never free text.
 
-    ``refused``, ``tls``, ``status``, ``body`` and ``stalled`` prove that packets passed;
+    ``refused``, ``tls``, ``status``, ``body``, ``maintenance`` and ``stalled`` prove that packets passed;
     ``dns`` speaks about name resolution only; ``local`` is the agent's own machine (no route,
     no address, no permission) and makes a target's state unknown, not down.
     """
@@ -53,6 +53,7 @@ class Reason(StrEnum):
     TLS = "tls"  # handshake or certificate refused
     STATUS = "status"  # HTTP status not expected
     BODY = "body"  # expected text missing, or forbidden text present
+    MAINTENANCE = "maintenance"  # a page that says that the system is under maintenance
     REDIRECT = "redirect"  # too many, or a redirect that is not allowed
     PROTOCOL = "protocol"  # an answer that breaks its protocol
     TOO_LARGE = "too_large"  # an answer over the size limit
@@ -861,6 +862,58 @@ LOCATOR_INFERENCE = _hub("thongsuot_locator_inference_seconds", "histogram", "Ti
 LOCATOR_TIME = _hub(
     "thongsuot_locator_time_to_locate_seconds", "histogram", "From the first failure to the page's post"
 )
+# --- what was learned of outages afterwards (alerts/pinpoint/revising.py) ------------------------------
+OUTAGE_REVISIONS = _hub(
+    "thongsuot_outage_revisions_total",
+    "counter",
+    "Revisions written to the ledger by what they say: cause (another one, or one of several), edges (the same"
+    " cause, better known times), undecided (nothing that could arrive decides)",
+    "verdict",
+)
+OUTAGE_LOOKS = _hub(
+    "thongsuot_outage_looks_total",
+    "counter",
+    "Looks at the gaps of outages that are over, by result: revised, known (nothing new), failed, or why"
+    " nothing can be said yet (no_gap, open, unknown, disagree)",
+    "result",
+)
+OUTAGES_UNDECIDED = _hub(
+    "thongsuot_outages_undecided",
+    "gauge",
+    "Outages that are over of which it is not known which of several components it was, and may still be",
+)
+OUTAGE_REVISED = _hub(
+    "thongsuot_outage_revised_since_timestamp_seconds",
+    "gauge",
+    "Unix time at which an outage began whose cause was revised, at most the latest 50 of the last day;"
+    " said: the component or class that the page named",
+    "component", "kind", "said",
+)  # fmt: skip
+# --- limits that alerts hold against, from the inventory ---------------------------------------------
+LINE_RTT_LIMIT = _hub(
+    "thongsuot_line_rtt_limit_seconds",
+    "gauge",
+    "Round trip to the hub above which a line is slow: its own contract's, else the province's",
+    "commune", "line",
+)  # fmt: skip
+LINE_LOSS_LIMIT = _hub(
+    "thongsuot_line_loss_limit_ratio",
+    "gauge",
+    "Share of lost packets above which a line is lossy: its own contract's, else the province's",
+    "commune", "line",
+)  # fmt: skip
+SYSTEM_SLOW_LIMIT = _hub(
+    "thongsuot_system_slow_limit_seconds",
+    "gauge",
+    "Time of a check above which a system is slow: its own, else the province's",
+    "component",
+)
+CERTIFICATE_EXPIRY = _hub(
+    "thongsuot_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "Unix time at which a certificate file of this hub expires, by what it is for (gateway, clients)",
+    "certificate",
+)
 # --- the reflector of test packets (reflect) -------------------------------------------------------
 REFLECTOR_PACKETS = _hub(
     "thongsuot_reflector_packets_total",
@@ -1018,6 +1071,14 @@ class Recorded(StrEnum):
     LINE_LONG_DAYS = "line:thongsuot_availability_days:count"  # hourly: days with data, of 28
     LINE_LONG_SIGNAL = "line:thongsuot_signal:dbm_median28d"  # hourly, on enough days
     DEAD_ZONE = "commune:thongsuot_dead_zone:bool"  # by reason; absent where it cannot be judged
+    # --- what a line and a system usually are, and what is wrong with a system that answers ---
+    LINE_RTT_USUAL = "line:thongsuot_rtt:seconds_median7d"  # hourly: median of LINE_RTT_MEDIAN
+    LINE_LOSS_USUAL = "line:thongsuot_loss:ratio_quantile7d"  # hourly: exceeded in a twentieth of the hours
+    SYSTEM_SECONDS = "system:thongsuot_check:seconds_median10m"  # by seen: hub, communes (their median)
+    SYSTEM_SECONDS_USUAL = "system:thongsuot_check:seconds_median7d"  # hourly, by seen
+    SYSTEM_SLOW = "system:thongsuot_slow:bool"  # by seen; absent where it is down or not measured
+    MAINTENANCE_PAGE = "system:thongsuot_maintenance_page:bool"  # present (1) while that is why it fails
+    NAMES_LOST = "system:thongsuot_names_lost:bool"  # present (1) while its name is not resolved any more
     ON_MAINS = "commune:thongsuot_on_mains:bool"  # as last heard, while the commune is silent
     BATTERY_LOW = "commune:thongsuot_battery_low:bool"  # likewise
 

@@ -27,7 +27,9 @@ ALLOWED = {
         "alerts.slo",
         "alerts.promapi",
         "alerts.amapi",
+        "alerts.locatorapi",
         "alerts.ledger",
+        "alerts.revision",
     ),
     "deploy": PACKAGES,
 }

@@ -1,6 +1,7 @@
 """The locator as a service: a tick a second, outages told to Alertmanager and kept in the ledger.
 
     GET  /api/outages   what is open, as JSON
+    GET  /api/ledger    what lasted of late and what was learned of it since (ledger_page.py)
     /-/healthy /-/ready /metrics, POST /-/reload
 
 What decides is elsewhere and pure. A tick that fails says nothing about anybody: what is open stays open.
@@ -27,10 +28,12 @@ from alerts.locate.model import Cause
 from alerts.outage import LOCATOR, LOCATOR_ALIVE
 from alerts.pinpoint import words
 from alerts.pinpoint.holding import Ended, Holding, Open, Step
+from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.listening import Listening
 from alerts.pinpoint.meters import Meters
 from alerts.pinpoint.post import Posted, PostError, ended, lasting, post
 from alerts.pinpoint.read import SETTLED_SECONDS, Reader
+from alerts.pinpoint.revising import Reviser
 from alerts.pinpoint.sight import Heard, Sight, sight
 from alerts.pinpoint.watching import Watching, watching
 from alerts.promapi import ApiError, PromApi
@@ -103,6 +106,12 @@ class Service:
         self._ended: list[tuple[Ended, float]] = []
         self._news = asyncio.Event()
         self._judged_at = 0.0
+        self._reviser = Reviser(
+            settings.ledger_path,
+            settings.prometheus_url,
+            lambda: self._known.inventory,
+            self._meters.registry,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set. Raises ListenError."""
@@ -117,6 +126,7 @@ class Service:
             await stack.enter_async_context(self._prometheus)
             loops = [asyncio.create_task(forever(job.__name__, job)) for job in (self._ticks, self._posts)]
             stack.push_async_callback(_cancel, *loops)
+            await stack.enter_async_context(self._reviser.revising())
             bound = await stack.enter_async_context(serve(self._app(), self._settings.listen))
             sdnotify.notify("READY=1")
             log.info("locating on %s:%d", *bound, extra={"open": len(self._holding.open)})
@@ -254,6 +264,7 @@ class Service:
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/outages", self._outages)
+        LedgerPage(self._settings.ledger_path).add(app)
         add_health(app, self._meters.registry, self._is_fresh, self.reload)
         return app
 
