@@ -233,7 +233,7 @@ def _hub_plans(index: _Index) -> Iterator[Plan]:
     for target, address in index.checkpoints.items():
         yield _from_hub(
             index, name=target, target=target, role="checkpoint", commune="", line="", address=address,
-            path=Path((approaches.get(target, (target,)),)),
+            path=Path(((index.hub, *approaches.get(target, (target,))),)),
         )  # fmt: skip
     for system in index.inventory.systems:
         yield _system(index, system, HUB_SITE, "", ((index.hub,),))
@@ -241,9 +241,12 @@ def _hub_plans(index: _Index) -> Iterator[Plan]:
 
 
 def _outside_in(index: _Index, commune: Commune, line: Line, router: str) -> Plan:
-    """The hub pings the line's router: the LAN behind it and the agent are not on this path."""
+    """The hub pings the line's router: the LAN behind it and the agent are not on this path.
+
+    The hub itself is, as on all that it measures: behind its own dead uplink everything seems dead at once.
+    """
     site = [item for item in _site_leg(commune) if not item.startswith("lan:")]
-    leg = (*reversed(index.line_leg(commune, line)), *reversed(site))
+    leg = (index.hub, *reversed(index.line_leg(commune, line)), *reversed(site))
     name = line_id(commune, line)
     return _from_hub(
         index, name=name, target=name, role="outside-in", commune=commune.code, line=line.id,
@@ -261,7 +264,7 @@ def _from_hub(index: _Index, **values: Any) -> Plan:
 
 
 def _approaches(index: _Index) -> dict[str, Leg]:
-    """For each segment and carrier, what every path to it from the hub runs through, itself last."""
+    """For each segment and carrier, what every path to it runs through behind the hub, itself last."""
     common: dict[str, Leg] = {}
     for leg in _legs_from_hub(index):
         for position, item in enumerate(leg):
