@@ -57,6 +57,7 @@ from inventory.names import (
 
 KIND: Final = "icmp"
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, *report.METRICS, ICMP_PATH_MTU)
+PROMPT: Final = (report.ICMP_SENT, report.ICMP_LOST)
 LOSS_ALLOWING_SEARCH: Final = 0.2
 """More loss than this, and silence says too little about the size of a packet."""
 _RESOLVE: Final = ((str(Label.PHASE), "resolve"),)
@@ -127,7 +128,13 @@ async def probe(target: Target, config: Config) -> Outcome:
     if config.path_mtu and state.mtu.known_bytes is not None:
         samples += (Sample(ICMP_PATH_MTU, float(state.mtu.known_bytes)),)
     reason, evidence = _judge(answers, address, target.timeout_seconds)
-    return Outcome(reason=reason, duration_seconds=duration, samples=samples, evidence=one_line(evidence))
+    return Outcome(
+        reason=reason,
+        duration_seconds=duration,
+        samples=samples,
+        evidence=one_line(evidence),
+        partial=0 < len(answers.arrivals) < len(answers.rtts_ns),
+    )
 
 
 async def _address(target: Target, config: Config) -> tuple[Address, tuple[Sample, ...]]:
