@@ -77,9 +77,13 @@ def specs(
         _ingest(paths, at, inventory, own),
         _agent(paths, at, own),
         _reflector(at, inventory, own),
-        _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),
+        _ours(_Ours("wall", "wall", at.wall, _wall(at, access), hangs_up=True), paths, at, own),
     ]
     return tuple(spec for spec in found if spec is not None)
+
+
+def _wall(at: Endpoints, access: WallAccess) -> tuple[str, ...]:
+    return ("--locator", url(at.locator), *access.options())
 
 
 def _prometheus(paths: Paths, at: Endpoints, inventory: Inventory) -> Spec:

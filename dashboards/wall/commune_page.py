@@ -68,9 +68,7 @@ def _status(shown: CommuneDetail, names: Names, words: Words) -> Html:
     lasting = age(view.since, shown.at, words) if view.since is not None else None
     why = el("p", words.say(f"reason_{view.reason}"), class_="why") if view.reason else None
     listed = (
-        outage_list(shown.outages, names, words, at=shown.at, known=shown.health.alertmanager_ok)
-        if shown.outages
-        else None
+        outage_list(shown.outages, names, words, at=shown.at, health=shown.health) if shown.outages else None
     )
     said = el("span", describe(view, words), class_="unseen")
     return Html(el("div", state, lasting, class_="state") + said + (why or "") + (listed or ""))

@@ -42,6 +42,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that the hub pings from outside."""
     offers: tuple[Offer, ...] = ()
     """In the order of ``lines``."""
+    dossiers_per_day: float = 0.0
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,4 +143,5 @@ def _places(inventory: Inventory) -> Iterable[Place]:
             lines=tuple(line.id for line in commune.lines),
             routers=tuple(line.id for line in commune.lines if line.router),
             offers=tuple(_offers(inventory, commune)),
+            dossiers_per_day=commune.dossiers_per_day,
         )

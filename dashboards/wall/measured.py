@@ -56,7 +56,15 @@ AGAINST_HUB: Final = _any_of(
 )
 SITES: Final = _any_of(_OF_SITES, _FROM_AGENTS)
 DEAD_ZONES: Final = f"{Recorded.DEAD_ZONE} == 1"
-QUERIES: Final = (RECORDED, PERCENTILE, VERDICTS, AGAINST_HUB, SITES, DEAD_ZONES)
+_KEPT: Final = "3h"
+LONG_AVAILABILITY: Final = (
+    f"max by ({Label.COMMUNE}) (last_over_time({Recorded.LINE_LONG_AVAILABILITY}[{_KEPT}]))"
+)
+LONG_UPPER: Final = f"max by ({Label.COMMUNE}) (last_over_time({Recorded.LINE_LONG_UPPER}[{_KEPT}]))"
+"""Of a commune's best line, since two that fail by turns carry it together."""
+QUERIES: Final = (
+    RECORDED, PERCENTILE, VERDICTS, AGAINST_HUB, SITES, DEAD_ZONES, LONG_AVAILABILITY, LONG_UPPER,
+)  # fmt: skip
 
 
 class LineKey(NamedTuple):
@@ -69,7 +77,8 @@ class LineKey(NamedTuple):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured last, by name of series and, where there are two, ``name/direction``.
 
-    ``sites`` and ``dead_zones`` by code of the commune; ``at`` is when it was asked for, in Unix seconds.
+    ``sites``, ``dead_zones``, and ``availability`` over 28 days with its ``upper`` bound by code of the
+    commune; ``at`` is when it was asked for, in Unix seconds.
     """
 
     at: float = 0.0
@@ -77,11 +86,13 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: Mapping[LineKey, tuple[LineVerdict, ...]] = {}
     sites: Mapping[str, Mapping[str, float]] = {}
     dead_zones: Mapping[str, tuple[DeadZone, ...]] = {}
+    availability: Mapping[str, float] = {}
+    upper: Mapping[str, float] = {}
 
 
 def measured(at: float, answers: Iterable[tuple[Sample, ...]]) -> Measured:
     """Put the answers to :data:`QUERIES` together."""
-    recorded, percentile, verdicts, against_hub, sites, dead_zones = answers
+    recorded, percentile, verdicts, against_hub, sites, dead_zones, availability, upper = answers
     lines: dict[LineKey, dict[str, float]] = {}
     for sample in (*recorded, *against_hub):
         _note(lines.setdefault(_line(sample), {}), sample, sample.label(_NAME))
@@ -96,6 +107,8 @@ def measured(at: float, answers: Iterable[tuple[Sample, ...]]) -> Measured:
         verdicts=_verdicts(verdicts),
         sites=by_site,
         dead_zones=_dead_zones(dead_zones),
+        availability=_by_commune(availability),
+        upper=_by_commune(upper),
     )
 
 
@@ -116,6 +129,11 @@ def _verdicts(samples: Iterable[Sample]) -> dict[LineKey, tuple[LineVerdict, ...
     for sample in samples:
         found.setdefault(_line(sample), set()).add(sample.label(Label.VERDICT))
     return {key: tuple(v for v in LineVerdict if v in given) for key, given in found.items()}
+
+
+def _by_commune(samples: Iterable[Sample]) -> dict[str, float]:
+    """Shares of 1; what is none is left out."""
+    return {one.label(Label.COMMUNE): one.value for one in samples if 0 <= one.value <= 1}
 
 
 def _dead_zones(samples: Iterable[Sample]) -> dict[str, tuple[DeadZone, ...]]:

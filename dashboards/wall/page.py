@@ -111,9 +111,9 @@ def fragments(shown: Snapshot, layout: Layout, names: Names, words: Words) -> di
     return {
         "banner": banner(shown.health, words),
         "counters": counters(shown, words),
-        "map": province_map(shown.communes, layout, words),
+        "map": province_map(shown.communes, layout, words, shown.outages),
         "outages": outage_list(
-            shown.outages, names, words, at=shown.at, known=shown.health.alertmanager_ok, hidden=shown.hidden
+            shown.outages, names, words, at=shown.at, health=shown.health, hidden=shown.hidden
         ),
         "systems": system_list(shown.systems, words),
         "matrix": matrix(shown.communes, shown.systems, words),

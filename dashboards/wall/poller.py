@@ -1,4 +1,4 @@
-"""The one task that reads Prometheus and Alertmanager for all viewers together."""
+"""The one task that reads Prometheus, Alertmanager and the locator for all viewers together."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.amapi import AmApi
+from alerts.locatorapi import LocatorApi
 from alerts.promapi import ApiError, PromApi
 from inventory.names import Label
 
@@ -27,7 +28,8 @@ Fields = dict[str, Any]
 
 
 class Poller:
-    """Reads the sources; what cannot be read keeps its last answer, with the error beside it."""
+    """Reads the sources; what cannot be read keeps its last answer, with the error beside it. A hub may run
+    without a ``locator``."""
 
     def __init__(
         self,
@@ -35,11 +37,13 @@ class Poller:
         alertmanager: AmApi,
         meters: Meters,
         wall_clock: Callable[[], float] = time.time,
+        locator: LocatorApi | None = None,
     ) -> None:
         self._prometheus = prometheus
         self._alertmanager = alertmanager
         self._meters = meters
         self._now = wall_clock
+        self._locator = locator
 
     async def run(self, publish: Callable[[Answers], None], every_seconds: float = EVERY_SECONDS) -> None:
         """Poll for ever; a poll that takes longer than its turn delays the next, never overlaps it."""
@@ -55,12 +59,13 @@ class Poller:
     async def poll(self, previous: Answers) -> Answers:
         """Return the answers of now. Raises nothing but cancellation."""
         asked = self._now()  # a slow answer must not make agents look silent
-        states, alerts, measured = await asyncio.gather(
+        states, alerts, blamed, measured = await asyncio.gather(
             self._read("prometheus", self._states(asked), previous.prometheus_error),
             self._read("alertmanager", self._alerts(), previous.alertmanager_error),
+            self._blamed(asked, previous),
             self._measured(asked, previous.measured),
         )
-        answers = msgspec.structs.replace(previous, at=asked, measured=measured, **states, **alerts)
+        answers = msgspec.structs.replace(previous, at=asked, measured=measured, **states, **alerts, **blamed)
         remembered = _latest(previous.last_heard, answers.last_heard, answers.heartbeats)
         answers = msgspec.structs.replace(answers, last_heard=remembered)
         self._meters.newest(max(answers.heartbeats.values(), default=None))
@@ -99,6 +104,19 @@ class Poller:
         except ApiError as error:
             log.debug("measurements of lines cannot be read", extra={"error": str(error)})
             return previous
+
+    async def _blamed(self, now: float, previous: Answers) -> Fields:
+        """A locator that answers but has not judged for a while has nothing to say of now."""
+        if self._locator is None:
+            return {}
+        locator = self._locator
+
+        async def reading() -> Fields:
+            found = await locator.blamed()
+            return {"blamed": found.outages, "locator_at": now} if found.fresh else {}
+
+        fields = await self._read("locator", reading(), previous.locator_error)
+        return {"locator_at": previous.locator_at or 0.0, **fields}
 
     async def _alerts(self) -> Fields:
         return {"alerts": await self._alertmanager.answered_alerts()}

@@ -12,6 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from alerts.amapi import AmApi
+from alerts.locatorapi import LocatorApi
 from alerts.promapi import PromApi
 from common import sdnotify
 from common.web import serve
@@ -27,16 +28,19 @@ from .view import STALE_SECONDS
 
 QUERY_SECONDS = 5.0
 HISTORY_SECONDS = 15.0
+LOCATOR_SECONDS = 2.0
 MOST_ANSWER_BYTES = 32 << 20
+MOST_LOCATOR_BYTES = 8 << 20
 log = logging.getLogger(__name__)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen and what to read."""
+    """Where to listen and what to read; an empty ``locator``: there is none."""
 
     listen: str
     prometheus: str
     alertmanager: str
+    locator: str = ""
     max_viewers: int = MAX_VIEWERS
     stale_seconds: float = STALE_SECONDS
     poll_seconds: float = EVERY_SECONDS
@@ -56,17 +60,24 @@ async def running(options: Options, inventory: Inventory, gate: Gate) -> AsyncIt
         PromApi(options.prometheus, timeout_seconds=QUERY_SECONDS, **limits) as prometheus,
         PromApi(options.prometheus, timeout_seconds=HISTORY_SECONDS, **limits) as history,
         AmApi(options.alertmanager, timeout_seconds=QUERY_SECONDS, **limits) as alertmanager,
+        _locator(options.locator) as locator,
     ):
         app = application(
             wall, Days(history), gate, registry=registry, meters=meters, max_viewers=options.max_viewers
         )
-        poller = Poller(prometheus, alertmanager, meters)
+        poller = Poller(prometheus, alertmanager, meters, locator=locator)
         async with serve(app, options.listen) as (host, port), asyncio.TaskGroup() as group:
             polling = group.create_task(poller.run(wall.publish, options.poll_seconds))
             try:
                 yield f"http://{f'[{host}]' if ':' in host else host}:{port}/", wall
             finally:
                 polling.cancel()
+
+
+def _locator(url: str) -> contextlib.AbstractAsyncContextManager[LocatorApi | None]:
+    if not url:
+        return contextlib.nullcontext()
+    return LocatorApi(url, timeout_seconds=LOCATOR_SECONDS, max_answer_bytes=MOST_LOCATOR_BYTES)
 
 
 async def run(

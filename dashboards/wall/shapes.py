@@ -20,6 +20,9 @@ _ZONES: Final[dict[str, Html]] = {
     DeadZone.WEAK_SIGNAL: el("circle", r=17, stroke_dasharray="8 5.4"),
     DeadZone.NEVER_REPORTED: el("circle", r=17, stroke_dasharray="0.1 5.9"),
 }
+_CULPRIT: Final = Html(
+    '<path d="M-6.2-15H6.2L15-6.2V6.2L6.2 15H-6.2L-15 6.2V-6.2Z"/><path class="on" d="M0-8V2M0 7.6V7.7"/>'
+)
 _OF_CELL: Final = {Cell.UP: State.UP, Cell.DOWN: State.DOWN, Cell.UNKNOWN: State.UNKNOWN}
 
 
@@ -33,6 +36,18 @@ def glyph(state: State | Cell) -> Html:
     of = _OF_CELL[state] if isinstance(state, Cell) else state
     return el(
         "svg", shape(of), class_=f"glyph {of}", viewBox="-16 -16 32 32", aria_hidden="true", focusable="false"
+    )
+
+
+def culprit() -> Html:
+    """Return the mark of what failed and is no place itself, such as a POP: a stop sign."""
+    return el("g", _CULPRIT, class_="mark")
+
+
+def culprit_glyph() -> Html:
+    """Return the same as a small picture beside words that say it."""
+    return el(
+        "svg", culprit(), class_="glyph", viewBox="-16 -16 32 32", aria_hidden="true", focusable="false"
     )
 
 

@@ -26,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     option(
         "--alertmanager", default="http://127.0.0.1:9493", metavar="URL", help=t("wall.option_alertmanager")
     )
+    option("--locator", default="http://127.0.0.1:9491", metavar="URL", help=t("wall.option_locator"))
     option("--users-file", type=Path, metavar="FILE", help=t("wall.option_users_file"))
     option("--trusted-proxy-header", metavar="NAME", help=t("wall.option_proxy_header"))
     option("--trusted-proxy", action="append", default=[], metavar="IP", help=t("wall.option_proxy"))
@@ -69,6 +70,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         listen=arguments.listen,
         prometheus=arguments.prometheus,
         alertmanager=arguments.alertmanager,
+        locator=arguments.locator,
         max_viewers=arguments.max_viewers,
         stale_seconds=arguments.stale_seconds,
     )

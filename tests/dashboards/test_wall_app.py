@@ -177,7 +177,7 @@ async def test_a_viewer_hears_what_changes_and_nothing_else(site: Served) -> Non
         broken = msgspec.structs.replace(healthy(), alerts=(alert("pop:ba-to", communes="21484"),))
         site.wall.publish(broken)
         changed = await events(stream, "tick")
-        assert set(changed) == {"outages", "counters"}
+        assert set(changed) == {"outages", "counters", "map"}
         assert "POP Ba Tơ" in changed["outages"]
 
 
