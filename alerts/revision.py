@@ -4,6 +4,7 @@ A revision is another row of the same outage, with the corrected cause and edges
 stands in it too, so that whoever shows an outage can show both. Nothing that was sent is changed by it.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from alerts.ledger import Entry, Why
 
 Verdict = Literal["cause", "edges", "undecided"]
 """``cause``: another one, or one of several; ``edges``: the same, its times are known better now."""
-_HARD_LOSS: Final = 0.99
+HARD_LOSS: Final = 0.9
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
-    loss: float = _HARD_LOSS
+    loss: float = 1.0
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class _Cause(msgspec.Struct, frozen=True):
     members: tuple[str, ...] = ()
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
-    loss: float = _HARD_LOSS
+    loss: float = 1.0
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -86,16 +87,27 @@ def revision_of(entry: Entry) -> Revision | None:
         return None
 
 
-def said_of(entry: Entry) -> Said | None:
-    """Return what was said of an outage that is over, by any of its rows; None where that is not known."""
-    found = revision_of(entry)
+def said_of(rows: Sequence[Entry]) -> Said | None:
+    """Return what was said of an outage that is over, given all of its rows, oldest first; None where that is
+    not known.
+
+    While it heals packets pass already, and the last word on it is of a partial fault: what was said while it
+    was hard counts.
+    """
+    if not rows:
+        return None
+    last = rows[-1]
+    found = revision_of(last)
     if found is not None:
         return found.said
-    if entry.until is None or entry.why in ("revised", "undecided"):
+    if last.until is None or last.why in ("revised", "undecided"):
         return None
+    causes = [_cause(row) for row in rows]
+    hard = [cause for cause in causes if cause.loss >= HARD_LOSS]
+    cause = hard[-1] if hard else max(causes, key=lambda one: one.loss)
     return Said(
-        component=entry.component, kind=entry.kind, since=entry.since, until=entry.until,
-        **msgspec.structs.asdict(_cause(entry)),
+        component=last.component, kind=last.kind, since=last.since, until=last.until,
+        **msgspec.structs.asdict(cause),
     )  # fmt: skip
 
 

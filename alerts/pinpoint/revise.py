@@ -14,10 +14,9 @@ import msgspec
 
 from alerts.gaps.model import Edge, Gap, GapLabel, Piece, exactly
 from alerts.pinpoint.words import commune_of
-from alerts.revision import Revision, Said
+from alerts.revision import HARD_LOSS, Revision, Said
 from inventory.names import ComponentKind
 
-HARD_LOSS: Final = 0.9
 MOST_ASKED: Final = 20
 """Communes of a wide outage whose gaps are looked at; more would say the same."""
 TOUCH_SECONDS: Final = 1.0

@@ -22,7 +22,7 @@ from alerts.complaint import Complaint
 from alerts.gaps import ask
 from alerts.gaps.read import read
 from alerts.guard import forever
-from alerts.ledger import Ledger, LedgerError
+from alerts.ledger import Entry, Ledger, LedgerError
 from alerts.pinpoint import revise
 from alerts.pinpoint.revised_meters import RevisedMeters
 from alerts.promapi import ApiError, PromApi
@@ -110,7 +110,7 @@ class Reviser:
         due = [
             _Due(entry.id, said, revision_of(entry))
             for entry in entries
-            if entry.why != "undecided" and (said := said_of(entry)) is not None
+            if entry.why != "undecided" and (said := _said(ledger, entry)) is not None
         ]
         chosen = [one for one in due if self._has_its_turn(one, now, opened)]
         ranked = sorted(chosen, key=lambda one: (self._looked.get(one.id, 0.0), -one.said.until, one.id))
@@ -170,3 +170,8 @@ class Reviser:
 
         async with asyncio.timeout(DISK_SECONDS):
             return await asyncio.to_thread(run)
+
+
+def _said(ledger: Ledger, entry: Entry) -> Said | None:
+    """What stands in a revision is all; else the whole history tells."""
+    return said_of((entry,) if entry.why == "revised" else ledger.history(entry.id))

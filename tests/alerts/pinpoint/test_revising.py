@@ -129,6 +129,14 @@ async def test_power_or_line_is_decided_with_the_edges_that_gaps_tells(desk: Des
     assert desk.count("thongsuot_outage_revisions_total", verdict="cause") == 2
 
 
+async def test_packets_that_pass_while_it_heals_do_not_make_it_a_partial_fault(desk: Desk) -> None:
+    healing = LINE.record.replace(b"0.99", b"0.3")
+    desk.keep(replace(LINE, status="open", until=None, why="found"), replace(LINE, record=healing))
+    await desk.round(HEALED + 300)
+    latest = desk.told(LINE.id)[-1]
+    assert (latest.component, latest.revision) == ("line:21040/main", 2)
+
+
 async def test_the_same_is_never_written_twice_not_even_by_another_run(desk: Desk) -> None:
     desk.keep(LINE)
     await desk.round(*(HEALED + 300 + 60 * n for n in range(5)), HEALED + DAY)
