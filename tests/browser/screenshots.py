@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from common.i18n import LANGUAGES, t
+from inventory.names import DeadZone
 
 from .conftest import DESK, PHONE, TELEVISION, Open
 from .stack import Stack, wall_over
@@ -40,10 +41,29 @@ async def bad_lines(parts: Stack) -> str:
     return calm
 
 
+async def doubts(parts: Stack) -> None:
+    """A ring that loses a third of its packets, probably; and chronic dead zones."""
+    field = parts.field
+    rings = [s for s in field.inventory.segments if s.kind == "ring"]
+    behind = {
+        ring.id: [c.code for c in field.inventory.communes if any(ring.id in li.segments for li in c.lines)]
+        for ring in rings
+    }
+    ring = next(r for r in rings if len(behind[r.id]) == min(map(len, behind.values())))
+    sent = 10 * len(behind[ring.id])
+    await parts.locate(
+        f"ring:{ring.id}", *behind[ring.id], since=time.time() - 95, loss=0.31, confidence=2.2,
+        runner_up=f"isp:{ring.carrier}", sent=sent, failed=int(sent * 0.31),
+    )  # fmt: skip
+    places = [field.codes[number] for number in (3, 17, 29, 44, 66, 90)]
+    field.dead_zones = dict.fromkeys(places, DeadZone.AVAILABILITY) | {places[4]: DeadZone.WEAK_SIGNAL}
+
+
 @pytest.mark.parametrize(
     ("name", "path", "size", "more"),
     [
         ("wall", "", DESK, {"full_page": True}),
+        ("wall-zones", "?zones=on&lang=en", DESK, {"full_page": True, "doubts": True}),
         ("wall-tv", "", TELEVISION, {"dark": True}),
         ("wall-phone", "", PHONE, {"scale": 2}),
         ("wall-commune", "commune/{code}", DESK, {"full_page": True}),
@@ -54,6 +74,8 @@ async def test_picture(
     whole: Stack, visit: Open, name: str, path: str, size: Any, more: dict[str, Any]
 ) -> None:
     code = await bad_lines(whole)
+    if more.get("doubts"):
+        await doubts(whole)
     await whole.settled()
     async with wall_over(whole) as url:
         page = await visit(
