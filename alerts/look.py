@@ -2,15 +2,19 @@
 
 import logging
 import time
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from alerts.amapi import AmApi
+from alerts import payload
+from alerts.amapi import Alert, AmApi
 from alerts.complaint import Complaint
+from alerts.continuity import JUDGED
 from alerts.httpapi import ApiError, BadAnswerError, JsonApi
-from alerts.standing import Alertmanager, Prometheus, View
+from alerts.outage import LOCATOR, LOCATOR_ALIVE, RULES, SEVERITY_NONE, Outage, from_alert
+from alerts.standing import Alertmanager, Memory, Prometheus, View
 
 ASK_SECONDS: Final = 5.0
 T = TypeVar("T")
@@ -51,6 +55,38 @@ def decode(answer: tuple[int, bytes], type_: type[T]) -> T:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswerError(str(error)) from error
+
+
+def _held(found: Sequence[Alert], started_at: float) -> Alertmanager:
+    """Return what an Alertmanager with these alerts holds."""
+    living = [alert for alert in found if _is(alert, LOCATOR, {LOCATOR_ALIVE})]
+    life = {alert.fingerprint for alert in living}
+    return Alertmanager(
+        started_at=started_at,
+        alerts={alert.fingerprint: alert.annotations.get("outage_id", "") for alert in found},
+        muted=frozenset(
+            alert.fingerprint for alert in found if alert.silenced_by or {*alert.inhibited_by} - life
+        ),
+        locator=Memory(started_at=min(alert.starts for alert in living)) if living else None,
+        overheard=tuple(
+            _outage(alert) for alert in found
+            if alert.muted and _is(alert, RULES, JUDGED) and alert.label("severity") != SEVERITY_NONE
+        ),
+    )  # fmt: skip
+
+
+def _is(alert: Alert, source: str, names: Collection[str]) -> bool:
+    return alert.label("source") == source and alert.label("alertname") in names
+
+
+def _outage(alert: Alert) -> Outage:
+    starts_at = datetime.fromtimestamp(alert.starts, UTC)
+    return from_alert(
+        payload.Alert(
+            status="firing", labels=alert.labels, annotations=alert.annotations, starts_at=starts_at,
+            fingerprint=alert.fingerprint,
+        )
+    )  # fmt: skip
 
 
 class Look:
@@ -94,9 +130,7 @@ class Look:
             self._am_complaint.broken(str(error))
             return None
         self._am_complaint.works()
-        alerts = {alert.fingerprint: alert.annotations.get("outage_id", "") for alert in found}
-        muted = frozenset(alert.fingerprint for alert in found if alert.muted)
-        return Alertmanager(started_at=status.uptime.timestamp(), alerts=alerts, muted=muted)
+        return _held(found, status.uptime.timestamp())
 
     async def _ask_prometheus(self) -> Prometheus | None:
         if self._prometheus is None:

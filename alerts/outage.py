@@ -29,10 +29,14 @@ RULES: Final = "rules"
 OWN: Final = "receiver"
 """Source of what the receiver itself makes: one message about several outages."""
 
+SEVERITY_NONE: Final = "none"
+"""Severity of planned work: the alert stands to explain others, nobody is told."""
+
 _CODE: Final = re.compile(r"[0-9]{5}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/|@+-]{0,127}")
 MAX_EVIDENCE_CHARS: Final = 2000
 MAX_ID_CHARS: Final = 300
+MAX_MEMBERS: Final = 50
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,9 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     ``alerted_at`` is when its alert fired, None where that was the start. ``evidence`` is what a source
     wrote that does not say in which language, and what records hold from before there were two.
     ``shared`` are ids of shared lines of its commune that it may be about. ``listed`` are the outages that
-    one of the receiver's own tells of, ``times`` how often something that flaps came and went.
+    one of the receiver's own tells of, ``times`` how often something that flaps came and went. ``members``
+    are the components between which the locator cannot tell; ``end_said`` whether whoever raised it has said
+    that it is over, since an alert that nobody repeats ends too.
     """
 
     id: str
@@ -76,6 +82,8 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: float | None = None
     listed: tuple[Listed, ...] = ()
     times: int = 0
+    members: tuple[str, ...] = ()
+    end_said: bool = False
 
     @property
     def fired_at(self) -> float:
@@ -115,6 +123,8 @@ def from_alert(alert: Alert) -> Outage:
         starts_at=began,
         alerted_at=fired,
         ends_at=annotations.ended(notes, began, _unix(alert.ends_at)) if alert.ends_at else None,
+        members=tuple(dict.fromkeys(_one_line(notes.get("class", "")).split()))[:MAX_MEMBERS],
+        end_said=alert.status == "resolved" and annotations.UNTIL in notes,
     )
 
 

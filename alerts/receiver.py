@@ -24,17 +24,27 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerts import deadman, handling, payload, standing
+from alerts import deadman, handling, payload, standing, witness
 from alerts.book import Book
 from alerts.complaint import Complaint
+from alerts.continuity import Same, Sameness, Witness, nobody
 from alerts.guard import forever
 from alerts.links import Links
 from alerts.look import Look
-from alerts.outage import MONITORING_DOWN, RULES, from_alert, is_watchdog, monitoring_down, public
+from alerts.outage import (
+    LOCATOR,
+    MONITORING_DOWN,
+    RULES,
+    SEVERITY_NONE,
+    from_alert,
+    is_watchdog,
+    monitoring_down,
+    public,
+)
 from alerts.rotation import Holidays, no_holidays
 from alerts.routing import channels_for
 from alerts.sender import Sender
-from alerts.store import Standing, Store, StoreError
+from alerts.store import Store, StoreError
 from alerts.telemetry import Telemetry
 from alerts.teller import Teller, answering, links_of
 from alerts.threads import StoreThread
@@ -46,7 +56,6 @@ READ_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
 KEEP_SECONDS: Final = 400 * 86400.0  # closed outages: more than a year, for who disputes one
 PRUNE_SECONDS: Final = 86400.0
-SEVERITY_NONE: Final = "none"  # planned work: the alert stands to explain others, nobody is told
 SEEN: Final = "watchdog_seen"
 log = logging.getLogger(__name__)
 LoadInventory = Callable[[], Inventory]
@@ -94,6 +103,7 @@ class Receiver:
             polls=settings.absent_polls,
         )
         self._look_now = asyncio.Event()
+        self._same: Same = nobody
         self._pulse: deadman.Pulse | None = None
         self._forwarder: deadman.Forwarder | None = None
         self._senders: dict[str, tuple[Sender, asyncio.Task[None]]] = {}
@@ -139,6 +149,7 @@ class Receiver:
         made = [Sender(channel, book, self._store, self._telemetry, links) for channel in inventory.channels]
         self._telemetry.channels(channel.id for channel in inventory.channels)
         self._tell(book, links)
+        self._same = Sameness(book)
         self._inventory = inventory
         self._senders = {
             s.channel.id: (s, asyncio.create_task(forever(f"channel {s.channel.id}", s.run))) for s in made
@@ -255,11 +266,13 @@ class Receiver:
         # Alertmanager resolves what it was merely not told of any more; Prometheus is asked at once.
         held = [o for o in resolved if self._look.asks_prometheus and o.source == RULES]
         passed = [outage for outage in resolved if outage not in held]
-        await self._store(Store.take, (), time.time(), undecided=firing, resolved=passed, held=held)
+        await self._store(
+            Store.take, (), time.time(), undecided=firing, resolved=passed, held=held, same=self._same
+        )
         if self._teller is not None and await self._teller.turn():
             self._teller.wake()
         self._wake()
-        if held:
+        if held or any(one.source == LOCATOR and not one.end_said for one in passed):
             self._look_now.set()
 
     def _wake(self) -> None:
@@ -295,23 +308,23 @@ class Receiver:
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._look_now.wait()
 
-    async def _standing(self) -> tuple[Standing, ...]:
+    async def _standing(self) -> tuple[Witness, ...]:
         try:
-            found: tuple[Standing, ...] = await self._store(Store.standing)
+            found: tuple[Witness, ...] = await self._store(witness.standing)
+            open_ = await self._store(Store.standing)
         except StoreError:
             return ()
-        self._telemetry.open_pages.set(len(found))
+        self._telemetry.open_pages.set(len(open_))
         return found
 
-    async def _settle(self, found: tuple[Standing, ...], view: standing.View) -> None:
-        phases = {item.outage.id: item.phase for item in found}
-        for verdict in self._judge.verdicts(found, view):
-            if verdict.action == "reopen":
-                await self._store(Store.reopen, verdict.outage_id)
-                continue
-            phase = phases[verdict.outage_id]
-            await self._store(Store.finish, verdict.outage_id, verdict.ends_at, time.time(), phase)
-            log.info("over, found by reconciliation", extra={"outage": verdict.outage_id})
+    async def _settle(self, found: tuple[Witness, ...], view: standing.View) -> None:
+        now = time.time()
+        if view.alertmanager is not None:
+            await self._store(witness.overhear, view.alertmanager.overheard, self._same, now)
+        verdicts = self._judge.verdicts([standing.of_witness(one) for one in found], view)
+        for outage_id in await self._store(witness.apply, verdicts, found, now):
+            log.info("over, found by reconciliation", extra={"outage": outage_id})
+        if verdicts:
             self._wake()
 
     # --- the monitoring itself -------------------------------------------------------------------

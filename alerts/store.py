@@ -18,11 +18,13 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from alerts import store_schema
-from alerts.outage import Outage
+from alerts import store_schema, witness
+from alerts.continuity import Same, nobody
+from alerts.outage import LOCATOR, Outage
 
 BUSY_MILLISECONDS: Final = 2000
-Phase = Literal["open", "ending", "closed"]
+Phase = Literal["open", "ending", "silent", "closed"]
+"""``silent`` is no outage's, only an alert's."""
 Status = Literal["firing", "resolved"]
 State = Literal["pending", "sent", "failed", "superseded"]
 
@@ -77,11 +79,13 @@ class Store:
         resolved: Sequence[Outage] = (),
         held: Sequence[Outage] = (),
         undecided: Sequence[Outage] = (),
+        same: Same = nobody,
     ) -> None:
         """Store one notification of Alertmanager, all of it or nothing. ``now`` is Unix seconds.
 
         ``firing`` goes to ``channels``; ``undecided`` fires too, and how it is told is decided later.
         ``held`` came resolved too, but is only put to ``ending``, for the reconciliation to decide.
+        ``same`` says what is told already by another alert.
         """  # fmt: skip
         with self.transaction():
             for outage in resolved:
@@ -89,16 +93,18 @@ class Store:
             for outage in held:
                 self._resolve(outage, now, hold=True)
             for outage in firing:
-                if self._fire(outage, now):
+                if self._fire(outage, now, same):
                     self.tell(outage.id, channels, now)
             for outage in undecided:
-                if self._fire(outage, now):
+                if self._fire(outage, now, same):
                     self.handle(outage.id, "new", now)
 
     def reopen(self, outage_id: str) -> None:
         """Take back that an outage is about to end."""
         with self.transaction():
-            self._go_on(outage_id)
+            for one in witness.of(self, outage_id):
+                if one.phase == "doubted":
+                    witness.say(self, one, "stands", one.since)
 
     def finish(self, outage_id: str, ends_at: float, now: float, phase: Phase | None = None) -> None:
         """Close an outage and have its resolution sent; nothing if it left ``phase`` meanwhile."""
@@ -106,6 +112,11 @@ class Store:
             row = self._row("SELECT phase FROM outages WHERE id = ?", outage_id)
             if row is not None and phase in {None, row[0]}:
                 self.close_outage(outage_id, ends_at, now)
+
+    def is_closed(self, outage_id: str) -> bool:
+        """Whether an outage is over, or unknown."""
+        row = self._row("SELECT phase FROM outages WHERE id = ?", outage_id)
+        return row is None or row[0] == "closed"
 
     def insert(self, outage: Outage) -> None:
         """Add an outage, inside a transaction."""
@@ -129,52 +140,40 @@ class Store:
         self.handle(outage_id, "told", now)
         self.change("UPDATE handling SET step = ? WHERE outage_id = ?", step, outage_id)
 
-    def _fire(self, outage: Outage, now: float) -> bool:
-        """Add what fires; whether it is news."""
-        row = self._row("SELECT phase FROM outages WHERE id = ?", outage.id)
-        if row is not None:
-            # A repetition; one that was about to end has not ended after all.
-            self._go_on(outage.id)
-            return False
-        if self._continues(outage, now):
-            return False
-        self.insert(outage)
-        return True
+    def _fire(self, alert: Outage, now: float, same: Same) -> bool:
+        """Add what fires; whether it is news.
 
-    def _continues(self, outage: Outage, now: float) -> bool:
-        """Whether the same alert is already open under another identity, which then goes on.
-
-        After a restart of the whole hub Prometheus dates an alert anew that never ended. Where the
-        sender names outages itself, another name is another outage, and the earlier one is over.
+        It is none where it repeats what is known, where the same alert is open under another date (after a
+        restart of the whole hub Prometheus dates its alerts anew), and where another source has told of it.
+        Where the sender names outages itself, another name is another outage, and the earlier one is over.
         """
-        before = self._unclosed(outage.fingerprint)
-        if before is None:
-            return False
-        if before.explicit and outage.explicit:
-            self.close_outage(before.id, outage.starts_at, now)
-            return False
-        self._go_on(before.id)
-        return True
+        known = witness.of_alert(self, alert)
+        if known is not None and known.alert.id != alert.id and known.alert.explicit and alert.explicit:
+            self.close_outage(known.outage_id, alert.starts_at, now)
+            known = None
+        outage_id = alert.id if known is None else known.outage_id
+        row = self._row("SELECT phase FROM outages WHERE id = ?", outage_id)
+        if row is None:
+            found = witness.explained(self, alert, same)
+            if found is None:
+                self.insert(alert)
+            witness.join(self, found or alert.id, alert, now, spoken=True)
+            return found is None
+        if row[0] != "closed":
+            witness.join(self, outage_id, alert, now, spoken=True)
+        return False
 
-    def _go_on(self, outage_id: str) -> None:
-        self._connection.execute(
-            "UPDATE outages SET phase = 'open', ends_at = NULL WHERE id = ? AND phase = 'ending'",
-            (outage_id,),
-        )
-
-    def _resolve(self, outage: Outage, now: float, *, hold: bool) -> None:
-        row = self._row("SELECT phase FROM outages WHERE id = ?", outage.id)
-        known = outage.id if row is not None else getattr(self._unclosed(outage.fingerprint), "id", None)
-        if known is None:
+    def _resolve(self, alert: Outage, now: float, *, hold: bool) -> None:
+        known = witness.of_alert(self, alert)
+        if known is None or self.is_closed(known.outage_id):
             return  # never paged: there is nothing to take back
-        ends_at = now if outage.ends_at is None else min(outage.ends_at, now)
-        if hold:
-            self._connection.execute(
-                "UPDATE outages SET phase = 'ending', ends_at = ? WHERE id = ? AND phase = 'open'",
-                (ends_at, known),
-            )
-        else:
-            self.close_outage(known, ends_at, now)
+        ends_at = now if alert.ends_at is None else min(alert.ends_at, now)
+        if alert.source == LOCATOR and not alert.end_said:
+            witness.say(self, known, "silent", now)  # nobody repeated it: that is no end
+        elif not hold:
+            witness.say(self, known, "ended", now, ends_at)
+        elif known.phase == "stands":
+            witness.say(self, known, "doubted", now, ends_at)
 
     def close_outage(self, outage_id: str, ends_at: float, now: float) -> None:
         """Close an outage and have its resolution sent where it was told, inside a transaction."""
@@ -186,6 +185,7 @@ class Store:
         if not changed.rowcount:
             return
         self.drop_escalations(outage_id)
+        witness.forget_muted(self, outage_id)
         paged = self._connection.execute(
             "SELECT DISTINCT channel FROM deliveries WHERE outage_id = ? AND status = 'firing'"
             " AND NOT (step > 0 AND state = 'superseded' AND attempts = 0)",
@@ -217,16 +217,6 @@ class Store:
             " VALUES (?, ?, ?, ?, 'pending', ?)",
             outage_id, status, step, channel, now,
         )  # fmt: skip
-
-    def _unclosed(self, fingerprint: str) -> Outage | None:
-        if not fingerprint:
-            return None
-        row = self._row(
-            "SELECT record FROM outages WHERE fingerprint = ? AND phase <> 'closed'"
-            " ORDER BY starts_at DESC LIMIT 1",
-            fingerprint,
-        )
-        return None if row is None else msgspec.json.decode(row[0], type=Outage)
 
     # --- what goes out ---------------------------------------------------------------------------
     def pending(self, channel: str, limit: int = 500) -> tuple[Delivery, ...]:

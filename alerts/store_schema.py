@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE outages (
   id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, record BLOB NOT NULL, starts_at REAL NOT NULL,
@@ -34,6 +34,23 @@ CREATE TABLE penalties (
   key TEXT PRIMARY KEY, value REAL NOT NULL, at REAL NOT NULL, times INTEGER NOT NULL, outage_id TEXT
 ) STRICT;
 """
+_WITNESSES: Final = """
+CREATE TABLE witnesses (
+  outage_id TEXT NOT NULL REFERENCES outages (id) ON DELETE CASCADE, alert_id TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, source TEXT NOT NULL, record BLOB NOT NULL,
+  phase TEXT NOT NULL CHECK (phase IN ('stands', 'doubted', 'silent', 'ended')),
+  spoken INTEGER NOT NULL, since REAL NOT NULL, ends_at REAL,
+  PRIMARY KEY (outage_id, fingerprint)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX witnesses_alert ON witnesses (alert_id);
+CREATE INDEX witnesses_fingerprint ON witnesses (fingerprint);
+CREATE INDEX witnesses_standing ON witnesses (source) WHERE phase <> 'ended';
+"""
+_FROM_2: Final = """
+INSERT INTO witnesses SELECT id, id, fingerprint, coalesce(json_extract(record, '$.source'), ''), record,
+  CASE phase WHEN 'ending' THEN 'doubted' ELSE 'stands' END, 1, starts_at, ends_at
+  FROM outages WHERE phase <> 'closed' AND fingerprint <> '';
+"""
 _FROM_1: Final = """
 INSERT INTO handling (outage_id, state, since)
   SELECT id, 'told', CAST(unixepoch() AS REAL) FROM outages WHERE phase <> 'closed';
@@ -43,7 +60,8 @@ INSERT INTO handling (outage_id, state, since)
 def prepare(connection: sqlite3.Connection) -> int | None:
     """Make the tables that are missing; return the version of a file that is none of ours, else None."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    changes = {0: _SCHEMA + _HANDLING, 1: _HANDLING + _FROM_1}
+    later = _WITNESSES + _FROM_2
+    changes = {0: _SCHEMA + _HANDLING + _WITNESSES, 1: _HANDLING + _FROM_1 + later, 2: later}
     if found in changes:
         connection.executescript(f"BEGIN;{changes[found]}PRAGMA user_version = {VERSION};COMMIT")
     return None if found in {*changes, VERSION} else found

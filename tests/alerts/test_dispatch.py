@@ -514,8 +514,9 @@ async def test_a_store_of_the_first_version_goes_on(tmp_path: Path, make: MakeDe
 
     def downgrade(store: Store) -> None:
         with store.transaction():
-            for statement in ("DROP TABLE handling", "DROP TABLE penalties", "PRAGMA user_version = 1"):
-                store.change(statement)
+            for table in ("handling", "penalties", "witnesses"):
+                store.change(f"DROP TABLE {table}")
+            store.change("PRAGMA user_version = 1")
 
     await desk.store(downgrade)
     await desk.restart()

@@ -213,7 +213,7 @@ def test_a_file_of_a_later_program_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(StoreError, match="the store has version 9, this program knows version 2"):
+    with pytest.raises(StoreError, match="the store has version 9, this program knows version 3"):
         Store(path)
 
 
