@@ -29,6 +29,7 @@ ALLOWED = {
         "alerts.amapi",
         "alerts.locatorapi",
         "alerts.ledger",
+        "alerts.ledgerapi",
         "alerts.revision",
     ),
     "deploy": PACKAGES,

@@ -12,6 +12,7 @@ import msgspec
 from alerts.amapi import Alert
 from alerts.locatorapi import Outage
 from alerts.promapi import Sample
+from alerts.revision import Shown
 from inventory.names import HEARTBEAT, JOB_AGENT, TARGET_STATE_CHANGED, TARGET_UP, Label, Recorded
 
 from .measured import Measured
@@ -40,7 +41,8 @@ class Key(NamedTuple):
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """Results of one poll at ``at`` (Unix seconds). An error keeps the previous results beside it.
 
-    ``locator_at`` is when the locator last said that it is at work; 0 never, None where none is asked.
+    ``past`` is what the ledger had at ``past_at``, and may be some seconds old. ``locator_at`` is when the
+    locator last said that it is at work; 0 never, None where none is asked.
     """
 
     at: float
@@ -51,6 +53,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...] = ()
     blamed: tuple[Outage, ...] = ()
     locator_at: float | None = None
+    past: tuple[Shown, ...] = ()
+    past_at: float = 0.0
     measured: Measured = Measured()
     prometheus_error: str | None = None
     alertmanager_error: str | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from .charts import charts
+from .ended import MAX_ENDED, ended_list
 from .history import History
 from .line_cards import line_cards, site_card
 from .map import describe
@@ -29,6 +30,7 @@ def commune(frame: Frame, shown: CommuneDetail, names: Names, day: Html) -> Html
         el(
             "main",
             live("status", parts["status"], tag="section"),
+            live("ended", parts["ended"], tag="section"),
             _section("calls", words.say("commune_contacts"), _calls(shown, words)),
             _section("quality", words.say("quality"), live("quality", parts["quality"])),
             _section("site", words.say("site"), live("site", parts["site"])),
@@ -44,6 +46,7 @@ def fragments(shown: CommuneDetail, names: Names, words: Words) -> dict[str, Htm
     return {
         "banner": banner(shown.health, words),
         "status": _status(shown, names, words),
+        "ended": ended_list(shown.ended, words, MAX_ENDED),
         "quality": line_cards(shown.lines, shown.at, words),
         "site": site_card(shown.site, words),
         "targets": _targets(shown, words),

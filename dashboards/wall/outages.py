@@ -5,7 +5,7 @@ more about the same outages (matched by component), and stands in for an Alertma
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from alerts.amapi import Alert
@@ -160,6 +160,11 @@ def _cause(kinds: tuple[str, ...], alertname: str) -> Text:
         name = alertname[:MAX_NAME_CHARS] or "?"
         return Text(vi=name, en=name)
     return Text(vi=_list(known, "vi"), en=_list(known, "en"))
+
+
+def kinds_text(kinds: Iterable[str]) -> Text:
+    """Return kinds of component in words: the kind, or the kinds that it may be."""
+    return _cause(tuple(kinds), "")
 
 
 def _list(kinds: list[str], language: str) -> str:

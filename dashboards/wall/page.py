@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from .ended import ended_list
 from .geo import Layout
 from .map import province_map
 from .markup import Html, el
@@ -93,7 +94,12 @@ def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:
         el(
             "main",
             _section("map", words.say("map"), layers(frame), live("map", parts["map"])),
-            _section("outages", words.say("outages"), live("outages", parts["outages"])),
+            _section(
+                "outages",
+                words.say("outages"),
+                live("outages", parts["outages"]),
+                live("ended", parts["ended"]),
+            ),
             _section(
                 "matrix",
                 words.say("matrix"),
@@ -115,6 +121,7 @@ def fragments(shown: Snapshot, layout: Layout, names: Names, words: Words) -> di
         "outages": outage_list(
             shown.outages, names, words, at=shown.at, health=shown.health, hidden=shown.hidden
         ),
+        "ended": ended_list(shown.ended, words),
         "systems": system_list(shown.systems, words),
         "matrix": matrix(shown.communes, shown.systems, words),
         "rest": rest(shown.communes, shown.systems, words),

@@ -12,6 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from alerts.amapi import AmApi
+from alerts.ledgerapi import LedgerApi
 from alerts.locatorapi import LocatorApi
 from alerts.promapi import PromApi
 from common import sdnotify
@@ -61,11 +62,12 @@ async def running(options: Options, inventory: Inventory, gate: Gate) -> AsyncIt
         PromApi(options.prometheus, timeout_seconds=HISTORY_SECONDS, **limits) as history,
         AmApi(options.alertmanager, timeout_seconds=QUERY_SECONDS, **limits) as alertmanager,
         _locator(options.locator) as locator,
+        _ledger(options.locator) as ledger,
     ):
         app = application(
             wall, Days(history), gate, registry=registry, meters=meters, max_viewers=options.max_viewers
         )
-        poller = Poller(prometheus, alertmanager, meters, locator=locator)
+        poller = Poller(prometheus, alertmanager, meters, locator=locator, ledger=ledger)
         async with serve(app, options.listen) as (host, port), asyncio.TaskGroup() as group:
             polling = group.create_task(poller.run(wall.publish, options.poll_seconds))
             try:
@@ -78,6 +80,13 @@ def _locator(url: str) -> contextlib.AbstractAsyncContextManager[LocatorApi | No
     if not url:
         return contextlib.nullcontext()
     return LocatorApi(url, timeout_seconds=LOCATOR_SECONDS, max_answer_bytes=MOST_LOCATOR_BYTES)
+
+
+def _ledger(url: str) -> contextlib.AbstractAsyncContextManager[LedgerApi | None]:
+    """The locator tells of its ledger too; a disk may take longer than a memory."""
+    if not url:
+        return contextlib.nullcontext()
+    return LedgerApi(url, timeout_seconds=QUERY_SECONDS, max_answer_bytes=MOST_LOCATOR_BYTES)
 
 
 async def run(

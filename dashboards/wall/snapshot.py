@@ -155,6 +155,24 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
+class EndedView(msgspec.Struct, frozen=True, kw_only=True):
+    """An outage that is over, as the ledger knows it now. ``badge`` says what was learned afterwards, and
+    ``said`` what was told at first; None where nothing was learned. ``what`` names component or place."""
+
+    key: str
+    component: str
+    what: Text
+    cause: Text
+    since: float
+    until: float
+    communes: tuple[str, ...] = ()
+    badge: Text | None = None
+    is_undecided: bool = False
+    said: Text | None = None
+    said_since: float | None = None
+    said_until: float | None = None
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. ``hidden`` counts alerts that a larger outage explains."""
 
@@ -165,6 +183,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     systems: tuple[SystemView, ...] = ()
     outages: tuple[OutageView, ...] = ()
     hidden: int = 0
+    ended: tuple[EndedView, ...] = ()
 
     def count(self, state: State) -> int:
         """Return how many communes are in ``state``."""
@@ -245,5 +264,6 @@ class CommuneDetail(msgspec.Struct, frozen=True, kw_only=True):
     outages: tuple[OutageView, ...]
     health: Health
     at: float
+    ended: tuple[EndedView, ...] = ()
     lines: tuple[LineView, ...] = ()
     site: SiteView = SiteView()

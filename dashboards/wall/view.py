@@ -8,6 +8,7 @@ from inventory.names import HUB_SITE
 from . import quality
 from .answers import Answers, Key
 from .directory import Directory, Place
+from .ended import ended
 from .outages import outages
 from .snapshot import (
     Behind,
@@ -45,6 +46,7 @@ def snapshot(directory: Directory, answers: Answers, stale_seconds: float = STAL
         systems=tuple(scene.system(index, communes) for index in range(len(directory.systems))),
         outages=shown,
         hidden=hidden,
+        ended=ended(directory, answers.past, answers.at),
     )
 
 
@@ -81,6 +83,7 @@ def detail(
         outages=tuple(outage for outage in shown.outages if code in outage.communes),
         health=shown.health,
         at=shown.at,
+        ended=tuple(one for one in shown.ended if code in one.communes),
         lines=quality.lines(answers, place, speaks=scene.measures(code)),
         site=quality.site(answers, code) if scene.measures(code) else SiteView(),
     )

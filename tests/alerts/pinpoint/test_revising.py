@@ -16,9 +16,10 @@ from prometheus_client import CollectorRegistry
 from alerts.gaps.ask import Period
 from alerts.gaps.read import read
 from alerts.ledger import Entry, Ledger, LedgerError
+from alerts.ledgerapi import LedgerApi
 from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.revising import Reviser
-from alerts.promapi import PromApi
+from alerts.promapi import BadAnswerError, PromApi
 from alerts.revision import Revision, revision_of, shown
 from alerts.rules import tuning
 from common import i18n
@@ -271,6 +272,22 @@ async def test_the_locator_answers_what_the_ledger_knows(desk: Desk, monkeypatch
     for wrong in ("?since=nan", "?since=x", "?limit=", "?limit=nan"):
         assert (await get(desk.path, wrong))[0] == 400
     assert (await get(desk.path.with_name("none"), ""))[0] == 503
+
+
+async def test_whoever_shows_it_reads_the_same_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.keep(LINE, POWER)
+    await desk.round(HEALED + 300)
+    monkeypatch.setattr("alerts.pinpoint.ledger_page.time.time", lambda: HEALED + 900)
+    app = web.Application()
+    LedgerPage(desk.path).add(app)
+    async with serve(app, "127.0.0.1:0") as (host, port), LedgerApi(f"http://{host}:{port}") as api:
+        found = await api.recent(HEALED - 10)
+        assert {row.id: row for row in found} == {
+            one.id: shown(desk.told(one.id)[-1]) for one in (LINE, POWER)
+        }
+        desk.path.unlink()
+        with pytest.raises(BadAnswerError, match="503"):
+            await api.recent(HEALED - 10)
 
 
 async def test_the_command_lists_them_with_what_was_said_at_first(
