@@ -20,8 +20,10 @@ import msgspec
 from aiohttp import web
 
 from alerts.amapi import AmApi
+from alerts.ledger import Entry, Ledger
 from alerts.locate.model import Cause
 from alerts.pinpoint.holding import Open
+from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.words import alert_name, notes
 from alerts.promapi import PromApi
 from common.web import serve
@@ -92,6 +94,7 @@ class Stack:
         self.blamed: dict[str, Open] = {}
         self.locating = True
         self.locator = ""
+        self.ledger: Path | None = None
         self.url = ""
 
     async def alert(
@@ -136,6 +139,13 @@ class Stack:
         self.blamed[component] = found
         said = {name: text for name, text in notes(found).items() if name != "since"}
         await self._tell(component, since, {"alertname": alert_name(kind), "severity": "page"}, said)
+
+    def learn(self, *rows: Entry) -> None:
+        """Write to the ledger, as locator and reviser do."""
+        assert self.ledger is not None
+        book = Ledger(self.ledger)
+        book.add(*rows)
+        book.close()
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer as the locator's page does; one that is away is refused."""
@@ -245,6 +255,8 @@ async def stack(field: Field, directory: Path, past: Iterable[str] | None = None
             parts = Stack(field, urls["prometheus"], urls["alertmanager"], child)
             page = web.Application()
             page.add_routes([web.get("/api/outages", parts.answer), web.get("/-/ready", parts.answer)])
+            parts.ledger = directory / "ledger.sqlite"
+            LedgerPage(parts.ledger).add(page)
             async with serve(page, "127.0.0.1:0") as at:
                 parts.locator = f"http://{at[0]}:{at[1]}"
                 yield parts
