@@ -14,8 +14,9 @@ from alerts import deadzone
 from alerts import rules_notes as notes
 from alerts.rules_evidence import FIELD
 from alerts.rules_labels import TICKET, labelled, with_upstream
-from alerts.rules_lines import LINE, kept
+from alerts.rules_lines import LINE
 from alerts.rules_model import AlertRule, Rule, selector
+from alerts.rules_usual import kept
 from inventory import names
 from inventory.model import Quality
 from inventory.names import DeadZone, Recorded, State

@@ -194,6 +194,8 @@ class Line(_Base, frozen=True, kw_only=True):
     router: str | None = None
     source: str | None = None
     sla_target: Ratio | None = None
+    rtt_ms_max: Positive | None = None  # this line's contract; absent: quality's
+    loss_ratio_max: Ratio | None = None
     traffic: Traffic | None = None
     cellular: Cellular | None = None
     test_budget_gigabytes_per_month: Annotated[float, Meta(ge=0, le=10000)] = 5
@@ -240,6 +242,7 @@ class System(_Base, frozen=True, kw_only=True):
     check: Check
     path: tuple[Id, ...] = ()
     sla_target: Ratio | None = None
+    slow_seconds: Positive | None = None  # its check is slow above this; absent: quality's
 
 
 class Calendar(_Base, frozen=True, kw_only=True):
@@ -388,6 +391,10 @@ class Quality(_Base, frozen=True, kw_only=True):
     Round trip and contracted share: QCVN 34 (2019 version). Chronic congestion: Circular
     06/2026/TT-BKHCN, Art. 5.6: the 95th percentile per direction of 5-minute samples over 7 days. No
     official signal threshold exists.
+
+    What is far above its own last 7 days is bad too, within its limit as it may be: by ``rtt_times_usual``
+    and at least ``rtt_ms_above_usual``, by ``loss_ratio_above_usual``; a system by ``system_times_usual``
+    and at least ``system_seconds_above_usual``.
     """
 
     rtt_ms_max: Positive = 50
@@ -399,6 +406,22 @@ class Quality(_Base, frozen=True, kw_only=True):
     congestion_ratio_max: Ratio = 0.9
     congestion_days: Annotated[int, Meta(ge=1, le=31)] = 7
     weak_rsrp_dbm: Annotated[float, Meta(ge=-160, le=-40)] = -110
+    rtt_times_usual: Annotated[float, Meta(gt=1)] = 2
+    rtt_ms_above_usual: Positive = 15
+    loss_ratio_above_usual: Ratio = 0.005
+    system_slow_seconds: Positive = 1
+    system_times_usual: Annotated[float, Meta(gt=1)] = 3
+    system_seconds_above_usual: Positive = 0.3
+
+
+class Upkeep(_Base, frozen=True, kw_only=True):
+    """When what has to be renewed in time is told: certificates as a ticket, then a page in service hours;
+    agents of another version than the hub's; spools by how full they are."""
+
+    certificate_ticket_days: Annotated[float, Meta(gt=0, le=365)] = 21
+    certificate_page_days: Annotated[float, Meta(gt=0, le=365)] = 3
+    agent_outdated_days: Annotated[float, Meta(gt=0, le=365)] = 7
+    spool_full_ratio: Ratio = 0.8
 
 
 class Storage(_Base, frozen=True, kw_only=True):
@@ -432,4 +455,5 @@ class Inventory(_Base, frozen=True, kw_only=True):
     runbook_base_url: str | None = None
     probing: Probing = Probing()
     quality: Quality = Quality()
+    upkeep: Upkeep = Upkeep()
     storage: Storage = Storage()

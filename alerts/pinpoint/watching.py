@@ -5,7 +5,7 @@ proves that packets passed, so the path up to the system is well and the system 
 not resolve speaks about name resolution alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -46,7 +46,7 @@ VERDICTS: Final[Mapping[Reason, Verdict]] = {
     **dict.fromkeys(
         (
             Reason.REFUSED, Reason.RESET, Reason.STALLED, Reason.TLS, Reason.STATUS, Reason.BODY,
-            Reason.REDIRECT, Reason.PROTOCOL, Reason.TOO_LARGE, Reason.AUTH,
+            Reason.MAINTENANCE, Reason.REDIRECT, Reason.PROTOCOL, Reason.TOO_LARGE, Reason.AUTH,
         ),
         _ANSWERED,
     ),
@@ -82,26 +82,47 @@ class Beat(msgspec.Struct, frozen=True):
 
 
 class Watching(msgspec.Struct, frozen=True):
-    """All of it. ``routes`` are what the locator knows as paths, in this order."""
+    """All of it. ``routes`` are what the locator knows as paths, in this order.
+
+    ``witnesses``: by route, whose word it is: the commune that it is about, else the hub.
+    ``pings``: by commune, the probes whose packets tell how much its lines lose, from either end.
+    """
 
     components: tuple[Component, ...]
     routes: tuple[Route, ...]
     probes: dict[Probe, Watched]
     beats: dict[str, Beat]
+    pings: dict[str, tuple[Probe, ...]]
+    witnesses: tuple[str, ...]
 
 
 def watching(inventory: Inventory, *, scrape_seconds: float = 5.0) -> Watching:
     """Derive what is to be listened to from an inventory."""
     kinds = {found.id: str(found.kind) for found in graph.components(inventory).values()}
     book = _Book()
-    probes = [book.watch(plan) for plan in _plans(inventory)]
+    plans = list(_plans(inventory))
+    probes = [book.watch(plan) for plan in plans]
     beats = [_beat(book, inventory, commune, scrape_seconds) for commune in inventory.communes]
     return Watching(
         components=tuple(Component(name, kind) for name, kind in sorted(kinds.items())),
         routes=tuple(book.routes),
+        witnesses=tuple(book.witnesses),
         probes={watched.probe: watched for watched in probes},
         beats={beat.commune: beat for beat in beats},
+        pings=_pings(plans),
     )
+
+
+def _pings(plans: Iterable[Plan]) -> dict[str, tuple[Probe, ...]]:
+    found: dict[str, list[Probe]] = {}
+    for plan in plans:
+        if plan.role in ("hub", "outside-in") and plan.kind == "icmp":
+            found.setdefault(plan.commune, []).append(_probe(plan))
+    return {commune: tuple(probes) for commune, probes in found.items()}
+
+
+def _probe(plan: Plan) -> Probe:
+    return Probe(plan.site, plan.commune, plan.line, plan.target, plan.kind)
 
 
 def _plans(inventory: Inventory) -> Iterator[Plan]:
@@ -113,7 +134,7 @@ def _plans(inventory: Inventory) -> Iterator[Plan]:
 
 def _beat(book: "_Book", inventory: Inventory, commune: Commune, scrape_seconds: float) -> Beat:
     every = scrape_seconds if commune.transport == "scrape" else inventory.probing.heartbeat_seconds
-    path = book.add(graph.heartbeat_path(inventory, commune.code), commune.code, "")
+    path = book.add(graph.heartbeat_path(inventory, commune.code), commune.code, "", commune.code)
     return Beat(commune.code, path, every)
 
 
@@ -122,21 +143,23 @@ class _Book:
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
+        self.witnesses: list[str] = []
 
-    def add(self, path: Path, commune: str, system: str) -> int:
+    def add(self, path: Path, commune: str, system: str, witness: str) -> int:
         """Add a route and return its index."""
         first, *others = path.legs
+        self.witnesses.append(witness)
         self.routes.append(Route(first, others[0] if others else None, commune, system))
         return len(self.routes) - 1
 
     def watch(self, plan: Plan) -> Watched:
         """Add the routes of a probe."""
         system = plan.target.removeprefix("system:") if plan.role == "system" else ""
-        probe = Probe(plan.site, plan.commune, plan.line, plan.target, plan.kind)
-        paths = {Aspect.WHOLE: self.add(plan.path, plan.commune, system)}
+        probe = _probe(plan)
+        paths = {Aspect.WHOLE: self.add(plan.path, plan.commune, system, plan.commune or plan.site)}
         if system:
             for aspect, path in _aspects(plan.path):
-                paths[aspect] = self.add(path, plan.commune, system)
+                paths[aspect] = self.add(path, plan.commune, system, plan.commune or plan.site)
         return Watched(probe, paths)
 
 

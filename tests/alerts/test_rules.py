@@ -48,6 +48,7 @@ PORTABLE = frozenset(
             "or",
         ),
         *(
+            "quantile",
             "quantile_over_time",
             "rate",
             "stddev_over_time",
@@ -92,7 +93,7 @@ def test_expressions_use_only_known_names_and_portable_functions(small: Inventor
     metrics = {metric.name for metric in names.all_metrics()}
     known = metrics | set(Recorded) | PORTABLE | LABELS | {"commune", "line", "target", "process", "channel"}
     known |= {"pop", "ring", "isp", "direction", "verdict", "method", "bound", "declared", "suspected"}
-    known |= {"ALERTS", "alertname", "alertstate", "technology"}
+    known |= {"ALERTS", "alertname", "alertstate", "technology", "seen", "version"}
     for rule in all_rules(small):
         words = set(WORDS.findall(DURATION.sub("", STRINGS.sub("", rule.expr))))
         assert words <= known, rule

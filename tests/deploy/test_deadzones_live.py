@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from alerts import rules_deadzones
 from alerts.deadzone_list import Listing, listing
 from alerts.promapi import PromApi
-from alerts.rules_lines import kept
+from alerts.rules_usual import kept
 from common import i18n
 from deploy import deadzone_evidence, deadzone_text
 from deploy.cli import main
