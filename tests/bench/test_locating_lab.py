@@ -1,14 +1,18 @@
 """The bench of locating in the lab: what it plays, how it judges, what it shows."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.lab.lab import province
 from inventory.graph import components
+from tests.bench import _lab_usual as usual
+from tests.bench import _lab_usual_files as usual_files
 from tests.bench import locating_lab
 from tests.bench._lab_judge import BEGIN, END, claims, judge, members_of, percentile, put, section
-from tests.bench._lab_kinds import KINDS, LAST, Injection, injections
+from tests.bench._lab_kinds import BY_NAME, KINDS, LAST, Injection, injections
 
 
 def page(at: float, status: str, component: str, severity: str = "page") -> dict[str, Any]:
@@ -104,3 +108,46 @@ def test_a_line_that_was_cut_off_is_played_again(tmp_path: Any) -> None:
         out.write('{"set": "ou')
     book.add({"set": "ours", "n": 2})
     assert [line["n"] for line in book.lines()] == [1, 2]
+
+
+# --- the usual set-up ----------------------------------------------------------------------------
+def notification(path: str, *alerts: dict[str, str], at: float = 200.0) -> dict[str, Any]:
+    told = [{"status": "firing", "labels": labels} for labels in alerts]
+    over = {"status": "resolved", "labels": {"site": "21040", "component": "hub:main"}}
+    return {"time": at, "path": path, "status": "firing", "alerts": [*told, over]}
+
+
+def test_faults_at_the_same_time_hit_different_places() -> None:
+    for batch in usual.batches(3):
+        assert len({one.target for one in batch}) == len(batch)
+        assert len(batch) in {1, len(usual.TOGETHER)}
+    played = {one.kind for batch in usual.batches(3) for one in batch}
+    assert played == {kind.name for kind in KINDS}
+
+
+def test_what_is_told_at_the_same_time_is_told_apart() -> None:
+    mine = {"site": "21040", "component": "agent:21040"}
+    other = {"site": "21484", "component": "agent:21484"}
+    told = [notification("/name", mine, other, at=210), notification("/instance", mine, at=205),
+            notification("/instance", other, at=201)]  # fmt: skip
+    line = usual.judge(Injection("agent", 0), 100.0, told, alone=False)
+    assert (line["pages"], line["pages_by_instance"], line["seconds_to_page"]) == (1, 1, 105.0)
+    assert line["right"]
+    assert not usual.judge(Injection("power", 0), 100.0, told, alone=False)["right"]
+
+
+def test_what_is_told_of_a_fault_alone_is_all_its_own() -> None:
+    told = [notification("/instance", {"component": name}) for name in ("pop:binh-son", "router:21040")]
+    line = usual.judge(Injection("POP", 0), 100.0, told, alone=True)
+    assert (line["right"], line["pages"], line["pages_by_instance"], line["alerts"]) == (True, 0, 2, 2)
+    assert usual.judge(Injection("POP", 0), 100.0, [], alone=True)["seconds_to_page"] is None
+
+
+def test_the_usual_set_up_asks_about_everything_that_has_an_address() -> None:
+    inventory = province("twelve")
+    asked = list(usual_files.targets(inventory))
+    assert all(target.address and target.asks for target in asked)
+    named = {target.component for target in asked}
+    assert {one.truth for one in injections(12) if BY_NAME[one.kind].breadth != "commune"} <= named
+    config = json.loads(usual_files.prometheus(inventory, Path("rules.yml")))
+    assert len({job["job_name"] for job in config["scrape_configs"]}) == len(asked) + 1
