@@ -13,7 +13,7 @@ import msgspec
 
 from alerts.promapi import ApiError, PromApi, Recording
 from common.i18n import LANGUAGES
-from dashboards.grafana import line_queries
+from dashboards.grafana import line_queries, outage_queries
 from dashboards.grafana import queries as overview_queries
 from dashboards.grafana.boards import Query, fill_in, queries
 from dashboards.grafana.layout import name_label
@@ -39,7 +39,11 @@ _WORD: Final = re.compile(r"[a-zA-Z_:][\w:]*")
 _METRICS: Final = {metric.name: metric for metric in names.all_metrics()}
 _PARTS: Final = ("_bucket", "_sum", "_count")
 _WHEN_WRONG: Final = frozenset(
-    {overview_queries.open_alerts(), *(line_queries.verdicts(name_label(one)) for one in LANGUAGES)}
+    {
+        overview_queries.open_alerts(),
+        *(line_queries.verdicts(name_label(one)) for one in LANGUAGES),
+        *outage_queries.when_wrong(name_label(one) for one in LANGUAGES),
+    }
 )
 """They list what is wrong, and are empty on a good day."""
 

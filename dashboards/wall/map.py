@@ -139,12 +139,18 @@ def _labels(
     named += [(layout.points[c.code], _short(words.of(c.name)), str(c.state)) for c in own]
     for point, name, kind in named[:_MAX_LABELS]:
         mine = _around(point, _MARK if kind == "culprit" else _DOT)
-        for x, y, anchor, box in _places(point, len(name) * _CHAR):
-            inside = box[0] >= 0 and box[2] <= layout.width and box[1] >= 0 and box[3] <= layout.height
-            if inside and not any(_overlap(box, other) for other in taken if other != mine):
-                taken.append(box)
-                yield el("text", name, x=x, y=y, text_anchor=anchor, class_=kind)
-                break
+        room = [place for place in _places(point, len(name) * _CHAR) if _inside(place[3], layout)]
+        free = [
+            place for place in room if not any(_overlap(place[3], other) for other in taken if other != mine)
+        ]
+        # What hits several is named even where its name lies over dots.
+        for x, y, anchor, box in free[:1] or (room[:1] if kind == "culprit" else ()):
+            taken.append(box)
+            yield el("text", name, x=x, y=y, text_anchor=anchor, class_=kind)
+
+
+def _inside(box: Box, layout: Layout) -> bool:
+    return box[0] >= 0 and box[2] <= layout.width and box[1] >= 0 and box[3] <= layout.height
 
 
 def _short(name: str) -> str:

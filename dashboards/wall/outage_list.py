@@ -61,7 +61,7 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
     shared = el("span", words.say("line_shared"), class_="tag shared-tag") if outage.shared else None
     cause = el("p", key, _cause(words.of(outage.cause)), " ", shared, _tags(outage, words), class_="cause")
     head = (
-        glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
+        glyph(_mark(outage)),
         el("div", title, cause, class_="what"),
         age(outage.since, at, words),
     )
@@ -79,6 +79,12 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
         tabindex="-1",
         data_component=outage.component,
     )
+
+
+def _mark(outage: OutageView) -> State:
+    if outage.silenced:
+        return State.MAINTENANCE
+    return State.DOWN if outage.page and outage.loss is None else State.DEGRADED
 
 
 def _tags(outage: OutageView, words: Words) -> Iterator[Html | str]:
