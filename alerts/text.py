@@ -11,6 +11,7 @@ import msgspec
 
 from alerts import oncall, runbooks, text_lists, words
 from alerts.book import Book, commune_of, split
+from alerts.carrier import MAX_EVIDENCE_CHARS, carrier_texts
 from alerts.channels.base import Rendered, Status
 from alerts.damping import FLAPPING
 from alerts.digest import DIGEST
@@ -25,16 +26,18 @@ MAX_SUBJECT_CHARS: Final = 160
 
 
 class _Room(msgspec.Struct, frozen=True):
-    """How much each part may take: names in a list, characters of evidence, people to call."""
+    """How much each part may take: names in a list, characters of evidence, people to call; ``carrier``:
+    whether what to tell the carrier stands in it."""
 
     names: int
     evidence_chars: int
     callees: int
+    carrier: bool = False
 
 
 _ROOMS: Final = (
-    _Room(names=15, evidence_chars=400, callees=6),
-    _Room(names=8, evidence_chars=200, callees=4),
+    _Room(names=15, evidence_chars=400, callees=6, carrier=True),
+    _Room(names=8, evidence_chars=200, callees=4, carrier=True),
     _Room(names=4, evidence_chars=100, callees=3),
     _Room(names=2, evidence_chars=0, callees=2),
     _Room(names=0, evidence_chars=0, callees=1),
@@ -155,6 +158,7 @@ def _lines(telling: Telling, book: Book, language: Language, room: _Room) -> lis
         *hit,
         _evidence(outage, language, room),
         *([] if outage.alertname == STORM else _calls(outage, book, language, room)),
+        *_carrier(outage, book, language, room),
         _on_call(telling, book, language),
         t("message.answer", language, link=telling.answer_link) if telling.answer_link else "",
         _runbook(outage, book, language),
@@ -270,6 +274,14 @@ def _calls(outage: Outage, book: Book, language: Language, room: _Room) -> list[
         for who, kinds in ((book.contacts[item], kinds) for item, kinds in callees.items())
     ]
     return [t("message.call", language), *lines[: room.callees]]
+
+
+def _carrier(outage: Outage, book: Book, language: Language, room: _Room) -> list[str]:
+    """What to read out to whom, ready made; where room is short, whom to call matters more."""
+    if not room.carrier:
+        return []
+    found = carrier_texts(outage, book, language, min(room.evidence_chars, MAX_EVIDENCE_CHARS))
+    return [f"{one.label} {one.text}" for one in found[: room.callees]]
 
 
 def _answers_for(kinds: list[str], language: Language) -> str:

@@ -194,6 +194,7 @@ class Line(_Base, frozen=True, kw_only=True):
     router: str | None = None
     source: str | None = None
     sla_target: Ratio | None = None
+    contract: ShortText | None = None  # its number, as the carrier's desk asks for it
     rtt_ms_max: Positive | None = None  # this line's contract; absent: quality's
     loss_ratio_max: Ratio | None = None
     traffic: Traffic | None = None
