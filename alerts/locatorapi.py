@@ -27,7 +27,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``component`` is its identity (``pop:ba-to``, ``power|line:21040``). ``members`` are all components that
     cannot be told apart, the likeliest first; ``loss`` is a share of 1, ``confidence`` in nats; ``sent`` and
-    ``failed`` count the measurements through it. ``since`` is Unix seconds.
+    ``failed`` count the measurements through it. ``since`` is Unix seconds; ``paged``: it is no mere ticket.
     """
 
     component: str
@@ -41,6 +41,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     failed: int = 0
     since: float
+    paged: bool = True
 
 
 class Blamed(msgspec.Struct, frozen=True):
@@ -67,6 +68,7 @@ class _Open(msgspec.Struct, frozen=True):
     kind: str
     cause: _Cause
     since: float
+    grade: str = "down"
 
 
 def parse_outages(body: bytes) -> tuple[tuple[Outage, ...], int]:
@@ -112,6 +114,7 @@ def _outage(entry: msgspec.Raw) -> Outage | None:
         sent=cause.sent,
         failed=cause.failed,
         since=one.since,
+        paged=one.grade != "ticket",
     )
 
 

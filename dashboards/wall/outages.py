@@ -45,7 +45,7 @@ def outages(
     own = [alert for alert in alerts if alert.label("severity") in SEVERITIES]
     open_ = [alert for alert in own if not alert.inhibited_by]
     known = {one.component: one for one in blamed}
-    told = {alert.label("component") for alert in open_ if alert.label("severity") == "page"}
+    told = {alert.label("component") for alert in open_ if _is_located(alert)}
     shown = [outage(directory, alert, _said(known, alert)) for alert in open_]
     shown += (outage(directory, _untold(one), one) for one in blamed if one.component not in told)
     ranked = sorted(shown, key=lambda o: (o.silenced, not o.page, -_width(o), -o.since, o.key))
@@ -53,14 +53,19 @@ def outages(
 
 
 def _said(known: dict[str, Outage], alert: Alert) -> Outage | None:
-    """A ticket about a line is not the outage of that line."""
-    return known.get(alert.label("component")) if alert.label("severity") == "page" else None
+    return known.get(alert.label("component")) if _is_located(alert) else None
+
+
+def _is_located(alert: Alert) -> bool:
+    """A rule's ticket about a line is not the outage of that line."""
+    return alert.label("severity") == "page" or alert.label("source") == "locator"
 
 
 def _untold(one: Outage) -> Alert:
     """What the locator knows and Alertmanager does not: it is away, or was told a moment ago."""
+    severity = "page" if one.paged else "ticket"
     return Alert(
-        labels={"component": one.component, "kind": one.kind, "severity": "page"}, starts=one.since
+        labels={"component": one.component, "kind": one.kind, "severity": severity}, starts=one.since
     )  # fmt: skip
 
 

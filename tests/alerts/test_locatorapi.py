@@ -33,7 +33,9 @@ def test_what_the_locator_writes_is_what_is_read() -> None:
     assert (found.component, found.kind, found.members) == ("pop:ba-to", "pop", ("pop:ba-to", "ring:bac"))
     assert (found.loss, found.confidence, found.runner_up) == (0.3, 12.5, "isp:vnpt")
     assert (found.sent, found.failed, found.since) == (20, 6, 100.0)
-    assert (found.communes, found.systems) == (("21484",), ("dvc",))
+    assert (found.communes, found.systems, found.paged) == (("21484",), ("dvc",), True)
+    ((ticket,), _) = parse_outages(msgspec.json.encode((msgspec.structs.replace(told(), grade="ticket"),)))
+    assert not ticket.paged
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,16 @@ def test_a_ticket_about_a_line_takes_nothing_from_the_outage_of_that_line() -> N
     assert [(one.page, one.sure) for one in found] == [(True, Sure.SURE), (False, None)]
 
 
+def test_what_the_locator_files_as_a_ticket_is_one() -> None:
+    said = blame("line:21040/main", BINH_SON, loss=0.12, paged=False)
+    posted = replace(alert("line:21040/main", "ticket"), labels={
+        "component": "line:21040/main", "severity": "ticket", "source": "locator",
+    })  # fmt: skip
+    for alerts in ((), (posted,)):
+        ((found,), _) = outages(directory(), alerts, (said,))
+        assert (found.page, found.loss, found.cuts) == (False, 0.12, False)
+
+
 def test_without_alertmanager_the_locator_still_names_the_culprit() -> None:
     shown = located(replace(healthy(), alertmanager_error="refused"), blame("pop:ba-to", BINH_SON))
     assert [one.component for one in shown.outages] == ["pop:ba-to"]
