@@ -30,8 +30,8 @@ def commune(frame: Frame, shown: CommuneDetail, names: Names, day: Html) -> Html
         el(
             "main",
             live("status", parts["status"], tag="section"),
-            live("ended", parts["ended"], tag="section"),
             _section("calls", words.say("commune_contacts"), _calls(shown, words)),
+            live("ended", parts["ended"], tag="section"),
             _section("quality", words.say("quality"), live("quality", parts["quality"])),
             _section("site", words.say("site"), live("site", parts["site"])),
             _section("day", words.say("last_day"), el("div", day, id="charts")),
