@@ -60,7 +60,8 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def summary(lines: Sequence[Line]) -> Line:
-    """Return the figures of some injections; what never paged counts as infinitely late."""
+    """Return the figures of some injections; what never paged counts as infinitely late, and as no cause of
+    which there were pages."""
     late = [math.inf if line["seconds_to_page"] is None else line["seconds_to_page"] for line in lines]
     resolved = [line["seconds_to_resolve"] for line in lines if line["seconds_to_resolve"] is not None]
     sizes = [len(line["class"]) for line in lines if line["class"]]
@@ -70,7 +71,7 @@ def summary(lines: Sequence[Line]) -> Line:
         "class": max(sizes, default=0),
         "p50": percentile(late, 0.5),
         "p95": percentile(late, 0.95),
-        "pages": sum(line["pages"] for line in lines) / len(lines),
+        "pages": sum(line["pages"] for line in lines) / max(1, sum(line["pages"] > 0 for line in lines)),
         "others": sum(line["others"] for line in lines) / len(lines),
         "resolve_p50": percentile(resolved, 0.5),
         "resolve_p95": percentile(resolved, 0.95),

@@ -114,8 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     until = time.monotonic() + 60 * chosen.minutes
     parts: tuple[Callable[[], None], ...] = (
         lambda: ours(book, chosen.state, chosen.injections, until),
-        lambda: _lab_usual.play(book.lines, book.add, chosen.state / "usual", chosen.usual, until),
         lambda: blips(book, chosen.state, chosen.blips, until),
+        lambda: _lab_usual.play(book.lines, book.add, chosen.state / "usual", chosen.usual, until),
     )
     for part in parts:
         part()

@@ -70,6 +70,10 @@ def test_no_page_is_not_right_and_late_without_end() -> None:
     line = judged() | {"set": "ours", "kind": "line", "load": 1.0}
     assert (line["right"], line["component"], line["pages"]) == (False, None, 0)
     assert not claims([line])["p95 at most 20 s, commune (inf s)"]
+    twice = judged(page(110, "firing", "a"), page(111, "firing", "b")) | {"set": "ours", "kind": "line"}
+    assert not claims([line, twice])[
+        "at most 1.05 pages per cause (2.000)"
+    ]  # silence does not make up for it
     assert "no page" in section([line])
 
 
