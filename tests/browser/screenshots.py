@@ -56,7 +56,8 @@ async def doubts(parts: Stack) -> None:
         runner_up=f"isp:{ring.carrier}", sent=sent, failed=int(sent * 0.31),
     )  # fmt: skip
     places = [field.codes[number] for number in (3, 17, 29, 44, 66, 90)]
-    field.dead_zones = dict.fromkeys(places, DeadZone.AVAILABILITY) | {places[4]: DeadZone.WEAK_SIGNAL}
+    field.dead_zones = {code: str(DeadZone.AVAILABILITY) for code in places}
+    field.dead_zones[places[4]] = DeadZone.WEAK_SIGNAL
 
 
 @pytest.mark.parametrize(
