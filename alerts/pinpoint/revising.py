@@ -1,6 +1,6 @@
 """Looks back at outages that are over, and writes to the ledger what has been learned of them since.
 
-Every half minute the outages that ended within ``storage.spool_days`` and are due are compared with the gaps
+Every few seconds the outages that ended within ``storage.spool_days`` and are due are compared with the gaps
 of their communes (``alerts.gaps``); what that says (``revise.py``) becomes another revision, where it is
 news. Labels only become more certain while a backlog arrives, so an outage is looked at again, ever more
 seldom: after a quarter of its age, between half a minute and six hours. When it was looked at is kept in
@@ -29,7 +29,9 @@ from alerts.promapi import ApiError, PromApi
 from alerts.revision import Revision, Said, entry_of, revision_of, said_of
 from inventory.model import Inventory
 
-EVERY_SECONDS: Final = 30.0
+EVERY_SECONDS: Final = 15.0
+AGAIN_SECONDS: Final = 30.0
+"""Between two looks at the same outage, at least."""
 LOOK_SECONDS: Final = 60.0
 """To read the gaps of one outage."""
 QUERY_SECONDS: Final = 20.0
@@ -43,6 +45,7 @@ LATE_SECONDS: Final = 2 * 86400.0
 MOST_LOOKS: Final = 20
 """In one round; what is left has its turn in the next."""
 MOST_OUTAGES: Final = 5000
+"""The latest; of a whole country, older ones are not looked at again."""
 DAY_SECONDS: Final = 86400.0
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class Reviser:
         self._path, self._url, self._inventory = path, prometheus_url, inventory
         self._meters = RevisedMeters(registry)
         self._looked: dict[str, float] = {}
+        self._known: dict[str, tuple[int, _Due | None]] = {}
         self._book_complaint = Complaint(log, "the ledger cannot be revised")
         self._read_complaint = Complaint(log, "gaps cannot be read")
 
@@ -107,14 +111,19 @@ class Reviser:
         self._meters.show(entries, now)
         names = {entry.id for entry in entries}
         self._looked = {name: at for name, at in self._looked.items() if name in names}
-        due = [
-            _Due(entry.id, said, revision_of(entry))
-            for entry in entries
-            if entry.why != "undecided" and (said := _said(ledger, entry)) is not None
-        ]
+        self._known = {entry.id: (entry.revision, self._understood(ledger, entry)) for entry in entries}
+        due = [one for _, one in self._known.values() if one is not None]
         chosen = [one for one in due if self._has_its_turn(one, now, opened)]
         ranked = sorted(chosen, key=lambda one: (self._looked.get(one.id, 0.0), -one.said.until, one.id))
         return tuple(ranked[:MOST_LOOKS])
+
+    def _understood(self, ledger: Ledger, entry: Entry) -> _Due | None:
+        """What a row says; read once, since it never changes."""
+        revision, known = self._known.get(entry.id, (-1, None))
+        if revision == entry.revision:
+            return known
+        said = None if entry.why == "undecided" else _said(ledger, entry)
+        return None if said is None else _Due(entry.id, said, revision_of(entry))
 
     def _has_its_turn(self, one: _Due, now: float, opened: float) -> bool:
         ended, looked = one.said.until, self._looked.get(one.id)
@@ -124,7 +133,7 @@ class Reviser:
             return False
         if looked is None:
             return now >= ended + FIRST_SECONDS
-        return now >= looked + min(max((looked - ended) / 4, EVERY_SECONDS), SELDOM_SECONDS)
+        return now >= looked + min(max((looked - ended) / 4, AGAIN_SECONDS), SELDOM_SECONDS)
 
     async def _look(self, prometheus: PromApi, one: _Due, now: float) -> None:
         try:
