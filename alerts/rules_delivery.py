@@ -1,6 +1,7 @@
 """Rules about telling people itself: a channel that takes nothing, messages that were given up. Pure.
 
-Both page: whoever relies on that channel does not know that it is silent. They go over the others.
+Channels page: whoever relies on one does not know that it is silent. The pages go over the others. That the
+dead-man's switch outside is not reached is a ticket: whoever waits there raises an alarm without us.
 """
 
 from typing import Final
@@ -12,6 +13,7 @@ from inventory import names
 
 CHANNEL_FAILING: Final = "ChannelFailing"
 MESSAGE_LOST: Final = "MessageLost"
+DEADMAN_FAILING: Final = "DeadmanFailing"
 FAILING_SECONDS: Final = 300
 """Some minutes of trouble are a carrier's everyday; retries bridge them."""
 
@@ -19,7 +21,7 @@ FAILING_SECONDS: Final = 300
 def alerts(hub: str) -> tuple[AlertRule, ...]:
     """Return the alerts; ``hub`` is the hub's component id."""
     labels = {**SOURCE, "severity": "page", "component": hub, "kind": "hub"}
-    return _failing(labels), _lost(labels)
+    return _failing(labels), _lost(labels), _deadman({**labels, "severity": "ticket"})
 
 
 def _failing(labels: dict[str, str]) -> AlertRule:
@@ -32,6 +34,16 @@ def _failing(labels: dict[str, str]) -> AlertRule:
             **notes.evidence("evidence.channel_failing", channel="{{ $labels.channel }}"),
             **notes.since(f"max({selector(names.CHANNEL_FAILING, 'channel=%q')})", "channel"),
         },
+    )
+
+
+def _deadman(labels: dict[str, str]) -> AlertRule:
+    since = f"max({names.DEADMAN_FAILING.name} > 0)"
+    return AlertRule(
+        name=DEADMAN_FAILING,
+        expr=f"time() - {since} > {FAILING_SECONDS}",
+        labels=labels,
+        annotations={**notes.evidence("evidence.deadman_failing"), **notes.since(since)},
     )
 
 

@@ -47,6 +47,7 @@ class Telemetry:
         self.last_success = _gauge(names.CHANNEL_LAST_SUCCESS, registry)
         self.failing_since = _gauge(names.CHANNEL_FAILING, registry)
         self.pending = _gauge(names.CHANNEL_PENDING, registry)
+        self.deadman_failing = _gauge(names.DEADMAN_FAILING, registry)
         self.open_pages = Gauge(names.OPEN_PAGES.name, names.OPEN_PAGES.help, registry=registry)
 
     def notified(self, channel: str, result: str) -> None:

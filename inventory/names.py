@@ -793,6 +793,11 @@ SILENCES_FAILED = _hub(
     "counter",
     "Attempts to make or end a silence in Alertmanager that failed",
 )
+DEADMAN_FAILING = _hub(
+    "thongsuot_deadman_failing_since_timestamp_seconds",
+    "gauge",
+    "Unix time since when signs of life do not reach the address outside, 0 while they do",
+)
 
 WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
 WALL_POLLS = _hub(

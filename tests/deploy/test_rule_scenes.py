@@ -117,7 +117,7 @@ def test_every_kind_of_fault_has_its_scene() -> None:
         "DeadZone", "InventorySuspect", "HubClockWrong", "AgentRefused", "RingDown", "SharedSegmentDown",
         "DnsDown", "DnsFailing", "SystemInMaintenance", "SystemSlow", "CertificateExpiring",
         "CertificateExpiresSoon", "AgentOutdated", "AgentSpoolFilling", "AgentLosingSamples",
-        "AgentSpoolInMemory", "AgentClockUntrusted",
+        "AgentSpoolInMemory", "AgentClockUntrusted", "DeadmanFailing",
         *NAMES.values(),
     }  # fmt: skip
     whole = thinned(inventory("quang-ngai"))
