@@ -46,8 +46,9 @@ class Book:
 
     def add(self, line: Line) -> None:
         """Append a line, on a line of its own whatever was cut off before."""
+        cut_off = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
         with self._path.open("a", encoding="utf-8") as out:
-            out.write("\n" * bool(out.tell()) + json.dumps(line, ensure_ascii=False) + "\n")
+            out.write("\n" * cut_off + json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def ours(book: Book, state: Path, count: int, until: float) -> None:

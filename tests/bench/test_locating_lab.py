@@ -111,7 +111,9 @@ def test_a_line_that_was_cut_off_is_played_again(tmp_path: Any) -> None:
     with (tmp_path / "deep" / "x.jsonl").open("a") as out:
         out.write('{"set": "ou')
     book.add({"set": "ours", "n": 2})
-    assert [line["n"] for line in book.lines()] == [1, 2]
+    book.add({"set": "ours", "n": 3})
+    assert [line["n"] for line in book.lines()] == [1, 2, 3]
+    assert len((tmp_path / "deep" / "x.jsonl").read_text().splitlines()) == 4
 
 
 # --- the usual set-up ----------------------------------------------------------------------------
