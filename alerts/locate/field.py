@@ -43,10 +43,10 @@ class Beliefs(NamedTuple):
 class Field(msgspec.Struct, frozen=True):
     """Suspects and rows have numbers of their own here: positions in ``suspects`` and ``rows``.
 
-    By row: results that ``failed`` and those that are ``clear``. A row without failures has two legs with a
-    suspect on either. By suspect, in the solo role: ``failed_through`` and ``passed_through`` all its
-    observations, ``passed_elsewhere`` those of them that are no rows. ``owners``: for each entry of the
-    relations, whose it is. ``penalty``: by suspect and position in the grid, 0 for ``known``.
+    By row: results that ``failed`` and those that are ``clear``. A row without failures is ``double``: it
+    has two legs with a suspect on either. By suspect, in the solo role: ``failed_through`` and
+    ``passed_through`` all its observations, ``passed_elsewhere`` those of them that are no rows. ``sizes``:
+    number of its rows in any role. ``penalty``: by suspect and position in the grid, 0 for ``known``.
 
     ``dues``: by suspect, what blaming it costs at least, of the losses on the screen. ``number``: suspect of
     the network -> its number here, or -1.
@@ -57,32 +57,36 @@ class Field(msgspec.Struct, frozen=True):
     rows: Ints
     failed: Floats
     clear: Floats
+    double: Mask
     roles: Roles
-    owners: tuple[Ints, Ints, Ints]
     failed_through: Floats
     passed_through: Floats
     passed_elsewhere: Floats
     penalty: Floats
+    sizes: Ints
     known: tuple[int, ...]
     has_leg: Mask
     dues: Floats
     number: Ints
     network: Network
 
-    def standing(self, rows: Ints) -> Mask:
-        """Return the suspects that stand on any of these rows, in whatever role."""
-        found = np.zeros(len(self.suspects), np.bool_)
-        observations, touched = self.rows[rows], None
-        relations = zip(self.roles, self.owners, self.network.by_observation, strict=True)
-        for relation, owner, by_observation in relations:
+    def shares(self, rows: Ints) -> Ints:
+        """Return by suspect on how many of these rows it stands, in whatever role."""
+        found = np.zeros(len(self.suspects), np.intp)
+        counted = self.failed > 0, self.double, self.double
+        touched: Floats | None = None
+        for relation, by_observation, there_is in zip(
+            self.roles, self.network.by_observation, counted, strict=True
+        ):
+            observations = self.rows[rows.compress(there_is.take(rows))]
             if _MANY * by_observation.sizes(observations).sum() < len(relation.item):
-                there = self.number.take(by_observation.gather(observations).item)
-                found[there[there >= 0]] = True
+                places = self.number.take(by_observation.gather(observations).item)
+                found += np.bincount(places.compress(places >= 0), minlength=len(found))
                 continue
             if touched is None:
-                touched = np.zeros(len(self.rows), np.bool_)
-                touched[rows] = True
-            found[owner.compress(touched.take(relation.item))] = True
+                touched = np.zeros(len(self.rows))
+                touched[rows] = 1
+            found += relation.sums(touched.take(relation.item)).astype(np.intp)
         return found
 
 
@@ -116,12 +120,13 @@ def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
         rows=rows,
         failed=failed,
         clear=clear,
+        double=double[rows],
         roles=roles,
-        owners=(roles.solo.owner(), roles.near.owner(), roles.far.owner()),
         failed_through=failed_through[kept],
         passed_through=passed,
         passed_elsewhere=elsewhere,
         penalty=own,
+        sizes=sum((np.diff(part.start) for part in roles), start=np.zeros(len(kept), np.intp)),
         known=tuple(np.flatnonzero(free).tolist()),
         has_leg=(np.diff(near.start) + np.diff(far.start)) > 0,
         dues=(own[:, columns(_SCREEN)] - np.outer(elsewhere, np.log(1 - _SCREEN))).min(axis=1),

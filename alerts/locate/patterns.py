@@ -24,12 +24,14 @@ class Patterns:
     By pattern: results that failed and those that are clear; what comes through on the solo part, on the
     near and the far leg; ``seen``, the log-likelihood; ``hope``, by how much more loss could raise it at
     most. Where nothing failed, only what the legs let through counts: what passes in the solo role is no
-    matter of rows.
+    matter of rows. ``work``: entries looked at so far by all explanations, for a limit that is the same on
+    every machine.
     """
 
     def __init__(self, noise: float, failed: Floats, clear: Floats) -> None:
         """Take the results of rows; ``first`` is then the pattern of each, with nobody blamed."""
         self._noise = noise
+        self.work = 0
         self._room: Floats = np.zeros((7, _FIRST_ROOM))
         self._count = 0
         self._number: dict[tuple[float, ...], int] = {}

@@ -1,8 +1,9 @@
 """The best explanation of a field: add greedily, then doubt everyone who was blamed."""
 
+import heapq
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,6 +25,11 @@ _STEPS: Final = 7
 _SHARE: Final = 0.02
 """Share of a suspect's rows from which what happens to them may change its loss."""
 _ROUNDS: Final = 4
+_ENOUGH: Final = 150_000_000
+"""Entries looked at from which what was found is doubted no more: a second or two. Only storms of hundreds of
+causes, or half of everything lost, come to that."""
+_MOST: Final = 200_000_000
+"""Entries looked at from which nobody else is blamed."""
 _MANY: Final = 8
 """Share of all entries, as a divisor, from which suspects are looked at by their bounds."""
 _BATCH: Final = 8
@@ -64,6 +70,8 @@ def best(field: Field, twins: Twins) -> Found:
     _complete(state)
     doubts: dict[int, Doubt] = {}
     for _ in range(_ROUNDS):
+        if state.tired(_ENOUGH):
+            break
         better, doubts = _improved(state, twins)
         if better is None:
             break
@@ -95,7 +103,7 @@ def _rebuilt(state: State) -> State | None:
     """
     if len(state.blamed) < 2 or all(loss == HARD for loss in state.blamed.values()):
         return None
-    fresh = State(state.field)
+    fresh = state.fresh()
     _start_known(fresh)
     _grow(fresh, np.array(_doubted(state), np.intp), len(state.blamed))
     return fresh if fresh.score() > state.score() + _SURE else None
@@ -104,9 +112,8 @@ def _rebuilt(state: State) -> State | None:
 def _rolled_up(state: State, doubts: dict[int, Doubt]) -> State | None:
     """Blame a runner-up for all that two or more who are blamed did within it, if that is better."""
     for wide in sorted({doubt.instead for doubt in doubts.values() if doubt.instead is not None}):
-        touched = np.zeros(len(state.field.rows), np.bool_)
-        touched[state.rows_of(wide)] = True
-        within = [one for one in _doubted(state) if touched[state.rows_of(one)].all()]
+        inside = state.field.shares(state.rows_of(wide)) == state.field.sizes
+        within = [one for one in _doubted(state) if inside[one]]
         if len(within) < 2:
             continue
         other = state.copy()
@@ -133,6 +140,9 @@ def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt
     score = state.score()
     doubts = {}
     for suspect in _doubted(state):
+        if state.tired(_ENOUGH):
+            doubts[suspect] = Doubt(_worth(state, suspect), None)
+            continue
         other, instead = _without(state, suspect, twins(suspect), score)
         margin = score - other.score()
         if margin < -_SURE:
@@ -141,11 +151,19 @@ def _examined(state: State, twins: Twins) -> tuple[State | None, dict[int, Doubt
     return None, doubts
 
 
+def _worth(state: State, suspect: int) -> float:
+    """Return by how much the explanation is worse without a suspect, with nobody in its place."""
+    loss = state.blamed[suspect]
+    other = state.copy()
+    other.blame(suspect, None)
+    return max(float(other.gains(np.array([suspect]), np.array([loss]))[0, 0]), 0.0)
+
+
 def _widened(state: State, suspect: int, doubt: Doubt, twins: Twins) -> Doubt:
     """Find the peers of a suspect; the doubt is then about all of them together."""
     penalty = state.field.penalty
     highest = float(penalty.max(initial=0.0, where=np.isfinite(penalty)))
-    if doubt.margin > _ALIKE + highest - state.penalty(suspect):
+    if doubt.margin > _ALIKE + highest - state.penalty(suspect) or state.tired(_MOST):
         return doubt  # with a peer in its place, no more than that could be lost
     peers = _peers(state, suspect, twins)
     if not len(peers):
@@ -192,9 +210,7 @@ def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[St
     other = state.copy()
     rows = state.rows_of(suspect)
     other.blame(suspect, None)
-    touched = np.zeros(len(state.field.rows), np.bool_)
-    touched[rows] = True
-    for member in _sharing(other, touched):
+    for member in _sharing(other, rows):
         _refit(other, member)
     heirs = _standing(other, rows, banned)
     added = _grow(other, heirs, _REGROWN, score - _CLEAR)
@@ -203,7 +219,7 @@ def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[St
 
 def _standing(state: State, rows: Ints, banned: Ints) -> Ints:
     """Return the suspects, neither blamed nor banned, that stand on some of the rows."""
-    found = state.field.standing(rows)
+    found = state.field.shares(rows) > 0
     found[banned] = False
     return np.flatnonzero(_free(state, found))
 
@@ -213,30 +229,39 @@ def _free(state: State, suspects: Mask) -> Mask:
     return suspects
 
 
+class _Leading(NamedTuple):
+    """The best suspects by number, what each gains on the screen, and what nobody else gains more than."""
+
+    suspects: Ints
+    gains: Floats
+    rest: float
+
+
 def _grow(state: State, alive: Ints, limit: int, wanted: float = -math.inf) -> list[int]:
     """Blame the best of ``alive`` again and again while it pays; returns whom, in that order.
 
     Where the score cannot reach ``wanted``, the first look at who is best has to do.
     """
     added: list[int] = []
-    while len(added) < limit and len(alive):
+    taken: list[int] = []
+    while len(added) < limit and len(alive) and not state.tired(_MOST):
         free = _free(state, np.ones(len(state.field.suspects), np.bool_))
-        alive, leading, gains = _leading(state, alive.compress(free.take(alive)))
-        hopeless = wanted > -math.inf and _promise(state, gains, limit - len(added)) < wanted
-        choice = _screened(leading, gains) if hopeless else _refined(state, leading, gains)
-        if choice is None:
+        alive, leading = _leading(state, alive.compress(free.take(alive)), 2 * len(taken))
+        if wanted > -math.inf and _promise(state, leading.gains, limit - len(added)) < wanted:
+            choice = _screened(leading)
+            if choice is not None:
+                state.blame(*choice)
+                added.append(choice[0])
             break
-        suspect, at = choice
-        state.blame(suspect, at)
-        added.append(suspect)
-        if hopeless:
+        taken = _taken(state, leading, limit - len(added))
+        if not taken:
             break
-        _settle(state, suspect)
+        added += taken
     return added
 
 
-def _leading(state: State, chosen: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return those of ``chosen`` that may pay from here on, and the best of them with what they gain.
+def _leading(state: State, chosen: Ints, batch: int) -> tuple[Ints, _Leading]:
+    """Return those of ``chosen`` that may pay from here on, and the best of them.
 
     A gain only falls as others are blamed, except where another leg has just lost its way. Where many are to
     be looked at, those with the highest bounds come first, until nobody who is left can be among the best.
@@ -244,19 +269,78 @@ def _leading(state: State, chosen: Ints) -> tuple[Ints, Ints, Floats]:
     field = state.field
     if not state.blamed or _MANY * field.roles.solo.sizes(chosen).sum() < len(field.roles.solo.item):
         gains = state.gains(chosen, _SCREEN)
-        return chosen[(gains > 0).any(axis=1) | field.has_leg[chosen]], chosen, gains
+        alive = chosen[(gains > 0).any(axis=1) | field.has_leg[chosen]]
+        return alive, _Leading(chosen, gains, -math.inf)
     bounds = state.bounds(chosen)
     alive = chosen[(bounds > 0) | field.has_leg[chosen]]
     hopeful = np.flatnonzero(bounds > _SURE)
     order = hopeful[np.argsort(-bounds[hopeful], kind="stable")]
     looked, gains, best = 0, np.zeros((0, len(_SCREEN))), -math.inf
     while looked < len(order) and bounds[order[looked]] >= best:
-        more = order[looked : max(_BATCH, 2 * looked)]
+        more = order[looked : max(_BATCH, batch, 2 * looked)]
         gains = np.concatenate((gains, state.gains(chosen[more], _SCREEN)))
         looked += len(more)
         best = float(np.sort(gains.max(axis=1))[-_REFINED:][0]) if looked >= _REFINED else best
     seen = np.argsort(order[:looked])
-    return alive, chosen[order[:looked]][seen], gains[seen]
+    rest = float(bounds[order[looked]]) if looked < len(order) else -math.inf
+    return alive, _Leading(chosen[order[:looked]][seen], gains[seen], rest)
+
+
+def _taken(state: State, leading: _Leading, most: int) -> list[int]:
+    """Blame the best of the leading, one after the other, as long as nobody else can be better.
+
+    Each is compared by what it gains by then: who stands on rows that have changed is looked at again, once
+    its turn comes. Ends where a loss has been fitted again, since others may gain more from then on.
+    """
+    suspects, gains, rest = leading
+    worth = gains.max(axis=1, initial=-math.inf)
+    queue = [(-worth[place], place) for place in np.flatnonzero(worth > _SURE).tolist()]
+    heapq.heapify(queue)
+    stale = np.zeros(len(state.field.suspects), np.bool_)
+    taken: list[int] = []
+    while len(taken) < most and not state.tired(_MOST):
+        first = _first(state, leading, queue, stale)
+        enough = len(first) == _REFINED and gains[first[-1]].max() >= rest
+        if not first or (taken and rest > _SURE and not enough):
+            break
+        choice = _refined(state, suspects[first], gains[first])
+        if choice is None:
+            break
+        for place in first:
+            if suspects[place] != choice[0]:
+                heapq.heappush(queue, (-gains[place].max(), place))
+        state.blame(*choice)
+        taken.append(choice[0])
+        if _settle(state, choice[0]):
+            break
+        touched = state.field.shares(state.rows_of(choice[0])) > 0
+        stale |= touched
+        if state.field.has_leg[choice[0]]:  # the gain of who stands on the other leg rises
+            queue = [(-math.inf if touched[suspects[place]] else worth, place) for worth, place in queue]
+            heapq.heapify(queue)
+    return taken
+
+
+def _first(state: State, leading: _Leading, queue: list[tuple[float, int]], stale: Mask) -> list[int]:
+    """Take the best few from the queue, with their gains renewed where these are out of date: nobody where
+    that are so many that their bounds are the faster way."""
+    first: list[int] = []
+    renewed = 0
+    while queue and len(first) < _REFINED:
+        _, place = heapq.heappop(queue)
+        suspect = int(leading.suspects[place])
+        if not stale[suspect]:
+            first.append(place)
+            continue
+        stale[suspect] = False
+        renewed += 1
+        if renewed > _BATCH:
+            return []
+        leading.gains[place] = state.gains(np.array([suspect]), _SCREEN)[0]
+        worth = float(leading.gains[place].max())
+        if worth > _SURE:
+            heapq.heappush(queue, (-worth, place))
+    return first
 
 
 def _promise(state: State, gains: Floats, more: int) -> float:
@@ -264,12 +348,12 @@ def _promise(state: State, gains: Floats, more: int) -> float:
     return state.score() + float(np.sort(gains.max(axis=1, initial=0.0))[-more:].sum())
 
 
-def _screened(alive: Ints, gains: Floats) -> tuple[int, float] | None:
+def _screened(leading: _Leading) -> tuple[int, float] | None:
     """Return the best suspect with its loss on the screen, None where nobody pays."""
-    if not len(alive) or gains.max() <= _SURE:
+    if not len(leading.suspects) or leading.gains.max() <= _SURE:
         return None
-    place, column = divmod(int(np.argmax(gains)), len(_SCREEN))
-    return int(alive[place]), SCREEN[column]
+    place, column = divmod(int(np.argmax(leading.gains)), len(_SCREEN))
+    return int(leading.suspects[place]), SCREEN[column]
 
 
 def _refined(state: State, alive: Ints, gains: Floats) -> tuple[int, float] | None:
@@ -295,23 +379,23 @@ def _near(column: int) -> Floats:
     return grid[(grid < above) & (grid > below)]
 
 
-def _settle(state: State, newest: int) -> None:
+def _settle(state: State, newest: int) -> bool:
     """Fit the losses again of those who share rows with the newest: failures that it explains are theirs no
-    more. Who no longer pays is let off."""
-    touched = np.zeros(len(state.field.rows), np.bool_)
-    touched[state.rows_of(newest)] = True
-    for suspect in _sharing(state, touched):
-        if suspect != newest:
-            _refit(state, suspect)
+    more. Who no longer pays is let off. Returns whether there was anybody."""
+    others = [suspect for suspect in _sharing(state, state.rows_of(newest)) if suspect != newest]
+    for suspect in others:
+        _refit(state, suspect)
     if newest in state.blamed:
         _refit(state, newest)
+    return bool(others) or newest not in state.blamed
 
 
-def _sharing(state: State, touched: Mask) -> list[int]:
-    """Return those blamed, or free to be blamed, of whose rows enough are touched to change their losses."""
-    members = sorted({*state.blamed, *state.field.known})
-    rows = ((member, state.rows_of(member)) for member in members)
-    return [member for member, own in rows if touched[own].sum() > _SHARE * len(own)]
+def _sharing(state: State, rows: Ints) -> list[int]:
+    """Return those blamed, or free to be blamed, of whose rows enough are among these to change a loss."""
+    field = state.field
+    members = np.array(sorted({*state.blamed, *field.known}), np.intp)
+    shared = field.shares(rows)[members] > _SHARE * field.sizes[members]
+    return [int(member) for member in members[shared]]
 
 
 def _refit(state: State, suspect: int) -> None:

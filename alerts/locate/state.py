@@ -14,6 +14,9 @@ from alerts.locate.incidence import Floats, Incidence, Ints
 from alerts.locate.patterns import SOLO, Patterns
 from alerts.locate.priors import columns
 
+CALL = 20_000
+"""What a look costs however short it is, in entries."""
+
 
 class State:
     """Which suspects of a field are blamed: ``blamed`` maps each to its loss."""
@@ -21,10 +24,21 @@ class State:
     __slots__ = ("_pattern", "_patterns", "blamed", "field")
 
     def __init__(self, field: Field) -> None:
+        """Begin with nobody blamed."""
         self.field = field
         self.blamed: dict[int, float] = {}
         self._patterns = Patterns(field.noise, field.failed, field.clear)
         self._pattern = self._patterns.first.copy()
+
+    def fresh(self) -> Self:
+        """Return an explanation of the same field with nobody blamed."""
+        other = self.copy()
+        other.blamed, other._pattern = {}, self._patterns.first.copy()
+        return other
+
+    def tired(self, of: int) -> bool:
+        """Say whether so much has been looked at that one should come to an end."""
+        return self._patterns.work > of
 
     def copy(self) -> Self:
         """Return a state of its own that says the same."""
@@ -41,6 +55,7 @@ class State:
         for role, relation in enumerate(self.field.roles):
             rows = relation.of(suspect)
             if len(rows):
+                self._patterns.work += CALL + len(rows)
                 self._pattern[rows] = self._patterns.step(self._pattern.take(rows), role, ratio)
 
     def score(self) -> float:
@@ -76,6 +91,7 @@ class State:
 
     def _add(self, found: Floats, part: Incidence, role: int, losses: Floats) -> None:
         """Add what the rows of ``part`` gain by losses in ``role``: none where the other leg carries all."""
+        self._patterns.work += CALL + len(part.item) * len(losses)
         patterns = self._pattern.take(part.item)
         if len(patterns) < len(self._patterns):  # fewer entries than patterns: each by itself
             for column, gained in enumerate(self._patterns.gained(patterns, role, losses)):
@@ -94,6 +110,7 @@ class State:
         A failure is explained the better the higher the loss, a pass contradicted the less the lower it is,
         so the best of both is a bound; a leg explains no more than if there were no other.
         """
+        self._patterns.work += CALL + len(self.field.roles.solo.item)
         hope = self._patterns.hope.take(self._pattern)
         through = sum(relation.sums(hope.take(relation.item)) for relation in self.field.roles)
         return np.asarray((through - self.field.dues)[chosen])
