@@ -8,11 +8,11 @@ import pytest
 from alerts import routing
 from alerts.book import Book
 from alerts.outage import MONITORING_DOWN
-from inventory.model import Calendar, Channel, Inventory, Notify, OfficeHours
+from inventory.model import Calendar, Channel, Inventory, Kind, Notify, OfficeHours
 from tests.alerts.outages import outage, province
 
 NIGHT, MORNING = datetime(2026, 11, 23, 2, 0), datetime(2026, 11, 23, 8, 0)  # noqa: DTZ001 - the wall clock
-SITE = ("power", "lan", "line", "agent")
+SITE: tuple[Kind, ...] = ("power", "lan", "line", "agent")
 FEW = 20.0
 BUSY, QUIET = "21040", "21496"
 
