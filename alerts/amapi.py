@@ -34,12 +34,14 @@ __all__ = [
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert. ``starts`` is Unix seconds; the ids of what mutes it are silences and alerts. Somebody has
-    acknowledged it where an answer to a message silences it."""
+    """One alert. ``starts`` and ``updated`` (when it was last told, 0 where unknown) are Unix seconds; the
+    ids of what mutes it are silences and alerts. Somebody has acknowledged it where an answer to a message
+    silences it."""
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
     starts: float
+    updated: float = 0.0
     fingerprint: str = ""
     inhibited_by: tuple[str, ...] = ()
     silenced_by: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class _Alert(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str]
     starts_at: datetime
     annotations: dict[str, str] = {}
+    updated_at: datetime | None = None
     fingerprint: str = ""
     status: _Status = _Status()
 
@@ -102,10 +105,12 @@ class _Alert(msgspec.Struct, frozen=True, rename="camel"):
 def _alert(raw: _Alert) -> Alert:
     if raw.starts_at.tzinfo is None:
         raise BadAnswerError("startsAt without a time zone")
+    told = raw.updated_at
     return Alert(
         labels=raw.labels,
         annotations=raw.annotations,
         starts=raw.starts_at.timestamp(),
+        updated=told.timestamp() if told is not None and told.tzinfo is not None else 0.0,
         fingerprint=raw.fingerprint,
         inhibited_by=raw.status.inhibited_by or (),
         silenced_by=raw.status.silenced_by or (),

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts import damping, digest, escalate, handling, routing, storm
+from alerts import damping, digest, escalate, handling, persons, routing, storm
 from alerts.book import Book
 from alerts.damping import Penalty
 from alerts.handling import Handled
 from alerts.outage import OWN, Listed, Outage
+from alerts.rotation import roster
 from alerts.store import Store
 from alerts.threads import StoreThread
 from inventory.model import Escalation
@@ -105,7 +106,7 @@ class Dispatcher:
         chosen = storm.choose(pages, told_at, self._notify.storm, now)
         tickets = tuple(r.outage for r in ready if routing.severity(r.outage) == "ticket")
         for outage in (*chosen.alone, *tickets):
-            await self._store(handling.tell, outage.id, self._channels(outage), now)
+            await self._store(handling.tell, outage.id, self._channels(outage, now), now)
             self._count(routing.severity(outage))
         if chosen.together:
             await self._tell_together(chosen, None if young is None else young.outage, now)
@@ -116,14 +117,16 @@ class Dispatcher:
         children = [outage.id for outage in chosen.together]
         if before is not None and chosen.joins == before.id:
             made = storm.gather(before.id, chosen.together, self._book, before.listed)
-            await self._store(handling.extend, made, self._channels(made), children, now)
+            await self._store(handling.extend, made, self._channels(made, now), children, now)
         else:
             made = storm.gather(identity, chosen.together, self._book)
-            await self._store(handling.begin, made, self._channels(made), children, now)
+            await self._store(handling.begin, made, self._channels(made, now), children, now)
         self._count("storm")
 
-    def _channels(self, outage: Outage) -> tuple[str, ...]:
-        return routing.channels_for(outage, self._book)
+    def _channels(self, outage: Outage, now: float) -> tuple[str, ...]:
+        """The channels of a first message, written to whoever is on call where they write to persons."""
+        who = persons.on_call(outage, self._book, datetime.fromtimestamp(now, UTC))
+        return persons.addressed(routing.channels_for(outage, self._book), who, self._book)
 
     # --- what waited -----------------------------------------------------------------------------
     async def _leave_office(self, waiting: Sequence[Handled], now: float) -> bool:
@@ -216,14 +219,18 @@ class Dispatcher:
         chosen = None if step is None else escalate.at(oncall, step)
         if step is None or chosen is None:
             return
-        if await self._store(handling.escalate, outage.id, step, self._step_channels(chosen, outage), now):
+        if await self._store(
+            handling.escalate, outage.id, step, self._step_channels(chosen, outage, now), now
+        ):
             log.warning("nobody has acknowledged: escalated", extra={"outage": outage.id, "step": step})
             self._count("escalation")
 
-    def _step_channels(self, step: Escalation, outage: Outage) -> tuple[str, ...]:
+    def _step_channels(self, step: Escalation, outage: Outage, now: float) -> tuple[str, ...]:
         known = {channel.id for channel in self._book.inventory.channels}
         named = tuple(channel for channel in step.channels if channel in known)
-        return named or self._channels(outage)
+        moment = datetime.fromtimestamp(now, UTC)
+        who = escalate.whom(step, roster(self._book.inventory, self._book.holidays), moment)
+        return persons.addressed(named or routing.channels_for(outage, self._book), who, self._book)
 
     # --- once a day ------------------------------------------------------------------------------
     async def _digest(self, now: float) -> None:
@@ -236,7 +243,7 @@ class Dispatcher:
         found = await self._store(handling.live)
         entries = [item for item in found if item.state in {"digest", "listed", "office"}]
         made = digest.gather(self._local(now).date().isoformat(), _listed(entries), now)
-        await self._store(handling.digest, made, self._channels(made), entries, now)
+        await self._store(handling.digest, made, self._channels(made, now), entries, now)
         if entries:
             self._count("digest")
 

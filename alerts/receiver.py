@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerts import deadman, handling, payload, standing, witness
+from alerts import deadman, handling, payload, persons, standing, witness
 from alerts.book import Book
 from alerts.complaint import Complaint
 from alerts.continuity import Same, Sameness, Witness, nobody
@@ -36,6 +36,7 @@ from alerts.outage import (
     MONITORING_DOWN,
     RULES,
     SEVERITY_NONE,
+    Outage,
     from_alert,
     is_watchdog,
     monitoring_down,
@@ -146,8 +147,9 @@ class Receiver:
         """Start a worker for each channel of ``inventory``. Raises Refused before any starts."""
         book = Book.of(inventory, self._holidays)
         links = links_of(inventory, self._settings.key_path)
-        made = [Sender(channel, book, self._store, self._telemetry, links) for channel in inventory.channels]
-        self._telemetry.channels(channel.id for channel in inventory.channels)
+        channels = persons.channels(inventory)
+        made = [Sender(channel, book, self._store, self._telemetry, links) for channel in channels]
+        self._telemetry.channels(channel.id for channel in channels)
         self._tell(book, links)
         self._same = Sameness(book)
         self._inventory = inventory
@@ -156,7 +158,9 @@ class Receiver:
         }
         url_file = inventory.dead_mans_switch_url_file
         every = self._settings.watchdog_forward_seconds
-        self._forwarder = deadman.Forwarder(url_file, every) if url_file else None
+        self._forwarder = (
+            deadman.Forwarder(url_file, every, self._telemetry.deadman_failing.set) if url_file else None
+        )
         if not made:
             log.warning("the inventory names no channel: nobody will be told of anything")
 
@@ -208,7 +212,7 @@ class Receiver:
             try:
                 inventory = await asyncio.to_thread(self._load)
                 book = Book.of(inventory)
-                for channel in inventory.channels:
+                for channel in persons.channels(inventory):
                     Sender(channel, book, self._store, self._telemetry)
             except ValueError as error:
                 log.error("reload refused: %s", error)
@@ -321,11 +325,20 @@ class Receiver:
         now = time.time()
         if view.alertmanager is not None:
             await self._store(witness.overhear, view.alertmanager.overheard, self._same, now)
+            await self._take_unheard(view.alertmanager.heard(now, self._settings.settle_seconds), now)
         verdicts = self._judge.verdicts([standing.of_witness(one) for one in found], view)
         for outage_id in await self._store(witness.apply, verdicts, found, now):
             log.info("over, found by reconciliation", extra={"outage": outage_id})
         if verdicts:
             self._wake()
+
+    async def _take_unheard(self, located: Sequence[Outage], now: float) -> None:
+        fresh = await self._store(witness.unheard, located, now) if located else ()
+        if fresh:
+            await self._store(Store.take, (), now, undecided=fresh, same=self._same)
+            log.warning("told of by the locator after its end", extra={"outages": [one.id for one in fresh]})
+            if self._teller is not None:
+                self._teller.wake()
 
     # --- the monitoring itself -------------------------------------------------------------------
     async def _beat(self) -> None:

@@ -46,17 +46,23 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class Alertmanager(Memory, frozen=True, kw_only=True):
     """``alerts``: fingerprint -> annotation ``outage_id``, or the empty string; ``muted``: those of them that
     are silenced, or inhibited by anything but the locator's life. ``locator``: the one that lives, since it
-    does; ``overheard``: what the rules say of what it judges, muted."""
+    does; ``located``: what it tells of; ``overheard``: what the rules say of the same, muted."""
 
     alerts: Mapping[str, str]
     muted: frozenset[str] = frozenset()
     locator: Memory | None = None
+    located: tuple[Outage, ...] = ()
     overheard: tuple[Outage, ...] = ()
 
     def holds(self, outage: Outage) -> bool:
         """Whether the alert of ``outage`` stands, as that outage."""
         named = self.alerts.get(outage.fingerprint)
         return named is not None and (not outage.explicit or named in {"", outage.id})
+
+    def heard(self, now: float, settle_seconds: float) -> tuple[Outage, ...]:
+        """Return what a locator tells of that has lived long enough to have forgotten what is over."""
+        settled = self.locator is not None and now - self.locator.started_at >= settle_seconds
+        return self.located if settled else ()
 
 
 class Prometheus(Memory, frozen=True, kw_only=True):

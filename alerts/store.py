@@ -148,7 +148,7 @@ class Store:
         Where the sender names outages itself, another name is another outage, and the earlier one is over.
         """
         known = witness.of_alert(self, alert)
-        if known is not None and known.alert.id != alert.id and known.alert.explicit and alert.explicit:
+        if known is not None and _renamed(known.alert, alert):
             self.close_outage(known.outage_id, alert.starts_at, now)
             known = None
         outage_id = alert.id if known is None else known.outage_id
@@ -165,8 +165,8 @@ class Store:
 
     def _resolve(self, alert: Outage, now: float, *, hold: bool) -> None:
         known = witness.of_alert(self, alert)
-        if known is None or self.is_closed(known.outage_id):
-            return  # never paged: there is nothing to take back
+        if known is None or self.is_closed(known.outage_id) or _renamed(known.alert, alert):
+            return  # never paged, or over already: there is nothing to take back
         ends_at = now if alert.ends_at is None else min(alert.ends_at, now)
         if alert.source == LOCATOR and not alert.end_said:
             witness.say(self, known, "silent", now)  # nobody repeated it: that is no end
@@ -330,6 +330,11 @@ class Store:
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
         return row
+
+
+def _renamed(known: Outage, alert: Outage) -> bool:
+    """Whether the sender, who names outages itself, now speaks of another."""
+    return known.id != alert.id and known.explicit and alert.explicit
 
 
 def _connect(path: Path) -> sqlite3.Connection:

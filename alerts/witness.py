@@ -22,6 +22,8 @@ _ALL: Final = (
     "SELECT w.outage_id, w.record, w.phase, w.spoken, w.since, w.ends_at, w.alert_id FROM witnesses w"
     " JOIN outages o ON o.id = w.outage_id"
 )
+OVER_SECONDS: Final = 60.0
+"""So long after its end nobody tells of an outage, unless it is another one."""
 _PHASES: Final[Mapping[str, Phase]] = {"reopen": "stands", "silence": "silent", "end": "ended"}
 
 
@@ -40,13 +42,14 @@ def of(store: "Store", outage_id: str) -> tuple[Witness, ...]:
 
 
 def of_alert(store: "Store", alert: Outage) -> Witness | None:
-    """Return who ``alert`` is, by its identity, else by its fingerprint among outages that are not closed."""
-    found = _witnesses(store, f"{_ALL} WHERE w.alert_id = ? LIMIT 1", alert.id)
-    if not found and alert.fingerprint:
-        where = "w.fingerprint = ? AND o.phase <> 'closed'"
-        newest = "ORDER BY w.phase = 'ended', o.starts_at DESC"
-        found = _witnesses(store, f"{_ALL} WHERE {where} {newest} LIMIT 1", alert.fingerprint)
-    return found[0] if found else None
+    """Return who ``alert`` is: of outages that are not closed by its identity, else by its fingerprint; at
+    last of one that is closed. Where senders name outages themselves, another name is somebody else."""
+    where = "(w.alert_id = ? OR w.fingerprint = ?) AND o.phase <> 'closed'"
+    order = "ORDER BY w.alert_id = ? DESC, w.phase = 'ended', o.starts_at DESC"
+    key = alert.fingerprint or alert.id
+    open_ = _witnesses(store, f"{_ALL} WHERE {where} {order}", alert.id, key, alert.id)
+    closed = _witnesses(store, f"{_ALL} WHERE w.alert_id = ? LIMIT 1", alert.id) if not open_ else ()
+    return next(iter((*open_, *closed)), None)
 
 
 def join(store: "Store", outage_id: str, alert: Outage, now: float, *, spoken: bool) -> None:
@@ -132,18 +135,46 @@ def apply(
 
 def overhear(store: "Store", muted: Collection[Outage], same: Same, now: float) -> None:
     """Note which outages of the locator's the rules, muted, see too: should it fall silent, they know of the
-    end. In a transaction of its own."""
+    end. Who has spoken and is muted now leaves the word to it. In a transaction of its own."""
     located = standing(store, LOCATOR) if muted else ()
     if not located:
         return
     with store.transaction():
         for alert in muted:
             known = of_alert(store, alert)
-            if known is not None and known.phase == "stands":
-                continue
-            named = known or next((one for one in located if same(alert, one.alert)), None)
-            if named is not None and not store.is_closed(named.outage_id):
-                join(store, named.outage_id, alert, now, spoken=False)
+            if known is None or known.phase != "stands":
+                named = known or next((one for one in located if same(alert, one.alert)), None)
+                if named is not None and not store.is_closed(named.outage_id):
+                    join(store, named.outage_id, alert, now, spoken=False)
+            elif known.spoken and any(_speaks_for(one, known) for one in located):
+                store.change(
+                    "UPDATE witnesses SET spoken = 0 WHERE outage_id = ? AND fingerprint = ?",
+                    known.outage_id, known.alert.fingerprint,
+                )  # fmt: skip
+
+
+def _speaks_for(one: Witness, other: Witness) -> bool:
+    """Whether ``one`` tells of the same outage and of all that ``other`` says it hits."""
+    told = one.spoken and one.phase == "stands" and one.outage_id == other.outage_id
+    return told and {*other.alert.communes, *other.alert.systems} <= {*one.alert.communes, *one.alert.systems}
+
+
+def unheard(store: "Store", located: Collection[Outage], now: float) -> tuple[Outage, ...]:
+    """Return what the locator tells of though its outage is long over, as the outage that it is now.
+
+    A locator that was away while an outage ended and the next of the same component began takes both for one,
+    and Alertmanager, that has told of it, does not tell again.
+    """
+    found = []
+    for alert in located:
+        known = of_alert(store, alert)
+        if known is None:
+            continue  # on its way here
+        rows = store.rows("SELECT closed_at FROM outages WHERE id = ? AND phase = 'closed'", known.outage_id)
+        if rows and now - rows[0][0] >= OVER_SECONDS:
+            identity = f"{alert.fingerprint}@{round(now * 1000)}"
+            found.append(msgspec.structs.replace(alert, id=identity, starts_at=now, alerted_at=now))
+    return tuple(found)
 
 
 def _witnesses(store: "Store", statement: str, *values: object) -> tuple[Witness, ...]:

@@ -53,13 +53,15 @@ class Text(_Base, frozen=True, kw_only=True):
 
 
 class Contact(_Base, frozen=True, kw_only=True):
-    """Somebody to call. ``phone`` as it is dialled; ``zalo`` is a chat id of the Zalo bot."""
+    """Somebody to call. ``phone`` as it is dialled; ``zalo`` is a chat id of the Zalo bot; ``addresses`` are
+    their own on channels that write to persons, by channel id, before ``email`` and ``zalo``."""
 
     id: Id
     name: Text
     phone: str | None = None
     email: str | None = None
     zalo: str | None = None
+    addresses: dict[Id, ShortText] = {}
     note: str | None = None
 
 
@@ -313,7 +315,8 @@ class Channel(_Base, frozen=True, kw_only=True):
 
     It carries what is at least as severe as ``severity``, about one of ``kinds`` (empty: all), and hits
     communes with at least so many dossiers a day; ``escalation_only`` channels carry only the steps that
-    name them.
+    name them. With ``to_persons`` a page goes to whoever is on call, and a step to whom it calls, by their
+    own address; ``options`` say who is told where they have none, and of tickets.
     """
 
     id: Id
@@ -323,6 +326,7 @@ class Channel(_Base, frozen=True, kw_only=True):
     kinds: tuple[Kind, ...] = ()
     least_dossiers_per_day: Annotated[float, Meta(ge=0)] = 0
     escalation_only: bool = False
+    to_persons: bool = False
     options: dict[str, Any] = {}
 
 

@@ -81,6 +81,9 @@ def _contacts(data: Data, report: Reporter) -> None:
 
 def _channels(data: Data, report: Reporter) -> None:
     known = _known(data, "channels", report)
+    for at, contact in records(data, "contacts"):
+        for channel in contact.get("addresses") or {}:
+            _refer(report, (*at, "addresses", channel), channel, "channels", known)
     for at, step in records(data.get("oncall") or {}, "escalation", ("oncall",)):
         for position, channel in enumerate(step.get("channels", ())):
             _refer(report, (*at, "channels", position), channel, "channels", known)

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from deploy.lab.impair import Impairment
 from deploy.lab.impaired import impair
-from deploy.lab.nodes import Nodes
+from deploy.lab.nodes import Nodes, signal_matching
 from deploy.lab.systems import flag
 from deploy.lab.topology import HUB, UPLINK
 
 _TABLE = "lab_fault"
+_LOCATOR = "\0locate\0"
+_REPLACED_SECONDS = 60.0
 HUB_STACK = "hub-stack"
 """Name of the program that runs the hub."""
 StartAgent = Callable[[str], Awaitable[None]]
@@ -75,6 +78,19 @@ class Faults:
         """Everything at the hub ends; its network goes on."""
         await self._nodes.end(HUB_STACK)
         self._heal.append(self._start_hub)
+
+    async def kill_locator(self) -> None:
+        """The locator is killed, and what the supervisor starts in its place is stopped before it speaks.
+        Raises TimeoutError."""
+        killed = signal_matching(signal.SIGKILL, _LOCATOR)
+        self._heal.append(self.start_locator)
+        async with asyncio.timeout(_REPLACED_SECONDS):
+            while not set(signal_matching(signal.SIGSTOP, _LOCATOR)) - set(killed):  # noqa: ASYNC110 - a process
+                await asyncio.sleep(0.02)
+
+    async def start_locator(self) -> None:
+        """The locator that was stopped goes on, with the memory of the one that was killed."""
+        signal_matching(signal.SIGCONT, _LOCATOR)
 
     async def pop_down(self, pop: str) -> None:
         """The POP forwards nothing and answers nothing."""

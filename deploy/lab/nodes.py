@@ -130,17 +130,22 @@ class Nodes:
 
 
 def kill_matching(*words: str) -> int:
-    """Kill -9 every process of the sandbox whose command line has all ``words``; returns how many.
+    """Kill -9 every process of the sandbox whose command line has all ``words``; returns how many."""
+    return len(signal_matching(signal.SIGKILL, *words))
+
+
+def signal_matching(number: signal.Signals, *words: str) -> list[int]:
+    """Send a signal to every process of the sandbox whose command line has all ``words``; returns which.
 
     ``/proc`` is the sandbox's own, so nothing outside can match.
     """
-    count = 0
+    reached = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid() and _matches(entry, words):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
-                count += 1
-    return count
+                os.kill(int(entry.name), number)
+                reached.append(int(entry.name))
+    return reached
 
 
 def _matches(process: Path, words: Sequence[str]) -> bool:

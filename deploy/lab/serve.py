@@ -40,6 +40,7 @@ _MAX_LINE_BYTES: Final = 1 << 16
 Fault = Literal[
     "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub",
     "stop_hub", "impair_line", "cut_lan", "hub_uplink", "down", "service_dead", "lossy",
+    "kill_locator", "start_locator",
 ]  # fmt: skip
 
 
@@ -132,6 +133,8 @@ class Servant:
             "kill_agent": lambda: faults.kill_agent(what),
             "stop_agent": lambda: faults.stop_agent(what),
             "stop_hub": faults.stop_hub,
+            "kill_locator": faults.kill_locator,
+            "start_locator": faults.start_locator,
             "pop_down": lambda: faults.pop_down(what),
             "maintenance_page": lambda: faults.maintenance_page(what),
             "hub": faults.hub_unreachable,

@@ -40,7 +40,7 @@ def ends(world: Worlds) -> None:
         world.act(Act("heal", cause.name))
     world.act(Act("start"))
     world.act(Act("prometheus"))
-    world.passes(300)
+    world.passes(400)
     assert world.store.standing() == ()
     rows = world.store.rows("SELECT status, count(DISTINCT outage_id) FROM deliveries GROUP BY status")
     said = dict(rows)
@@ -102,7 +102,7 @@ def test_what_the_rules_have_told_the_locator_does_not_tell_again(world: Worlds,
     world.passes(120)
     assert told(world) == [("rules", "firing")]
     world.act(Act("heal", cause))
-    world.passes(90)
+    world.passes(20)  # the locator's word is enough: the rules leave it to a living one
     assert told(world) == [("rules", "firing"), ("rules", "resolved")]
     assert world.trouble == []
 
@@ -141,5 +141,24 @@ def test_a_locator_that_lost_its_memory_ends_what_it_no_longer_knows(world: Worl
     world.passes(60)
     world.act(Act("heal", "power"))
     world.act(Act("lose"))
-    world.passes(900)
+    world.passes(200)
     assert told(world) == [("locator", "firing"), ("locator", "resolved")]
+
+
+def test_the_next_fault_of_the_same_component_is_told_though_the_locator_takes_both_for_one(
+    world: Worlds,
+) -> None:
+    world.act(Act("cut", "power"))
+    world.passes(60)
+    world.act(Act("kill"))
+    world.passes(60)
+    world.act(Act("heal", "power"))
+    world.passes(120)
+    world.act(Act("no prometheus"))
+    world.act(Act("cut", "power"))
+    world.act(Act("start"))
+    world.passes(150)
+    assert told(world) == [("locator", "firing"), ("locator", "resolved"), ("locator", "firing")]
+    world.act(Act("heal", "power"))
+    world.passes(30)
+    assert told(world)[3:] == [("locator", "resolved")]

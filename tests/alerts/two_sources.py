@@ -12,8 +12,9 @@ import msgspec
 from alerts import witness
 from alerts.book import Book
 from alerts.continuity import JUDGED, Sameness
+from alerts.look import STALE_SECONDS
 from alerts.outage import LOCATOR, RULES, Outage
-from alerts.standing import Alertmanager, Judge, Memory, Prometheus, View, of_witness
+from alerts.standing import SETTLE_SECONDS, Alertmanager, Judge, Memory, Prometheus, View, of_witness
 from alerts.store import Store
 from tests.alerts.outages import T0, province
 
@@ -46,6 +47,7 @@ class Held(msgspec.Struct):
 
     outage: Outage
     ends_at: float
+    updated: float = 0.0
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -174,9 +176,9 @@ class Worlds:
             started = msgspec.structs.replace(
                 outage, id=known.outage.id, starts_at=known.outage.starts_at, ends_at=None
             )
-            self.held[outage.fingerprint] = Held(started, ends_at)
+            self.held[outage.fingerprint] = Held(started, ends_at, self.now)
         elif ends_at > self.now:
-            self.held[outage.fingerprint] = Held(outage, ends_at)
+            self.held[outage.fingerprint] = Held(outage, ends_at, self.now)
 
     def _lives(self) -> bool:
         return self.now < self.alive_until
@@ -207,12 +209,19 @@ class Worlds:
     def _look(self) -> None:
         found = witness.standing(self.store)
         rules = [one.outage for one in self.held.values() if one.outage.source == RULES]
+        told = [
+            one.outage for one in self.held.values()
+            if one.outage.source == RULES or self.now - one.updated <= STALE_SECONDS
+        ]  # fmt: skip
         alertmanager = Alertmanager(
             started_at=self.am_since,
-            alerts=dict.fromkeys(self.held, ""),
+            alerts={one.fingerprint: "" for one in told},
             locator=Memory(started_at=self.alive_since) if self._lives() else None,
+            located=tuple(one for one in told if one.source == LOCATOR),
             overheard=tuple(one for one in rules if self._lives() and one.alertname in JUDGED),
         )
+        fresh = witness.unheard(self.store, alertmanager.heard(self.now, SETTLE_SECONDS), self.now)
+        self.store.take(("zalo",), self.now, firing=fresh, same=self.same)
         prometheus = None
         if self.prometheus_since is not None:
             prometheus = Prometheus(
@@ -255,5 +264,5 @@ class Worlds:
         if self.located_since is None and self.prometheus_since is None:
             return
         for name, since in self.true.items():
-            if self.now - max(since, self.acted_at) > 95 and name not in self.known.values():
+            if self.now - max(since, self.acted_at) > 125 and name not in self.known.values():
                 self.trouble.append(f"{self.now - T0:.0f}: nobody was told of {name}")
