@@ -2,11 +2,13 @@
 
 A cause is told of when it has been found for some ticks in a row (wide ones 2, those of a single commune 6,
 so that they can roll up into a wide one) and its failures span long enough and still arrive: a blip of three
-seconds stays in the window for longer than it lasted. An outage ends when its cause was not found for some
-ticks in a row, or at once when a wider one explains all that it did.
+seconds stays in the window for longer than it lasted. Who loses only a part waits longer, since the same blip
+looks like that for a while. An outage ends when its cause was not found for some ticks in a row
+(:mod:`alerts.pinpoint.ending`), or at once when a wider one explains all that it did.
 
 From tick to tick a cause is the same one while the classes share a component: evidence that arrives narrows
-a class, and must neither begin a new outage nor start the wait anew.
+a class, and must neither begin a new outage nor start the wait anew. What gets worse is the same outage too,
+of another grade.
 """
 
 from collections.abc import Iterable
@@ -15,15 +17,23 @@ from typing import Final
 import msgspec
 
 from alerts.locate.model import Cause
-from alerts.pinpoint.sight import Sight, Span
+from alerts.pinpoint.ending import Ending, span_of
+from alerts.pinpoint.grade import RANK, Grade, blamed, grade, is_partial, is_wide
+from alerts.pinpoint.sight import Sight
 from inventory.graph import CLASS_KINDS, class_id
 from inventory.names import ComponentKind
 
 WIDE_TICKS: Final = 2
 COMMUNE_TICKS: Final = 6
-END_TICKS: Final = 4
 SPAN_SECONDS: Final = 3.5
+PARTIAL_WIDE_TICKS: Final = 4
+PARTIAL_COMMUNE_TICKS: Final = 10
+PARTIAL_SPAN_SECONDS: Final = 6.0
+WORSE_TICKS: Final = 4
+"""For so many ticks in a row an outage must be found worse than told before that is told."""
 ARRIVING_SECONDS: Final = 5.0
+NEWS_OF_LOSS: Final = 0.15
+"""A loss is estimated anew each second, and is news only when it is another."""
 _OF_COMMUNE: Final = frozenset(str(kind) for kind in CLASS_KINDS)
 
 
@@ -32,6 +42,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
 
     ``identity`` names the class as it was when it was told of; ``cause`` is what the latest tick found.
     ``since`` is the first failure seen, ``known_at`` the tick at which it was told of (Unix seconds).
+    ``grade`` is the worst that it was told to be.
     """
 
     identity: str
@@ -39,10 +50,14 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     since: float
     known_at: float
+    grade: Grade = "down"
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """An outage that is over; ``into`` is the identity of the wider one that it turned out to be part of."""
+    """An outage that is over since ``at`` (Unix seconds).
+
+    ``into`` is the identity of the wider one that it turned out to be part of.
+    """
 
     outage: Open
     at: float
@@ -69,7 +84,9 @@ class Holding:
     def __init__(self, recovered: Iterable[Open] = ()) -> None:
         self._open: dict[str, Open] = {outage.identity: outage for outage in recovered}
         self._candidates: list[_Candidate] = []
-        self._absent: dict[str, int] = {}
+        self._said: dict[str, Cause] = {name: outage.cause for name, outage in self._open.items()}
+        self._worse: dict[str, int] = {}
+        self._ending = Ending()
 
     @property
     def open(self) -> tuple[Open, ...]:
@@ -85,32 +102,53 @@ class Holding:
                 new.append(cause)
                 continue
             seen.add(known.identity)
-            if not _same(known.cause, cause):
-                self._open[known.identity] = msgspec.structs.replace(known, cause=cause)
-                changed.append(self._open[known.identity])
+            self._ending.found(known.identity, cause, sight)
+            now = msgspec.structs.replace(known, cause=cause, grade=self._graded(known, cause))
+            self._open[known.identity] = now
+            if now.grade != known.grade or not _same(self._said[known.identity], cause):
+                self._said[known.identity] = cause
+                changed.append(now)
         self._candidates = [self._candidate(cause, sight) for cause in new]
-        told = (_told(found, sight) for found in self._candidates)
-        begun = [one for one in told if one is not None]
-        self._open |= {outage.identity: outage for outage in begun}
+        begun = self._begin(sight)
         seen |= {outage.identity for outage in begun}
-        return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight.at)))
+        return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight)))
+
+    def _graded(self, known: Open, cause: Cause) -> Grade:
+        """Return the grade of an outage: worse only once it was worse for a while, and never better."""
+        found = grade(cause)
+        worse = RANK[found] > RANK[known.grade]
+        self._worse[known.identity] = self._worse.get(known.identity, 0) + 1 if worse else 0
+        return found if self._worse[known.identity] >= WORSE_TICKS else known.grade
 
     def _candidate(self, cause: Cause, sight: Sight) -> _Candidate:
         before = next((one for one in self._candidates if _alike(one.cause, cause)), None)
-        span = span_of(cause, sight)
+        span = span_of(cause, sight, partial=is_partial(cause))
         first = sight.at if span is None else span.first
         if before is None:
             return _Candidate(cause, 1, first)
         return _Candidate(cause, before.ticks + 1, min(before.since, first))
 
-    def _endings(self, seen: set[str], at: float) -> Iterable[Ended]:
+    def _begin(self, sight: Sight) -> list[Open]:
+        told = (_told(found, sight) for found in self._candidates)
+        begun = {one.identity: one for one in told if one is not None and one.identity not in self._open}
+        for name, outage in begun.items():
+            self._ending.begun(name, outage.cause, sight.at)
+            self._said[name] = outage.cause
+        self._open |= begun
+        return list(begun.values())
+
+    def _endings(self, seen: set[str], sight: Sight) -> Iterable[Ended]:
         for outage in self.open:
             name = outage.identity
-            self._absent[name] = 0 if name in seen else self._absent.get(name, 0) + 1
-            into = self._wider(outage, seen) if self._absent[name] else None
-            if self._absent[name] >= END_TICKS or into is not None:
-                del self._open[name], self._absent[name]
-                yield Ended(outage, at, into)
+            if name in seen:
+                continue
+            over = self._ending.missed(name, outage.cause, sight)
+            into = self._wider(outage, seen)
+            if over or into is not None:
+                del self._open[name], self._said[name]
+                self._worse.pop(name, None)
+                ended = self._ending.close(name, outage.since, sight.at)
+                yield Ended(outage, ended if into is None else sight.at, into)
 
     def _wider(self, outage: Open, seen: set[str]) -> str | None:
         """Return what now explains all that ``outage`` did, if anything does."""
@@ -125,10 +163,11 @@ def identity(cause: Cause) -> tuple[str, str]:
     A class within one commune is named by its kinds, such as ``power|line:21040``; of others the likeliest
     component is named.
     """
-    split = [member.partition(":") for member in cause.members]
+    members = blamed(cause)
+    split = [member.partition(":") for member in members]
     communes = {rest.partition("/")[0] for _, _, rest in split}
     kinds = {kind for kind, _, _ in split}
-    if len(cause.members) > 1 and len(communes) == 1 and kinds <= _OF_COMMUNE:
+    if len(members) > 1 and len(communes) == 1 and kinds <= _OF_COMMUNE:
         chosen = [ComponentKind(kind) for kind in kinds]
         name = class_id(communes.pop(), chosen)
         return name, name.partition(":")[0]
@@ -137,25 +176,24 @@ def identity(cause: Cause) -> tuple[str, str]:
 
 def held_ticks(cause: Cause) -> int:
     """Return for how many ticks a cause must be found before it is told of."""
-    return COMMUNE_TICKS if cause.kind in _OF_COMMUNE else WIDE_TICKS
-
-
-def span_of(cause: Cause, sight: Sight) -> Span | None:
-    """Return when the failures that a cause explains were seen first and last."""
-    spans = [sight.spans[route] for route in cause.affected if route in sight.spans]
-    if not spans:
-        return None
-    return Span(min(span.first for span in spans), max(span.last for span in spans))
+    if is_partial(cause):
+        return PARTIAL_WIDE_TICKS if is_wide(cause) else PARTIAL_COMMUNE_TICKS
+    return WIDE_TICKS if is_wide(cause) else COMMUNE_TICKS
 
 
 def _told(found: _Candidate, sight: Sight) -> Open | None:
-    span = span_of(found.cause, sight)
-    if span is None or found.ticks < held_ticks(found.cause):
+    cause = found.cause
+    partial = is_partial(cause)
+    span = span_of(cause, sight, partial=partial)
+    if span is None or found.ticks < held_ticks(cause):
         return None
-    if span.last - found.since < SPAN_SECONDS or sight.at - span.last > ARRIVING_SECONDS:
+    least = PARTIAL_SPAN_SECONDS if partial else SPAN_SECONDS
+    if span.last - found.since < least or sight.at - span.last > ARRIVING_SECONDS:
         return None
-    name, kind = identity(found.cause)
-    return Open(identity=name, kind=kind, cause=found.cause, since=found.since, known_at=sight.at)
+    name, kind = identity(cause)
+    return Open(
+        identity=name, kind=kind, cause=cause, since=found.since, known_at=sight.at, grade=grade(cause)
+    )
 
 
 def _alike(one: Cause, other: Cause) -> bool:
@@ -163,5 +201,5 @@ def _alike(one: Cause, other: Cause) -> bool:
 
 
 def _same(one: Cause, other: Cause) -> bool:
-    said = [(c.members, round(c.loss, 1), c.communes, c.systems) for c in (one, other)]
-    return said[0] == said[1]
+    said = [(c.members, is_partial(c), c.communes, c.systems) for c in (one, other)]
+    return said[0] == said[1] and abs(one.loss - other.loss) < NEWS_OF_LOSS

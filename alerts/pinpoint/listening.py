@@ -4,11 +4,13 @@ While Prometheus was away, or nothing reached it, agents were not silent: they w
 while to be heard again, each at its own time, and until then a missing heartbeat proves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 BREAK_SECONDS: Final = 8.0
 """Without a sign of life of anybody for so long, the hub was not listening."""
+SILENCE_SECONDS: Final = 6.0
+"""Without a sign of life of a site for so long, it was silent."""
 
 
 class Listening:
@@ -23,6 +25,25 @@ class Listening:
         if at - self._answered > BREAK_SECONDS or at - latest > BREAK_SECONDS:
             self.since = at
         self._answered = at
+
+
+class Resumed:
+    """Told of every tick: since when each site is heard again that had been silent.
+
+    What it measured meanwhile arrives later and fills the gap in its series, so it has to be remembered.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self.at: dict[str, float] = {}
+
+    def tick(self, beats: Mapping[str, float]) -> None:
+        """``beats``: when each site was last heard (Unix seconds)."""
+        for site, last in beats.items():
+            before = self._last.get(site, last)
+            if last - before > SILENCE_SECONDS:
+                self.at[site] = last
+            self._last[site] = max(last, before)
 
 
 def unbroken_since(beats: Sequence[float], at: float, begin: float) -> float:

@@ -1,7 +1,8 @@
 """What the locator sees at one moment: results and failures on each path. Pure.
 
 Three things keep the past from looking like the present. A probe that now fails every time counts from its
-first failure on: what passed before is about a time before the fault, and would look like partial loss. Of
+first failure on: what passed before is about a time before the fault, and would look like partial loss; and
+likewise from its first success on once it is well again. Of
 a site whose heartbeat is missing nothing else counts at all. And while the hub itself was not listening,
 silence proves nothing.
 """
@@ -20,8 +21,23 @@ BEAT_SECONDS: Final = 2.0
 """Between heartbeats of the hub's own agent."""
 LATE_SECONDS: Final = 0.5
 """A heartbeat is pushed as it is made; this long it may take to be seen."""
+DEADLINE_SECONDS: Final = 2.0
+"""Of the probes that the locator listens to."""
 _SURE: Final = 2
-"""Failures in a row after which a probe counts as failing every time."""
+"""Results in a row after which a probe counts as failing every time, or as well again."""
+MOST_RESULTS: Final = 20
+"""Results of one path in a window beyond which its counts are scaled down: a probe in doubt is sent once a
+second, three may be under way. Who counts more is wrong or lies, and must not outvote others."""
+MOST_OF_BURST: Final = 4.0
+"""Results that a burst of pings weighs at most. See README: packets close together share their fate."""
+CHANCE: Final = 0.15
+"""Less than two packets of ten are lost somewhere at any time, and say nothing about when an outage lasts."""
+LOSSY: Final = 0.1
+LOSSY_BURSTS: Final = 2
+"""Bursts with losses, and their mean loss, from which a line is said to lose packets."""
+
+
+_PINGS: Final = "icmp"
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -34,8 +50,10 @@ class Span(msgspec.Struct, frozen=True):
 class Sight(msgspec.Struct, frozen=True):
     """``sent`` and ``failed`` for each route; ``spans`` by route for those that failed.
 
-    ``silent``: communes whose agent is not heard. ``deaf``: nothing at all is heard, not even the hub's own
-    agent, so that nothing can be said.
+    ``lossy``: by route, when bursts lost a part of their packets. ``well``: by route that had failures, the
+    first success after the last of them. ``bursts``: by route of pings, the shares of their packets that
+    bursts lost, added up, and how many bursts. ``silent``: communes whose agent is not heard. ``deaf``:
+    nothing at all is heard, not even the hub's own agent, so that nothing can be said.
     """
 
     at: float
@@ -44,6 +62,9 @@ class Sight(msgspec.Struct, frozen=True):
     spans: dict[int, Span]
     silent: frozenset[str]
     deaf: bool
+    lossy: dict[int, Span] = {}
+    well: dict[int, float] = {}
+    bursts: dict[int, tuple[float, int]] = {}
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -51,6 +72,7 @@ class Heard(msgspec.Struct, frozen=True):
 
     ``listening_since``: since when the hub has heard somebody without a break, as far as is known.
     ``known``: sites that were heard at some time and are therefore missed; others never reported.
+    ``resumed``: when sites were heard again that had been silent.
     """
 
     at: float
@@ -58,6 +80,7 @@ class Heard(msgspec.Struct, frozen=True):
     beats: dict[str, float]
     known: frozenset[str]
     listening_since: float
+    resumed: dict[str, float] = {}
 
 
 def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sight:
@@ -65,28 +88,84 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
     tally = _Tally(len(watching.routes))
     latest = max(heard.beats.values(), default=0.0)
     if heard.at - latest > MISSING_BEATS * BEAT_SECONDS + LATE_SECONDS:
-        return Sight(heard.at, tally.sent, tally.failed, {}, frozenset(), deaf=True)
+        return tally.sight(heard.at, frozenset(), deaf=True)
     silent = frozenset(beat.commune for beat in watching.beats.values() if _is_silent(beat, heard))
+    losing = _losing(watching, heard, silent)
     patient = heard.at - heard.listening_since < resume_seconds
     for beat in watching.beats.values():
+        lossy = beat.commune in losing
         if beat.commune not in silent:
-            _count_beats(tally, beat, heard)
+            _count_beats(tally, beat, heard, lossy=lossy)
         elif beat.commune in heard.known and not patient:
-            _count_missing(tally, beat, heard)
+            _count_missing(tally, beat, heard, lossy=lossy)
     for probe, found in heard.events.items():
         watched = watching.probes.get(probe)
-        if watched is not None and probe.site not in silent and _speaks(probe.site, heard):
-            tally.count(watched.paths, recent(found))
-    return Sight(heard.at, tally.sent, tally.failed, tally.spans, silent, deaf=False)
+        if watched is None or probe.site in silent or not _speaks(probe.site, heard):
+            continue
+        blurred = probe.site in losing and probe.kind != _PINGS
+        tally.count(_far_end(watched.paths) if blurred else watched.paths, found)
+        if probe.kind == _PINGS:
+            tally.weigh(watched.paths[Aspect.WHOLE], found)
+    return tally.sight(heard.at, silent)
+
+
+def _losing(watching: Watching, heard: Heard, silent: frozenset[str]) -> frozenset[str]:
+    """Return the communes whose lines lose a part of the packets.
+
+    What else is measured over them is then no measure of the loss: TCP repeats what is lost until a request
+    succeeds or its deadline has passed, and a push that is late looks like silence.
+    """
+    return frozenset(
+        commune
+        for commune, pings in watching.pings.items()
+        if any(_loses(recent(heard.events.get(ping, []))) for ping in pings if ping.site not in silent)
+    )
+
+
+def _loses(found: list[Event]) -> bool:
+    losses = [event.loss for event in found]
+    if sum(loss > 0 for loss in losses) < LOSSY_BURSTS:
+        return False
+    return sum(losses) / len(losses) >= LOSSY
+
+
+def _far_end(paths: dict[Aspect, int]) -> dict[Aspect, int]:
+    return {aspect: route for aspect, route in paths.items() if aspect in (Aspect.FAR_END, Aspect.NAMES)}
 
 
 def recent(found: list[Event]) -> list[Event]:
-    """Return the events that speak of the present: all of them, or the run of failures at their end."""
-    run = len(found)
-    while run and found[run - 1].reason is not Reason.OK:
+    """Return the events that speak of the present, as they were sent: all of them, or the run at their end.
+
+    Failures in a row say that all before is over; so do successes in a row after such failures.
+    """
+    found = as_sent(found)
+    run = _run(found, len(found))
+    if sum(event.count for event in found[run:]) < _SURE:
+        return found
+    if not _works(found[-1]):
+        return found[run:]
+    before = _run(found, run)
+    was_down = run > 0 and sum(event.count for event in found[before:run]) >= _SURE
+    return found[run:] if was_down else found
+
+
+def as_sent(found: list[Event]) -> list[Event]:
+    """Return events in the order in which their probes were sent: who waited in vain was sent earlier."""
+    if not any(event.reason is Reason.TIMEOUT for event in found):
+        return found
+    return sorted(found, key=lambda e: e.at - DEADLINE_SECONDS if e.reason is Reason.TIMEOUT else e.at)
+
+
+def _run(found: list[Event], end: int) -> int:
+    """Return where the events begin that are alike up to ``end``."""
+    run = end
+    while run and _works(found[run - 1]) == _works(found[end - 1]):
         run -= 1
-    failures = found[run:]
-    return failures if sum(event.count for event in failures) >= _SURE else found
+    return run
+
+
+def _works(event: Event) -> bool:
+    return event.reason is Reason.OK
 
 
 def _is_silent(beat: Beat, heard: Heard) -> bool:
@@ -99,40 +178,92 @@ def _speaks(site: str, heard: Heard) -> bool:
     return site != HUB_SITE or (last is not None and heard.at - last <= WINDOW_SECONDS)
 
 
-def _count_beats(tally: "_Tally", beat: Beat, heard: Heard) -> None:
+def _count_beats(tally: "_Tally", beat: Beat, heard: Heard, *, lossy: bool) -> None:
+    resumed = heard.resumed.get(beat.commune)
+    if resumed is not None:
+        tally.well[beat.path] = resumed
     last = heard.beats.get(beat.commune)
-    if last is not None and heard.at - last <= WINDOW_SECONDS:
+    if last is not None and heard.at - last <= WINDOW_SECONDS and not lossy:
         tally.add(beat.path, sent=max(1, int(WINDOW_SECONDS / beat.every_seconds)))
 
 
-def _count_missing(tally: "_Tally", beat: Beat, heard: Heard) -> None:
+def _count_missing(tally: "_Tally", beat: Beat, heard: Heard, *, lossy: bool) -> None:
     last = heard.beats.get(beat.commune, heard.at - WINDOW_SECONDS)
     due = last + beat.every_seconds
     most = max(MISSING_BEATS, int(WINDOW_SECONDS / beat.every_seconds))
-    missing = min(most, int((heard.at - last) / beat.every_seconds))
-    tally.add(beat.path, sent=missing, failed=missing, span=Span(due, heard.at))
+    missing = 1 if lossy else min(most, int((heard.at - last) / beat.every_seconds))
+    tally.add(beat.path, sent=missing, failed=missing)
+    _widen(tally.spans, beat.path, Span(due, heard.at))
 
 
 class _Tally:
     def __init__(self, routes: int) -> None:
-        self.sent, self.failed = [0] * routes, [0] * routes
+        self.sent, self.failed = [0.0] * routes, [0.0] * routes
         self.spans: dict[int, Span] = {}
+        self.lossy: dict[int, Span] = {}
+        self.well: dict[int, float] = {}
+        self.bursts: dict[int, tuple[float, int]] = {}
+
+    def weigh(self, route: int, found: list[Event]) -> None:
+        """Note what share of their packets pings lost."""
+        present = recent(found)
+        lost = sum(event.count * (event.loss if _works(event) else 1.0) for event in present)
+        self.bursts[route] = (lost, sum(event.count for event in present))
 
     def count(self, paths: dict[Aspect, int], found: list[Event]) -> None:
-        """Count what events say about the routes of a probe."""
-        for event in found:
+        """Count what events say about the routes of a probe, and note since when it is well."""
+        for event in recent(found):
             verdict = VERDICTS[event.reason]
             for aspect in verdict.works:
                 if aspect in paths:
-                    self.add(paths[aspect], sent=event.count)
+                    self._works(paths[aspect], event)
             if verdict.fails is not None and verdict.fails in paths:
-                span = Span(event.at, event.at)
-                self.add(paths[verdict.fails], sent=event.count, failed=event.count, span=span)
+                self.add(paths[verdict.fails], sent=event.count, failed=event.count)
+                _widen(self.spans, paths[verdict.fails], Span(event.at, event.at))
+        after = _well_since(as_sent(found))
+        if after is not None:
+            self.well |= dict.fromkeys(paths.values(), after)
 
-    def add(self, route: int, *, sent: int, failed: int = 0, span: Span | None = None) -> None:
+    def _works(self, route: int, event: Event) -> None:
+        if not event.loss:
+            self.add(route, sent=event.count)
+            return
+        weight = min(MOST_OF_BURST, 1 / event.loss)
+        self.add(route, sent=event.count * weight, failed=event.count * weight * event.loss)
+        if event.loss >= CHANCE:
+            _widen(self.lossy, route, Span(event.at, event.at))
+
+    def add(self, route: int, *, sent: float, failed: float = 0) -> None:
         """Add results of one route."""
         self.sent[route] += sent
         self.failed[route] += failed
-        if span is not None:
-            before = self.spans.get(route, span)
-            self.spans[route] = Span(min(before.first, span.first), max(before.last, span.last))
+
+    def sight(self, at: float, silent: frozenset[str], *, deaf: bool = False) -> Sight:
+        """Return what was counted, in whole results."""
+        pairs = [_whole(*pair) for pair in zip(self.sent, self.failed, strict=True)]
+        sent, failed = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return Sight(at, sent, failed, self.spans, silent, deaf, self.lossy, self.well, self.bursts)
+
+
+def _whole(sent: float, failed: float) -> tuple[int, int]:
+    least = int(failed >= 1)
+    if sent > MOST_RESULTS:
+        failed *= MOST_RESULTS / sent
+        sent = MOST_RESULTS
+    whole = round(sent)
+    return whole, min(max(round(failed), least), whole)
+
+
+def _well_since(found: list[Event]) -> float | None:
+    """Return when the first success after the last failure completed, if there was either."""
+    well = None
+    for event in reversed(found):
+        if not _works(event) or event.loss:
+            return well
+        well = event.at
+    return None
+
+
+def _widen(spans: dict[int, Span], route: int, span: Span) -> None:
+    before = spans.get(route, span)
+    spans[route] = Span(min(before.first, span.first), max(before.last, span.last))

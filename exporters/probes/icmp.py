@@ -48,7 +48,9 @@ from exporters.net.phases import one_line
 from exporters.net.resolve import Address, IpVersion, literal, resolve
 from inventory.names import (
     DNS_ANSWER_STALE,
+    ICMP_LOST,
     ICMP_PATH_MTU,
+    ICMP_SENT,
     PROBE_ICMP_DURATION,
     PROBE_IP_PROTOCOL,
     Label,
@@ -57,7 +59,7 @@ from inventory.names import (
 
 KIND: Final = "icmp"
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, *report.METRICS, ICMP_PATH_MTU)
-PROMPT: Final = (report.ICMP_SENT, report.ICMP_LOST)
+PROMPT: Final = (ICMP_SENT, ICMP_LOST)
 LOSS_ALLOWING_SEARCH: Final = 0.2
 """More loss than this, and silence says too little about the size of a packet."""
 _RESOLVE: Final = ((str(Label.PHASE), "resolve"),)

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.locate.model import Cause
-from alerts.pinpoint.holding import COMMUNE_TICKS, END_TICKS, WIDE_TICKS, Holding, Step, identity
+from alerts.pinpoint.ending import CALM_SECONDS, END_TICKS, LONGER
+from alerts.pinpoint.holding import (
+    COMMUNE_TICKS,
+    PARTIAL_COMMUNE_TICKS,
+    PARTIAL_SPAN_SECONDS,
+    WIDE_TICKS,
+    Ended,
+    Holding,
+    Step,
+    identity,
+)
 from alerts.pinpoint.sight import Sight, Span
 
 
@@ -54,9 +64,87 @@ def test_it_ends_once_and_not_for_a_moment() -> None:
     play(holding, [POP], range(10, 20))
     assert play(holding, [], range(20, 20 + END_TICKS - 1)) == {}
     assert play(holding, [POP], range(23, 25)) == {}
-    found = play(holding, [], range(25, 40))
-    assert list(found) == [25 + END_TICKS - 1]
+    assert play(holding, [], range(25, 25 + LONGER * END_TICKS - 1)) == {}, "what came back is waited for"
+    found = play(holding, [], range(25 + LONGER * END_TICKS - 1, 60))
+    assert list(found) == [25 + LONGER * END_TICKS - 1]
     assert holding.open == ()
+
+
+def test_one_tick_of_doubt_is_no_return() -> None:
+    holding = Holding()
+    play(holding, [POP], range(10, 20))
+    assert play(holding, [], range(20, 21)) == {}
+    assert play(holding, [POP], range(21, 25)) == {}
+    assert list(play(holding, [], range(25, 40))) == [25 + END_TICKS - 1]
+
+
+def test_what_flaps_is_two_outages_at_most() -> None:
+    holding = Holding()
+    begun = ended = 0
+    for start in range(10, 1000, 20):
+        for causes, first in (([POP], start), ([], start + 10)):
+            for step in play(holding, causes, range(first, first + 10), first=float(start)).values():
+                begun, ended = begun + len(step.begun), ended + len(step.ended)
+    assert (begun, ended) == (2, 1)
+    assert len(play(holding, [], range(1010, 1080))) == 1
+    calm = 1080 + int(CALM_SECONDS)
+    assert play(holding, [POP], range(calm, calm + 10), first=float(calm))
+    assert list(play(holding, [], range(calm + 10, calm + 20))) == [calm + 10 + END_TICKS - 1]
+
+
+def test_the_end_is_the_first_success_after_the_last_failure() -> None:
+    holding = Holding()
+    play(holding, [POP], range(10, 20))
+    failed = {0: Span(5.0, 19.0), 1: Span(5.0, 20.0)}
+    told: list[Ended] = []
+    for tick in range(20, 30):
+        well = {0: 18.2, 1: 20.4} if tick > 20 else {0: 18.2}
+        step = holding.tick([], Sight(float(tick), [], [], failed, frozenset(), deaf=False, well=well))
+        told += step.ended
+    (end,) = told
+    assert end.at == 18.2, "what failed at 20 had been sent before"
+    late = Holding()
+    play(late, [POP], range(10, 20))
+    ends = [
+        one
+        for tick in range(20, 30)
+        for one in late.tick(
+            [], Sight(float(tick), [], [], failed, frozenset(), deaf=False, well={0: 12.0, 1: 21.0})
+        ).ended
+    ]
+    assert [one.at for one in ends] == [21.0], "what worked at 12 failed again"
+
+
+def test_who_loses_a_part_waits_longer_and_one_line_is_a_ticket() -> None:
+    lossy, line = cause("pop:a", affected=(0, 1), loss=0.3), cause("line:1/main", "power:1", loss=0.5)
+    steps = play(Holding(), [lossy], range(10, 40), first=10.0)
+    assert list(steps) == [10 + int(PARTIAL_SPAN_SECONDS)]
+    assert steps[16].begun[0].grade == "lossy"
+    steps = play(Holding(), [line], range(10, 40))
+    assert list(steps) == [10 + PARTIAL_COMMUNE_TICKS - 1]
+    (told,) = next(iter(steps.values())).begun
+    assert (told.grade, told.identity, told.kind) == ("ticket", "line:1/main", "line"), "power is up or down"
+    faint = cause("pop:a", affected=(0, 1), loss=0.1)
+    assert next(iter(play(Holding(), [faint], range(10, 40)).values())).begun[0].grade == "ticket"
+
+
+def test_what_gets_worse_is_the_same_outage_of_another_grade() -> None:
+    holding = Holding()
+    play(holding, [cause("pop:a", affected=(0, 1), loss=0.1)], range(10, 30))
+    told = [holding.tick([POP], seen(float(tick))) for tick in range(30, 40)]
+    assert not any(step.begun or step.ended for step in told)
+    grades = [step.changed[0].grade for step in told if step.changed]
+    assert grades == ["ticket", "down"]
+    held = [holding.tick([cause("pop:a", affected=(0, 1), loss=0.1)], seen(float(t))) for t in range(40, 50)]
+    assert not any(step.ended for step in held)
+    assert holding.open[0].grade == "down"
+
+
+def test_a_loss_that_wavers_is_no_news() -> None:
+    holding = Holding()
+    losses = [cause("pop:a", affected=(0, 1), loss=0.3 + 0.05 * (tick % 3)) for tick in range(40)]
+    steps = [holding.tick([one], seen(10.0 + tick)) for tick, one in enumerate(losses)]
+    assert sum(len(step.changed) for step in steps) == 0
 
 
 def test_what_a_wider_cause_explains_ends_into_it() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.pinpoint.events import Event
-from alerts.pinpoint.sight import Heard, Sight, Span, recent, sight
+from alerts.pinpoint.sight import MOST_RESULTS, Heard, Sight, Span, as_sent, recent, sight
 from alerts.pinpoint.watching import Aspect, Probe, watching
 from inventory.names import HUB_SITE, Reason
 from tests.dashboards import province
@@ -57,6 +57,45 @@ def test_nothing_from_before_a_fault_softens_it() -> None:
     assert of(sight(SEEN, heard({SYSTEM: [before, one]})), Aspect.WHOLE) == (5, 1)
 
 
+def test_nothing_from_a_fault_outlasts_it() -> None:
+    failed, well = Event(NOW - 6, Reason.TIMEOUT, 3), Event(NOW - 1, Reason.OK, 2)
+    assert of(sight(SEEN, heard({SYSTEM: [failed, well]})), Aspect.WHOLE) == (2, 0)
+    in_flight = [failed, Event(NOW - 4, Reason.OK, 1), Event(NOW - 3, Reason.TIMEOUT, 1), well]
+    found = sight(SEEN, heard({SYSTEM: in_flight}))
+    assert of(found, Aspect.WHOLE) == (3, 0), "what was sent before the end failed after it"
+    assert found.well[SEEN.probes[SYSTEM].paths[Aspect.WHOLE]] == NOW - 4
+    stray = [Event(NOW - 6, Reason.TIMEOUT, 1), well]
+    assert of(sight(SEEN, heard({SYSTEM: stray})), Aspect.WHOLE) == (3, 1), "one failure is no outage"
+
+
+PING = next(p for p in SEEN.probes if p.site == "21040" and p.target == "hub:main")
+
+
+def test_a_burst_weighs_by_what_it_lost_and_never_more_than_one_failure() -> None:
+    for loss, counted in ((0.3, (3, 1)), (0.5, (2, 1)), (0.9, (1, 1)), (0.1, (4, 0))):
+        found = sight(SEEN, heard({PING: [Event(NOW - 2, Reason.OK, 1, loss)]}))
+        assert of(found, Aspect.WHOLE, PING) == counted
+    twice = [Event(NOW - 7, Reason.OK, 1, 0.1), Event(NOW - 2, Reason.OK, 1, 0.1)]
+    assert of(sight(SEEN, heard({PING: twice})), Aspect.WHOLE, PING) == (8, 1)
+
+
+def test_what_repeats_lost_packets_says_nothing_while_some_are_lost() -> None:
+    losing = [Event(NOW - 7, Reason.OK, 1, 0.3), Event(NOW - 2, Reason.OK, 1, 0.5)]
+    answers = {SYSTEM: [Event(NOW - 2, Reason.OK, 3)]}
+    found = sight(SEEN, heard({PING: losing, **answers}))
+    assert of(found, Aspect.WHOLE) == (0, 0)
+    assert found.sent[SEEN.beats["21040"].path] == 0
+    refused = sight(SEEN, heard({PING: losing, SYSTEM: [Event(NOW - 2, Reason.REFUSED, 3)]}))
+    assert of(refused, Aspect.FAR_END) == (3, 3), "who answers is there"
+    once = sight(SEEN, heard({PING: losing[:1], **answers}))
+    assert of(once, Aspect.WHOLE) == (3, 0)
+
+
+def test_nobody_outvotes_others() -> None:
+    found = sight(SEEN, heard({SYSTEM: [Event(NOW - 2, Reason.TIMEOUT, 900)]}))
+    assert of(found, Aspect.WHOLE) == (MOST_RESULTS, MOST_RESULTS)
+
+
 def test_a_silent_commune_says_nothing_but_its_silence() -> None:
     found = sight(SEEN, heard({SYSTEM: [Event(NOW - 8, Reason.OK, 4)]}, beats={"21040": NOW - 9}))
     beat = SEEN.beats["21040"].path
@@ -103,5 +142,5 @@ def test_counts_are_counts(events: dict[Probe, list[Event]], beats: dict[str, fl
 @given(st.lists(EVENT, max_size=8))
 def test_the_present_is_an_end_of_what_was_seen(found: list[Event]) -> None:
     kept = recent(found)
-    assert found[len(found) - len(kept) :] == kept
+    assert as_sent(found)[len(found) - len(kept) :] == kept
     assert bool(kept) == bool(found)

@@ -49,10 +49,42 @@ def test_a_system_is_named_by_what_it_says(reason: Reason) -> None:
     assert [one.identity for one in found] == ["system:ho-tich"]
 
 
-def test_blips_tell_nobody() -> None:
+@pytest.mark.parametrize(
+    ("component", "loss", "grade", "seconds"),
+    [
+        ("pop:ba-to", 0.3, "lossy", 12),
+        ("isp:viettel", 0.5, "lossy", 12),
+        ("line:21040/main", 0.5, "ticket", 25),
+    ],
+)
+def test_what_loses_a_part_is_located(component: str, loss: float, grade: str, seconds: int) -> None:
+    world = World(province.small(), noise=0.005)
+    world.fault(component, loss)
+    _, found = first(world, seconds)
+    assert [(one.identity, one.grade) for one in found] == [(component, grade)]
+    assert abs(found[0].cause.loss - loss) < 0.2
+    world.heal()
+    healed = world.now
+    ended = [end for _, step in world.run(25) for end in step.ended]
+    assert [end.outage.identity for end in ended] == [component]
+    assert abs(ended[0].at - healed) <= 3, "the end is told late, and dated right"
+
+
+def test_the_end_of_a_cut_is_known_soon_and_dated_to_the_second() -> None:
     world = World(province.small())
-    for _ in range(6):
-        world.fault("pop:ba-to")
+    world.fault("pop:ba-to")
+    assert len(first(world, 15)[1]) == 1
+    world.heal()
+    healed = world.now
+    (end,) = [(second, one) for second, step in world.run(12) for one in step.ended]
+    assert end[0] <= 9
+    assert abs(end[1].at - healed) <= 1.5
+
+
+def test_blips_tell_nobody() -> None:
+    world = World(province.small(), noise=0.005)
+    for loss in (1.0, 0.5):
+        world.fault("pop:ba-to", loss)
         assert list(world.run(3)) == []
         world.heal()
-        assert list(world.run(20)) == []
+        assert list(world.run(17)) == []
