@@ -83,7 +83,7 @@ def _paged(pages: list[Page], status: str) -> list[Page]:
 
 def paged_classes(lab: LabClient, since: float) -> dict[str, list[str]]:
     """Return, by the name under which it was told, who could not be told apart at that moment."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for outage in _begun(lab.run_directory / "state" / "hub" / "ledger.sqlite", since - GREEN_SECONDS):
         if outage.known_at >= since:
             found.setdefault(outage.identity, list(outage.cause.members))

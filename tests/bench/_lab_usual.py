@@ -162,20 +162,16 @@ class Usual:
     def _judges(self) -> None:
         """Start Prometheus and Alertmanager, with nothing to remember; wait until all is scraped and well."""
         own = self._directory
-        programs = {
-            "alertmanager": (
-                files.ALERTMANAGER,
-                f"--storage.path={own / 'alertmanager'}",
-                "--cluster.listen-address=",
-            ),
-            "prometheus": (files.PROMETHEUS, f"--storage.tsdb.path={own / 'prometheus'}"),
+        kept = {program: own / program for program in files.PORTS}
+        options = {
+            "alertmanager": (f"--storage.path={kept['alertmanager']}", "--cluster.listen-address="),
+            "prometheus": (f"--storage.tsdb.path={kept['prometheus']}",),
         }
-        for program, (port, *options) in programs.items():
-            shutil.rmtree(own / program, ignore_errors=True)
-            config, listen = f"--config.file={own / program}.yml", f"--web.listen-address=127.0.0.1:{port}"
-            self._run(
-                f"usual-{program}", "hub", unpacked.argv(debian.find(program), config, listen, *options)
-            )
+        for program, port in files.PORTS.items():
+            shutil.rmtree(kept[program], ignore_errors=True)
+            config, listen = f"--config.file={kept[program]}.yml", f"--web.listen-address=127.0.0.1:{port}"
+            words = unpacked.argv(debian.find(program), config, listen, *options[program])
+            self._run(f"usual-{program}", "hub", words)
         jobs = sum(1 for _ in files.targets(self._inventory)) + len(self._inventory.communes)
         self._wait(lambda: self._value(_SCRAPED) == jobs, STARTED_SECONDS, "everything to be scraped")
         self._wait_well()

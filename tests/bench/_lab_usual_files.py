@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from inventory.model import Inventory
 
 PROMETHEUS, ALERTMANAGER, SINK, BLACKBOX = 9590, 9593, 9599, 9115
+PORTS: Final = {"alertmanager": ALERTMANAGER, "prometheus": PROMETHEUS}
 SITE_HOST: Final = 10
 EVERY: Final = "15s"
 
