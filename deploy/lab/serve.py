@@ -35,6 +35,8 @@ from deploy.lab.story import GREEN_SECONDS
 from deploy.lab.terminal import Terminal
 
 _MAX_LINE_BYTES: Final = 1 << 16
+_SMALL: Final = 6
+"""Communes that start within the usual time; more of them take as much longer."""
 
 
 Fault = Literal[
@@ -155,7 +157,7 @@ async def serve(lab: Lab, terminal: Terminal, *, bare: bool = False) -> None:
     async with Watch(lab) as watch:
         servant = Servant(lab, watch, terminal)
         if not bare:
-            await watch.wait(GREEN_SECONDS, terminal.health)
+            await watch.wait(GREEN_SECONDS * max(1.0, len(lab.communes) / _SMALL), terminal.health)
         _write({"ready": True})
         while line := await lines.get():
             _write(await servant.answer(line))

@@ -52,26 +52,37 @@ class Book:
 
 
 def ours(book: Book, state: Path, count: int, until: float) -> None:
-    """Play what is not done yet of our own injections. Raises LabError."""
-    done = {line["injection"] for line in of(book.lines(), set="ours")}
-    todo = iter([one for one in injections(count) if one.name not in done])
-    one = next(todo, None)
+    """Play what is left of our own injections, in a new lab whenever one broke down. Raises LabError."""
     broken = 0
-    while one is not None and time.monotonic() < until:
-        with _fresh(state / "ours") as lab:
-            try:
-                while one is not None and time.monotonic() < until:
-                    line = _lab_ours.inject(lab, one, random.Random(one.name))
-                    book.add({"set": "ours", "injection": one.name, "kind": one.kind, **line})
-                    progress(_told(one, line))
-                    one, broken = next(todo, None), 0
-                    if not line["quiet"]:
-                        break
-            except LabError as error:
-                progress(f"a new lab: {error}")
-                broken += 1
-                if broken == BROKEN_LABS:
-                    raise
+    while todo := _left(book, count):
+        if time.monotonic() >= until:
+            return
+        try:
+            with _fresh(state / "ours") as lab:
+                _play(book, lab, todo, until)
+            broken = 0
+        except LabError as error:
+            progress(f"a new lab: {error}")
+            broken = 1 if len(_left(book, count)) < len(todo) else broken + 1
+            if broken == BROKEN_LABS:
+                raise
+
+
+def _left(book: Book, count: int) -> list[Injection]:
+    done = {line["injection"] for line in of(book.lines(), set="ours")}
+    return [one for one in injections(count) if one.name not in done]
+
+
+def _play(book: Book, lab: LabClient, todo: list[Injection], until: float) -> None:
+    """Play one after the other, until time is up or the lab does not become well again."""
+    for one in todo:
+        if time.monotonic() >= until:
+            return
+        line = _lab_ours.inject(lab, one, random.Random(one.name))
+        book.add({"set": "ours", "injection": one.name, "kind": one.kind, **line})
+        progress(_told(one, line))
+        if not line["quiet"]:
+            return
 
 
 def blips(book: Book, state: Path, minutes: float, until: float) -> None:
