@@ -28,6 +28,8 @@ ALLOWED = {
         "alerts.promapi",
         "alerts.amapi",
         "alerts.locatorapi",
+        "alerts.oncall",
+        "alerts.rotation",
         "alerts.ledger",
         "alerts.ledgerapi",
         "alerts.revision",

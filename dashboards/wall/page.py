@@ -10,9 +10,9 @@ from .geo import Layout
 from .map import province_map
 from .markup import Html, el
 from .matrix import matrix, rest, system_list
-from .outage_list import Names, outage_list
+from .outage_list import Names, contact, outage_list
 from .shapes import glyph
-from .snapshot import Cell, Health, Snapshot, State
+from .snapshot import Call, Cell, Health, Snapshot, State
 from .wording import Words
 
 REFRESH_SECONDS: Final = 15
@@ -97,6 +97,7 @@ def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:
             _section(
                 "outages",
                 words.say("outages"),
+                live("duty", parts["duty"]),
                 live("outages", parts["outages"]),
                 live("ended", parts["ended"]),
             ),
@@ -118,6 +119,7 @@ def fragments(shown: Snapshot, layout: Layout, names: Names, words: Words) -> di
         "banner": banner(shown.health, words),
         "counters": counters(shown, words),
         "map": province_map(shown.communes, layout, words, shown.outages),
+        "duty": duty(shown.on_call, words),
         "outages": outage_list(
             shown.outages, names, words, at=shown.at, health=shown.health, hidden=shown.hidden
         ),
@@ -126,6 +128,13 @@ def fragments(shown: Snapshot, layout: Layout, names: Names, words: Words) -> di
         "matrix": matrix(shown.communes, shown.systems, words),
         "rest": rest(shown.communes, shown.systems, words),
     }
+
+
+def duty(on_call: Call | None, words: Words) -> Html:
+    """Return who is on call, with the number; nothing where the inventory names nobody."""
+    if on_call is None:
+        return Html("")
+    return el("p", el("span", words.say("on_call"), class_="key"), contact(on_call, words), class_="on-call")
 
 
 def live(name: str, content: Html, *, tag: str = "div") -> Html:

@@ -15,6 +15,7 @@ from alerts.amapi import AmApi
 from alerts.ledgerapi import LedgerApi
 from alerts.locatorapi import LocatorApi
 from alerts.promapi import PromApi
+from alerts.rotation import Holidays, no_holidays
 from common import sdnotify
 from common.web import serve
 from inventory.model import Inventory
@@ -48,14 +49,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def running(options: Options, inventory: Inventory, gate: Gate) -> AsyncIterator[tuple[str, Wall]]:
+async def running(
+    options: Options, inventory: Inventory, gate: Gate, holidays: Holidays = no_holidays
+) -> AsyncIterator[tuple[str, Wall]]:
     """Serve the page while the context is open; yields its address and its state.
 
     Raises ListenError. A poller that dies takes the page with it: a wall that stands still lies.
     """
     registry = CollectorRegistry()
     meters = Meters(registry)
-    wall = Wall(inventory, options.stale_seconds)
+    wall = Wall(inventory, options.stale_seconds, holidays=holidays)
     limits = {"max_answer_bytes": MOST_ANSWER_BYTES}
     async with (
         PromApi(options.prometheus, timeout_seconds=QUERY_SECONDS, **limits) as prometheus,
@@ -96,6 +99,7 @@ async def run(
     *,
     reload: Callable[[], Inventory | None],
     announce: Callable[[str], None],
+    holidays: Holidays = no_holidays,
 ) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP takes what ``reload`` returns, unless that is None."""
     stop, again = asyncio.Event(), asyncio.Event()
@@ -103,7 +107,7 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
-    async with running(options, inventory, gate) as (url, wall), asyncio.TaskGroup() as group:
+    async with running(options, inventory, gate, holidays) as (url, wall), asyncio.TaskGroup() as group:
         helpers = [group.create_task(_reloading(again, wall, reload)), group.create_task(_watchdog())]
         announce(url)
         sdnotify.notify("READY=1")

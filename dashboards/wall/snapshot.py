@@ -174,7 +174,7 @@ class EndedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything. ``hidden`` counts alerts that a larger outage explains."""
+    """Everything. ``hidden`` counts alerts that a larger outage explains; ``on_call`` has the duty now."""
 
     at: float
     province: str
@@ -183,6 +183,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     systems: tuple[SystemView, ...] = ()
     outages: tuple[OutageView, ...] = ()
     hidden: int = 0
+    on_call: Call | None = None
     ended: tuple[EndedView, ...] = ()
 
     def count(self, state: State) -> int:

@@ -46,6 +46,7 @@ def snapshot(directory: Directory, answers: Answers, stale_seconds: float = STAL
         systems=tuple(scene.system(index, communes) for index in range(len(directory.systems))),
         outages=shown,
         hidden=hidden,
+        on_call=directory.duty(answers.at),
         ended=ended(directory, answers.past, answers.at),
     )
 

@@ -51,10 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     import asyncio
+    from datetime import UTC, datetime
 
     from common.web import ListenError
     from dashboards.wall.admission import AdmissionError, gate_for
     from dashboards.wall.serve import Options, run
+    from deploy import holiday
     from deploy.commands._inventory import read
 
     inventory = read(arguments.file)
@@ -76,7 +78,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
     reload = _Reload(arguments.file, arguments.users_file, gate)
     try:
-        asyncio.run(run(options, inventory, gate, reload=reload, announce=_announce))
+        holiday.of_year(datetime.now(UTC).year)  # its library takes long to load: not on the loop
+        asyncio.run(
+            run(options, inventory, gate, reload=reload, announce=_announce, holidays=holiday.of_year)
+        )
     except (ListenError, OSError) as error:
         return _refuse(error, 1)
     return 0

@@ -171,7 +171,9 @@ async def test_it_is_not_ready_before_the_first_answers() -> None:
 async def test_a_viewer_hears_what_changes_and_nothing_else(site: Served) -> None:
     async with site.client.get(f"{site.url}/events?lang=en") as stream:
         first = await events(stream, "tick")
-        assert set(first) == {"banner", "counters", "map", "outages", "ended", "systems", "matrix", "rest"}
+        assert set(first) == {
+            "banner", "counters", "map", "duty", "outages", "ended", "systems", "matrix", "rest",
+        }  # fmt: skip
         site.wall.publish(healthy())
         assert await events(stream, "tick") == {}
         broken = msgspec.structs.replace(healthy(), alerts=(alert("pop:ba-to", communes="21484"),))
