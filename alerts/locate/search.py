@@ -197,7 +197,8 @@ def _doubted(state: State) -> list[int]:
 def _start_known(state: State) -> None:
     """Blame what is down as planned, as far as it fails at all."""
     for suspect in state.field.known:
-        _fit(state, suspect, _GRID)
+        if not state.tired(_ENOUGH):
+            _fit(state, suspect, _GRID)
 
 
 def _without(state: State, suspect: int, banned: Ints, score: float) -> tuple[State, int | None]:
