@@ -1,13 +1,15 @@
 """Reading Prometheus for one tick of the locator."""
 
+import asyncio
+import re
 from typing import Final
 
 from alerts.pinpoint.events import Events, events, latest_beats
-from alerts.pinpoint.listening import unbroken_since
+from alerts.pinpoint.listening import Resumed, unbroken_since
 from alerts.pinpoint.sight import WINDOW_SECONDS
-from alerts.promapi import PromApi
+from alerts.promapi import PromApi, Series, quote
 from inventory import names
-from inventory.names import JOB_AGENT
+from inventory.names import JOB_AGENT, Label
 
 SETTLED_SECONDS: Final = 1.0
 """What is looked at is so old at least: two locators that ask a moment apart see the same."""
@@ -15,6 +17,9 @@ _BASE_SECONDS: Final = 8
 """Before the window: the last sample before it, from which what the window gained is counted."""
 _RECALL_SECONDS: Final = 60
 _HEARTBEAT: Final = f'{names.HEARTBEAT.name}{{job="{JOB_AGENT}"}}'
+_WINDOW: Final = f"[{WINDOW_SECONDS + _BASE_SECONDS:.0f}s]"
+_FEW_SITES: Final = 100
+"""Up to so many are asked for by name."""
 _JUDGING: Final = f'job="{JOB_AGENT}",probe!~"trace|stamp|throughput|traffic|uplink|host|power|cellular"'
 
 
@@ -24,6 +29,12 @@ class Reader:
     def __init__(self, prometheus: PromApi) -> None:
         self._prometheus = prometheus
         self.beats: dict[str, float] = {}
+        self._resumed = Resumed()
+
+    @property
+    def resumed(self) -> dict[str, float]:
+        """Since when sites are heard again that had been silent."""
+        return dict(self._resumed.at)
 
     async def recall(self, at: float) -> float:
         """Learn when each site was last heard in a day; return since when the hub has been listening.
@@ -38,15 +49,29 @@ class Reader:
         return unbroken_since(moments, at, at - _RECALL_SECONDS)
 
     async def results(self, at: float) -> Events:
-        """Return what completed in the window that ends at ``at``. Raises ApiError."""
-        window = f"{WINDOW_SECONDS + _BASE_SECONDS:.0f}s"
-        found = await self._prometheus.query_raw(f"{names.PROBE_RESULTS.name}{{{_JUDGING}}}[{window}]", at)
-        return events(found, at - WINDOW_SECONDS)
+        """Return what completed in the window that ends at ``at``, and what was lost. Raises ApiError."""
+        results, packets = await asyncio.gather(
+            self._prometheus.query_raw(f"{names.PROBE_RESULTS.name}{{{_JUDGING}}}{_WINDOW}", at),
+            self._packets(at),
+        )
+        return await asyncio.to_thread(events, (*results, *packets), at - WINDOW_SECONDS)
+
+    async def _packets(self, at: float) -> tuple[Series, ...]:
+        """Return packets sent and lost of the sites that lost any: mostly that is hardly anybody."""
+        lost = f'{names.ICMP_LOST.name}{{job="{JOB_AGENT}"}}{_WINDOW}'
+        losing = await self._prometheus.query(f"count by ({Label.SITE}) (changes({lost}) > 0)", at)
+        sites = sorted({sample.label(Label.SITE) for sample in losing} - {""})
+        if not sites:
+            return ()
+        chosen = f",site=~{quote('|'.join(map(re.escape, sites)))}" if len(sites) <= _FEW_SITES else ""
+        both = f"{names.ICMP_SENT.name}|{names.ICMP_LOST.name}"
+        query = f'{{__name__=~"{both}",job="{JOB_AGENT}"{chosen}}}{_WINDOW}'
+        return await self._prometheus.query_raw(query, at)
 
     async def heartbeats(self, at: float) -> dict[str, float]:
         """Return when each site was last heard, as far as is known. Raises ApiError."""
-        window = f"{WINDOW_SECONDS + _BASE_SECONDS:.0f}s"
-        found = await self._prometheus.query_raw(f'{names.HEARTBEAT.name}{{job="{JOB_AGENT}"}}[{window}]', at)
+        found = await self._prometheus.query_raw(f"{_HEARTBEAT}{_WINDOW}", at)
         for site, last in latest_beats(found).items():
             self.beats[site] = max(last, self.beats.get(site, 0.0))
+        self._resumed.tick(self.beats)
         return dict(self.beats)

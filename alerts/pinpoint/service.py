@@ -20,21 +20,23 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from alerts.book import Book
 from alerts.complaint import Complaint
 from alerts.guard import forever
 from alerts.ledger import Entry, Ledger, LedgerError, Why
 from alerts.locate.locator import Locator
 from alerts.locate.model import Cause
 from alerts.outage import LOCATOR, LOCATOR_ALIVE
-from alerts.pinpoint import words
-from alerts.pinpoint.holding import Ended, Holding, Open, Step
+from alerts.pinpoint.holding import Holding, Open, Step
+from alerts.pinpoint.judging import causes
 from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.listening import Listening
 from alerts.pinpoint.meters import Meters
-from alerts.pinpoint.post import Posted, PostError, ended, lasting, post
+from alerts.pinpoint.post import Posted, PostError, lasting, post
 from alerts.pinpoint.read import SETTLED_SECONDS, Reader
 from alerts.pinpoint.revising import Reviser
 from alerts.pinpoint.sight import Heard, Sight, sight
+from alerts.pinpoint.telling import Telling
 from alerts.pinpoint.watching import Watching, watching
 from alerts.promapi import ApiError, PromApi
 from alerts.threads import abandonable
@@ -50,8 +52,6 @@ REFRESH_SECONDS: Final = 5.0
 ALIVE_SECONDS: Final = 20.0
 """So long after the last word of the locator the plain rules page by themselves."""
 POST_SECONDS: Final = 10.0
-ENDED_SECONDS: Final = 60.0
-"""An end is told again for so long: an Alertmanager that was away may have missed it."""
 FRESH_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
 LoadInventory = Callable[[], Inventory]
@@ -73,13 +73,14 @@ class Known(msgspec.Struct, frozen=True):
     watching: Watching
     locator: Locator
     upstream: dict[str, Upstream]
+    book: Book
 
     @classmethod
     def of(cls, inventory: Inventory) -> "Known":
         """Prepare; slow for a whole country, so not on a loop."""
         seen = watching(inventory)
         above = {row.component: row for row in topology(inventory).upstream}
-        return cls(inventory, seen, Locator(seen.components, seen.routes), above)
+        return cls(inventory, seen, Locator(seen.components, seen.routes), above, Book.of(inventory))
 
     def planned(self, at: float) -> frozenset[str]:
         """Return the components that are inside a maintenance window."""
@@ -103,7 +104,7 @@ class Service:
         self._post_complaint = Complaint(log, "Alertmanager does not take outages")
         self._read_complaint = Complaint(log, "Prometheus does not answer")
         self._book_complaint = Complaint(log, "the ledger cannot be written")
-        self._ended: list[tuple[Ended, float]] = []
+        self._telling = Telling()
         self._news = asyncio.Event()
         self._judged_at = 0.0
         self._reviser = Reviser(
@@ -170,24 +171,24 @@ class Service:
             self._listening = Listening(await self._reader.recall(at))
         beats, results = await asyncio.gather(self._reader.heartbeats(at), self._reader.results(at))
         self._listening.tick(at, max(beats.values(), default=0.0))
-        heard = Heard(at, results, beats, frozenset(beats), self._listening.since)
+        heard = Heard(at, results, beats, frozenset(beats), self._listening.since, self._reader.resumed)
         known = self._known
-        seen, causes = await asyncio.to_thread(self._look, known, heard)
+        seen, found = await asyncio.to_thread(self._look, known, heard)
         self._judged_at = at
         self._meters.last.set(at)
         if seen.deaf:
             return "deaf"
         if at - self._listening.since < RESUME_SECONDS:
             return "patient"
-        await self._take(self._holding.tick(causes, seen))
+        await self._take(self._holding.tick(found, seen))
         return "judged"
 
     def _look(self, known: Known, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
         seen = sight(known.watching, heard, RESUME_SECONDS)
         began = time.perf_counter()
-        causes = known.locator.locate(seen.sent, seen.failed, known.planned(heard.at)).causes
+        found = causes(known.locator, known.watching, seen, known.planned(heard.at))
         self._meters.inference_seconds.observe(time.perf_counter() - began)
-        return seen, causes
+        return seen, found
 
     async def _take(self, step: Step) -> None:
         if not (step.begun or step.changed or step.ended):
@@ -198,7 +199,8 @@ class Service:
             log.warning(
                 "outage", extra={"component": outage.identity, "communes": len(outage.cause.communes)}
             )
-        self._ended += [(one, now) for one in step.ended]
+        for one in step.ended:
+            self._telling.ended(one, self._known.upstream, self._known.book, now)
         self._meters.show(self._holding.open)
         self._news.set()
         entries = (
@@ -234,23 +236,9 @@ class Service:
                     await self._news.wait()
 
     def _alerts(self, now: float) -> tuple[Posted, ...]:
-        """Return everything that Alertmanager should know, what is over for a minute too."""
-        upstream = self._known.upstream
-        found = [
-            lasting(words.labels(one, upstream), words.notes(one), one.since, now)
-            for one in self._holding.open
-        ]
-        still = {one.identity for one in self._holding.open}
-        self._ended = [
-            (one, at) for one, at in self._ended if now - at < 60 and one.outage.identity not in still
-        ]
-        found += [
-            ended(
-                words.labels(one.outage, upstream), words.notes(one.outage, one.at, one.into),
-                one.outage.since, one.at,
-            )
-            for one, _ in self._ended
-        ]  # fmt: skip
+        """Return everything that Alertmanager should know."""
+        known = self._known
+        found = list(self._telling.alerts(self._holding.open, known.upstream, known.book, now))
         if self._is_fresh():
             hub = f"hub:{self._known.inventory.hub.id}"
             alive = {

@@ -5,11 +5,14 @@ it lasts (evidence, communes, confidence) is annotation. The names are those of 
 runbook and one set of inhibitions serve both; the label ``source`` tells them apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from alerts import words as phrases
+from alerts.book import Book, split
 from alerts.locate.model import Cause
 from alerts.outage import LOCATOR
+from alerts.pinpoint.grade import blamed, is_partial
 from alerts.pinpoint.holding import Open
 from alerts.rules_alerts import (
     AGENT_SILENT,
@@ -19,12 +22,17 @@ from alerts.rules_alerts import (
     SYSTEM_DOWN,
     WIDE,
 )
+from alerts.rules_quality import NAMES
 from alerts.topology import Upstream
 from common import annotations
 from common.i18n import LANGUAGES, t
-from inventory.names import ComponentKind
+from inventory.model import Language
+from inventory.names import ComponentKind, LineVerdict
 
+SEGMENT_LOSSY: Final = "SegmentLossy"
+LINE_LOSSY: Final = NAMES[LineVerdict.LOSSY]
 MOST_NAMED: Final = 400
+MOST_ALTERNATIVES: Final = 3
 _NAMES: Final[Mapping[str, str]] = {
     **WIDE,
     ComponentKind.SYSTEM: SYSTEM_DOWN,
@@ -34,14 +42,23 @@ _NAMES: Final[Mapping[str, str]] = {
     "lan|agent": AGENT_SILENT,
 }
 _OF_COMMUNE: Final = frozenset({"power", "lan", "line", "agent"})
-_HARD: Final = 0.9
+_SERVES: Final = frozenset({ComponentKind.SYSTEM, ComponentKind.HOST, ComponentKind.DNS})
+"""Kinds that answer requests; the others pass packets on."""
 
 
 def alert_name(kind: str) -> str:
-    """Return the name of the alert for a kind of component, or for a class such as ``power|line``."""
+    """Return the name of the alert for a kind of component that is down, or for a class such as
+    ``power|line``."""
     if kind in _NAMES:
         return _NAMES[kind]
     return COMMUNE_CUT_OFF if _OF_COMMUNE.issuperset(kind.split("|")) else SHARED_SEGMENT_DOWN
+
+
+def lossy_name(kind: str) -> str:
+    """Return the name of the alert for a kind of component that fails in part: networks lose packets."""
+    if kind in _SERVES:
+        return alert_name(kind)
+    return LINE_LOSSY if _OF_COMMUNE.issuperset(kind.split("|")) else SEGMENT_LOSSY
 
 
 def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
@@ -49,10 +66,10 @@ def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
     commune = commune_of(outage.identity)
     above = upstream.get(f"agent:{commune}" if commune else outage.identity)
     found = {
-        "alertname": alert_name(outage.kind),
+        "alertname": alert_name(outage.kind) if outage.grade == "down" else lossy_name(outage.kind),
         "component": outage.identity,
         "kind": outage.kind,
-        "severity": "page",
+        "severity": "ticket" if outage.grade == "ticket" else "page",
         "source": LOCATOR,
         "commune": commune,
         **({"pop": above.pop, "ring": above.ring, "isp": above.isp} if above else {}),
@@ -66,7 +83,7 @@ def commune_of(identity: str) -> str:
     return rest.partition("/")[0] if _OF_COMMUNE.issuperset(kinds.split("|")) else ""
 
 
-def notes(outage: Open, until: float | None = None, into: str | None = None) -> dict[str, str]:
+def notes(outage: Open, book: Book, until: float | None = None, into: str | None = None) -> dict[str, str]:
     """Return the annotations of an outage that lasts, or that ended at ``until``."""
     cause = outage.cause
     found = {
@@ -75,28 +92,43 @@ def notes(outage: Open, until: float | None = None, into: str | None = None) -> 
         annotations.SINCE: f"{outage.since:.3f}",
         "confidence": f"{cause.confidence:.1f}",
         "class": " ".join(cause.members),
-        **{f"{annotations.EVIDENCE}_{language}": _evidence(cause, into, language) for language in LANGUAGES},
+        **{f"{annotations.EVIDENCE}_{lang}": _evidence(cause, book, into, lang) for lang in LANGUAGES},
     }
     if until is not None:
         found[annotations.UNTIL] = f"{until:.3f}"
     return {name: value for name, value in found.items() if value}
 
 
-def _evidence(cause: Cause, into: str | None, language: str) -> str:
+def _evidence(cause: Cause, book: Book, into: str | None, language: Language) -> str:
     """Say what was seen, how sure that is, and what else it may be."""
+    others = [member for member in blamed(cause) if member != cause.component]
     said: dict[str, Any] = {
         "failed": cause.failed,
         "sent": cause.sent,
         "loss": round(cause.loss * 100),
-        "others": ", ".join(cause.members[1:4]),
-        "instead": cause.runner_up or "",
-        "into": into or "",
+        "others": _named(others, book, language),
+        "instead": name_of(cause.runner_up or "", book, language),
+        "into": name_of(into or "", book, language),
     }
-    parts = [t("pinpoint.lost" if cause.loss >= _HARD else "pinpoint.lossy", language, **said)]
-    if len(cause.members) > 1:
+    partial = "pinpoint.failing" if cause.kind in _SERVES else "pinpoint.lossy"
+    parts = [t(partial if is_partial(cause) else "pinpoint.lost", language, **said)]
+    if others:
         parts.append(t("pinpoint.class", language, **said))
     if cause.runner_up:
         parts.append(t("pinpoint.doubt" if cause.confidence < 3 else "pinpoint.instead", language, **said))
     if into:
         parts.append(t("pinpoint.into", language, **said))
     return "; ".join(parts)
+
+
+def _named(members: Sequence[str], book: Book, language: Language) -> str:
+    return phrases.either([name_of(one, book, language) for one in members[:MOST_ALTERNATIVES]], language)
+
+
+def name_of(identity: str, book: Book, language: Language) -> str:
+    """Return the name of a component, or of a class of one commune; what nobody knows keeps its id."""
+    kinds, rest = split(identity)
+    if len(kinds) == 1:
+        return book.component(identity, language)
+    found = [book.component(member, language) for member in book.members(identity)]
+    return phrases.either(found, language) if rest else identity
