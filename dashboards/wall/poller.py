@@ -66,8 +66,8 @@ class Poller:
         """Return the answers of now. Raises nothing but cancellation."""
         asked = self._now()  # a slow answer must not make agents look silent
         states, alerts, blamed, past, measured = await asyncio.gather(
-            self._read("prometheus", self._states(asked), previous.prometheus_error),
-            self._read("alertmanager", self._alerts(), previous.alertmanager_error),
+            self._read("prometheus", lambda: self._states(asked), previous.prometheus_error),
+            self._read("alertmanager", self._alerts, previous.alertmanager_error),
             self._blamed(asked, previous),
             self._past(asked, previous),
             self._measured(asked, previous.measured),
@@ -80,9 +80,10 @@ class Poller:
         self._meters.newest(max(answers.heartbeats.values(), default=None))
         return answers
 
-    async def _read(self, source: str, reading: Awaitable[Fields], before: str | None) -> Fields:
+    async def _read(self, source: str, read: Callable[[], Awaitable[Fields]], before: str | None) -> Fields:
+        """Called only once it runs: a poll that is ended before leaves nothing behind that nobody awaits."""
         try:
-            fields = await reading
+            fields = await read()
         except ApiError as error:
             self._meters.polled(source, ok=False)
             if before is None:
@@ -124,7 +125,7 @@ class Poller:
             found = await locator.blamed()
             return {"blamed": found.outages, "locator_at": now} if found.fresh else {}
 
-        fields = await self._read("locator", reading(), previous.locator_error)
+        fields = await self._read("locator", reading, previous.locator_error)
         return {"locator_at": previous.locator_at or 0.0, **fields}
 
     async def _past(self, now: float, previous: Answers) -> Fields:

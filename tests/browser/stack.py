@@ -24,7 +24,6 @@ from alerts.ledger import Entry, Ledger
 from alerts.locate.model import Cause
 from alerts.pinpoint.holding import Open
 from alerts.pinpoint.ledger_page import LedgerPage
-from alerts.pinpoint.words import alert_name, notes
 from alerts.promapi import PromApi
 from common.web import serve
 from dashboards.wall.gate import Gate, OpenGate
@@ -137,8 +136,12 @@ class Stack:
             identity=component, kind=kind, cause=Cause(**(cause | more)), since=since, known_at=since + 5
         )
         self.blamed[component] = found
-        said = {name: text for name, text in notes(found).items() if name != "since"}
-        await self._tell(component, since, {"alertname": alert_name(kind), "severity": "page"}, said)
+        told = found.cause
+        said = {
+            "communes": " ".join(told.communes), "systems": " ".join(told.systems),
+            "class": " ".join(told.members), "confidence": f"{told.confidence:.1f}",
+        }  # fmt: skip
+        await self._tell(component, since, {"alertname": "Located", "severity": "page"}, said)
 
     def learn(self, *rows: Entry) -> None:
         """Write to the ledger, as locator and reviser do."""
