@@ -13,10 +13,9 @@ import numpy as np
 
 from alerts.locate.incidence import Floats, Incidence, Ints, Mask, summed
 from alerts.locate.network import Network, Roles
-from alerts.locate.priors import GRID, SCREEN, columns
+from alerts.locate.priors import GRID
 
 _LOSSES: Final = np.array(GRID)
-_SCREEN: Final = np.array(SCREEN)
 _MANY: Final = 8
 """Times as many items: going through all of them in a row is then faster than picking some."""
 
@@ -48,7 +47,7 @@ class Field(msgspec.Struct, frozen=True):
     ``passed_through`` all its observations, ``passed_elsewhere`` those of them that are no rows. ``sizes``:
     number of its rows in any role. ``penalty``: by suspect and position in the grid, 0 for ``known``.
 
-    ``dues``: by suspect, what blaming it costs at least, of the losses on the screen. ``number``: suspect of
+    ``dues``: by suspect, what blaming it costs at least. ``number``: suspect of
     the network -> its number here, or -1.
     """
 
@@ -129,7 +128,7 @@ def field(network: Network, counts: Counts, beliefs: Beliefs) -> Field | None:
         sizes=sum((np.diff(part.start) for part in roles), start=np.zeros(len(kept), np.intp)),
         known=tuple(np.flatnonzero(free).tolist()),
         has_leg=(np.diff(near.start) + np.diff(far.start)) > 0,
-        dues=(own[:, columns(_SCREEN)] - np.outer(elsewhere, np.log(1 - _SCREEN))).min(axis=1),
+        dues=(own - np.outer(elsewhere, np.log(1 - _LOSSES))).min(axis=1),
         number=number,
         network=network,
     )

@@ -295,7 +295,7 @@ def _taken(state: State, leading: _Leading, most: int) -> list[int]:
     """
     suspects, gains, rest = leading
     worth = gains.max(axis=1, initial=-math.inf)
-    queue = [(-worth[place], place) for place in np.flatnonzero(worth > _SURE).tolist()]
+    queue = [(-worth[place], place) for place in range(len(suspects))]
     heapq.heapify(queue)
     stale = np.zeros(len(state.field.suspects), np.bool_)
     taken: list[int] = []
@@ -338,9 +338,7 @@ def _first(state: State, leading: _Leading, queue: list[tuple[float, int]], stal
         if renewed > _BATCH:
             return []
         leading.gains[place] = state.gains(np.array([suspect]), _SCREEN)[0]
-        worth = float(leading.gains[place].max())
-        if worth > _SURE:
-            heapq.heappush(queue, (-worth, place))
+        heapq.heappush(queue, (-float(leading.gains[place].max()), place))
     return first
 
 

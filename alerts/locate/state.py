@@ -105,7 +105,7 @@ class State:
             found[:, column] += part.sums(by_pattern.take(patterns))
 
     def bounds(self, chosen: Ints) -> Floats:
-        """Return what blaming each of ``chosen`` cannot gain more than, on the screen of losses.
+        """Return what blaming each of ``chosen`` cannot gain more than, whatever its loss on the grid.
 
         A failure is explained the better the higher the loss, a pass contradicted the less the lower it is,
         so the best of both is a bound; a leg explains no more than if there were no other.
