@@ -56,27 +56,30 @@ def of(rows: Rows, commune: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def learned(lab: LabClient) -> dict[str, Any]:
     """Everything that is said after all: by the ledger over HTTP and from its file, and by `gaps`."""
-    with LabClient(tmp_path_factory.mktemp("revisions")) as lab:
-        until(TOLD_SECONDS, lambda: [one["value"][1] for one in query(lab, STARTS)] == ["6"])
-        began = time.time()
-        lab.ask("fault", fault="cut_line", what=LINE)
-        lab.ask("fault", fault="cut_power", what=POWER)
-        until(TOLD_SECONDS, lambda: len(ledger(lab, began)) == 2)
-        told = ledger(lab, began)
-        time.sleep(max(0.0, LASTS_SECONDS - (time.time() - began)))
-        ended = time.time()
-        lab.ask("heal")
-        until(LEARNED_SECONDS, lambda: all(row["revised"] for row in ledger(lab, began)))
-        state, province = str(lab.run_directory / "state"), str(lab.run_directory / "province.yml")
-        cli = ("-m", "deploy.cli")
-        listed = hub(lab, *cli, "outages", "--since", "1h", "--json", "--state", state)
-        return {
-            "began": began, "ended": ended, "told": told, "ledger": ledger(lab, began),
-            "command": listed["outages"],
-            "gaps": hub(lab, *cli, "gaps", province, "--since", "30m", "--json")["gaps"],
-        }  # fmt: skip
+    lab.ask("green", seconds=100)
+    until(TOLD_SECONDS, lambda: [one["value"][1] for one in query(lab, STARTS)] == ["6"])
+    began = time.time()
+    lab.ask("fault", fault="cut_line", what=LINE)
+    lab.ask("fault", fault="cut_power", what=POWER)
+    until(TOLD_SECONDS, lambda: len(ledger(lab, began)) == 2)
+    told = ledger(lab, began)
+    time.sleep(max(0.0, LASTS_SECONDS - (time.time() - began)))
+    ended = time.time()
+    lab.ask("heal")
+    until(LEARNED_SECONDS, lambda: all(row["revised"] for row in ledger(lab, began)))
+    rows = ledger(lab, began)
+    lab.ask("green", seconds=100)
+    lab.ask("pages", seconds=1)  # what was said is nobody else's
+    state, province = str(lab.run_directory / "state"), str(lab.run_directory / "province.yml")
+    cli = ("-m", "deploy.cli")
+    listed = hub(lab, *cli, "outages", "--since", "1h", "--json", "--state", state)
+    gaps = hub(lab, *cli, "gaps", province, "--since", "30m", "--json")["gaps"]
+    return {
+        "began": began, "ended": ended, "told": told, "ledger": rows, "command": listed["outages"],
+        "gaps": gaps,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("commune", [LINE, POWER])
