@@ -56,7 +56,7 @@ from inventory.model import Inventory
 READ_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
 KEEP_SECONDS: Final = 400 * 86400.0  # closed outages: more than a year, for who disputes one
-PRUNE_SECONDS: Final = 86400.0
+PRUNE_SECONDS: Final = 3600.0
 SEEN: Final = "watchdog_seen"
 log = logging.getLogger(__name__)
 LoadInventory = Callable[[], Inventory]
@@ -273,8 +273,8 @@ class Receiver:
         await self._store(
             Store.take, (), time.time(), undecided=firing, resolved=passed, held=held, same=self._same
         )
-        if self._teller is not None and await self._teller.turn():
-            self._teller.wake()
+        if self._teller is not None:
+            self._teller.wake()  # not decided here: of a thousand notifications each would look at all others
         self._wake()
         if held or any(one.source == LOCATOR and not one.end_said for one in passed):
             self._look_now.set()
@@ -386,5 +386,7 @@ class Receiver:
     async def _prune(self) -> None:
         while True:
             with contextlib.suppress(StoreError):
-                await self._store(Store.prune, time.time() - KEEP_SECONDS)
+                while await self._store(Store.prune, time.time() - KEEP_SECONDS):
+                    pass  # in pieces, so that no page waits for long
+                self._telemetry.store_bytes.set(await self._store(Store.size_bytes))
             await asyncio.sleep(PRUNE_SECONDS)

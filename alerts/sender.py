@@ -194,6 +194,9 @@ class Sender:
         self._telemetry.works(self.channel.id, time.time())
         self._telemetry.notified(self.channel.id, "sent")
         self._telemetry.delay.labels(self.channel.id).observe(max(0.0, time.time() - delivery.created_at))
+        if delivery.status == "firing" and not delivery.step and routing.severity(delivery.outage) == "page":
+            lasted = time.time() - delivery.outage.starts_at
+            self._telemetry.to_page.labels(self.channel.id).observe(max(0.0, lasted))
         await self._settle(delivery, "sent")
 
     async def _failed(self, delivery: Delivery, error: TransportError) -> None:

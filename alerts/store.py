@@ -283,14 +283,25 @@ class Store:
             name, value,
         )  # fmt: skip
 
-    def prune(self, before: float) -> None:
-        """Forget outages that were closed before ``before`` and have nothing left to send."""
+    def prune(self, before: float, most: int = 2000) -> int:
+        """Forget at most so many outages that were closed before ``before`` and have nothing left to send,
+        and give what they took back to the disk; return how many."""
         with self.transaction():
-            self._connection.execute(
-                "DELETE FROM outages WHERE phase = 'closed' AND closed_at < ? AND id NOT IN"
-                " (SELECT outage_id FROM deliveries WHERE state = 'pending')",
-                (before,),
-            )
+            gone = self.change(
+                "DELETE FROM outages WHERE id IN (SELECT id FROM outages WHERE phase = 'closed'"
+                " AND closed_at < ? AND id NOT IN (SELECT outage_id FROM deliveries WHERE state = 'pending')"
+                " LIMIT ?)",
+                before, most,
+            )  # fmt: skip
+        with _translated():
+            # As a script: execute() takes one step, which gives back one page.
+            self._connection.executescript("PRAGMA incremental_vacuum")
+        return gone
+
+    def size_bytes(self) -> int:
+        """Return how large the file is, what only its log holds included."""
+        (pages,), (page_bytes,) = *self.rows("PRAGMA page_count"), *self.rows("PRAGMA page_size")
+        return int(pages) * int(page_bytes)
 
     # --- the file --------------------------------------------------------------------------------
     def _open(self) -> sqlite3.Connection:
@@ -342,6 +353,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
     )
     try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; an older one reuses its pages
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from inventory import names
 
 DELAY_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
+TO_PAGE_BUCKETS = (2, 4, 6, 8, 10, 12, 15, 20, 25, 30, 45, 60, 120, 300, 1800)
 RESULTS = ("sent", "retried", "failed")
 SEND_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
@@ -34,6 +35,13 @@ class Telemetry:
             buckets=DELAY_BUCKETS,
             registry=registry,
         )
+        self.to_page = Histogram(
+            names.TIME_TO_PAGE.name,
+            names.TIME_TO_PAGE.help,
+            names.TIME_TO_PAGE.labels,
+            buckets=TO_PAGE_BUCKETS,
+            registry=registry,
+        )
         self.send_duration = Histogram(
             names.SEND_DURATION.name,
             names.SEND_DURATION.help,
@@ -48,6 +56,9 @@ class Telemetry:
         self.failing_since = _gauge(names.CHANNEL_FAILING, registry)
         self.pending = _gauge(names.CHANNEL_PENDING, registry)
         self.deadman_failing = _gauge(names.DEADMAN_FAILING, registry)
+        self.store_bytes = Gauge(
+            names.RECEIVER_STORE_BYTES.name, names.RECEIVER_STORE_BYTES.help, registry=registry
+        )
         self.open_pages = Gauge(names.OPEN_PAGES.name, names.OPEN_PAGES.help, registry=registry)
 
     def notified(self, channel: str, result: str) -> None:

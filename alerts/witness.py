@@ -96,8 +96,8 @@ def settle(store: "Store", outage_id: str, now: float) -> None:
 
 
 def forget_muted(store: "Store", outage_id: str) -> None:
-    """Forget who never spoke and has not ended: should it speak later, it speaks of something else."""
-    store.change("DELETE FROM witnesses WHERE outage_id = ? AND NOT spoken AND phase <> 'ended'", outage_id)
+    """Forget who did not speak: should it speak later, it speaks of something else."""
+    store.change("DELETE FROM witnesses WHERE outage_id = ? AND NOT spoken", outage_id)
 
 
 def explained(store: "Store", alert: Outage, same: Same) -> str | None:

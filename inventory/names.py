@@ -750,6 +750,18 @@ NOTIFICATION_DELAY = _hub(
     "From Alertmanager's webhook to the channel's answer",
     "channel",
 )
+# --- time to page ---
+TIME_TO_PAGE = _hub(
+    "thongsuot_time_to_page_seconds",
+    "histogram",
+    "From the beginning of an outage, as far as known, to the answer of the channel that took its page: finding,"
+    " waiting for others and sending",
+    "channel",
+)
+RECEIVER_STORE_BYTES = _hub(
+    "thongsuot_receiver_store_bytes", "gauge", "Size of the receiver's file of outages and messages"
+)
+# --- end of time to page ---
 WEBHOOKS = _hub(
     "thongsuot_receiver_webhooks_total",
     "counter",

@@ -251,7 +251,8 @@ class Worlds:
                           and self.known[i] == cause.name]  # fmt: skip
                 if others:
                     self.trouble.append(f"{self.now - T0:.0f}: second page {identity} beside {others}")
-                if cause.name not in self.true and self.now - self.healed.get(cause.name, 0.0) > 30:
+                healed = self.now - self.healed.get(cause.name, 0.0) > 30
+                if cause.name not in self.true and healed and self._rules_take_back():
                     self.trouble.append(f"{self.now - T0:.0f}: page {identity} of nothing")
                 self.known[identity] = cause.name
             if phase == "closed" and self.known[identity] == cause.name:
@@ -259,6 +260,11 @@ class Worlds:
                 if self.now - self.true.get(cause.name, self.now) > 60:
                     self.trouble.append(f"{self.now - T0:.0f}: {identity} resolved before its end")
         self._watch_for_missing()
+
+    def _rules_take_back(self) -> bool:
+        """Whether Prometheus lives: what it said last stands for a while after its death, with the locator's
+        too as if it were news."""
+        return self.prometheus_since is not None and self.now - self.prometheus_since > RESENT_SECONDS
 
     def _watch_for_missing(self) -> None:
         if self.located_since is None and self.prometheus_since is None:
