@@ -58,7 +58,7 @@ def decode(answer: tuple[int, bytes], type_: type[T]) -> T:
         raise BadAnswerError(str(error)) from error
 
 
-def _held(found: Sequence[Alert], started_at: float, now: float) -> Alertmanager:
+def held(found: Sequence[Alert], started_at: float, now: float) -> Alertmanager:
     """Return what an Alertmanager with these alerts holds."""
     living = [alert for alert in found if _is(alert, LOCATOR, {LOCATOR_ALIVE})]
     life = {alert.fingerprint for alert in living}
@@ -136,7 +136,7 @@ class Look:
             self._am_complaint.broken(str(error))
             return None
         self._am_complaint.works()
-        return _held(found, status.uptime.timestamp(), time.time())
+        return held(found, status.uptime.timestamp(), time.time())
 
     async def _ask_prometheus(self) -> Prometheus | None:
         if self._prometheus is None:
