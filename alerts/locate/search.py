@@ -32,6 +32,8 @@ _MOST: Final = 200_000_000
 """Entries looked at from which nobody else is blamed."""
 _MANY: Final = 8
 """Share of all entries, as a divisor, from which suspects are looked at by their bounds."""
+_QUEUE: Final = 256
+"""How many of those that were looked at may be blamed before all are looked at again."""
 _BATCH: Final = 8
 """How many are looked at first, those with the highest bounds; then twice as many and so on."""
 _REGROWN: Final = 3
@@ -295,8 +297,9 @@ def _taken(state: State, leading: _Leading, most: int) -> list[int]:
     """
     suspects, gains, rest = leading
     worth = gains.max(axis=1, initial=-math.inf)
-    queue = [(-worth[place], place) for place in range(len(suspects))]
-    heapq.heapify(queue)
+    order = np.argsort(-worth, kind="stable")[:_QUEUE]
+    rest = max(rest, float(worth[order[-1]])) if len(order) < len(worth) else rest
+    queue = list(zip((-worth[order]).tolist(), order.tolist(), strict=True))  # in order, so a heap
     stale = np.zeros(len(state.field.suspects), np.bool_)
     taken: list[int] = []
     while len(taken) < most and not state.tired(_MOST):
@@ -312,7 +315,8 @@ def _taken(state: State, leading: _Leading, most: int) -> list[int]:
                 heapq.heappush(queue, (-gains[place].max(), place))
         state.blame(*choice)
         taken.append(choice[0])
-        if _settle(state, choice[0]):
+        wide = _MANY * state.field.sizes[choice[0]] > len(state.field.rows)
+        if _settle(state, choice[0]) or wide:  # then most are out of date, and bounds are the faster way
             break
         touched = state.field.shares(state.rows_of(choice[0])) > 0
         stale |= touched
@@ -393,8 +397,13 @@ def _sharing(state: State, rows: Ints) -> list[int]:
     """Return those blamed, or free to be blamed, of whose rows enough are among these to change a loss."""
     field = state.field
     members = np.array(sorted({*state.blamed, *field.known}), np.intp)
-    shared = field.shares(rows)[members] > _SHARE * field.sizes[members]
-    return [int(member) for member in members[shared]]
+    if len(members) <= _BATCH:
+        touched = np.zeros(len(field.rows), np.bool_)
+        touched[rows] = True
+        own = ((one, touched[state.rows_of(one)].sum()) for one in members.tolist())
+        return [one for one, shared in own if shared > _SHARE * field.sizes[one]]
+    enough = field.shares(rows)[members] > _SHARE * field.sizes[members]
+    return [int(member) for member in members[enough]]
 
 
 def _refit(state: State, suspect: int) -> None:

@@ -21,7 +21,7 @@ CALL = 20_000
 class State:
     """Which suspects of a field are blamed: ``blamed`` maps each to its loss."""
 
-    __slots__ = ("_pattern", "_patterns", "blamed", "field")
+    __slots__ = ("_pattern", "_patterns", "_tally", "blamed", "field")
 
     def __init__(self, field: Field) -> None:
         """Begin with nobody blamed."""
@@ -29,11 +29,13 @@ class State:
         self.blamed: dict[int, float] = {}
         self._patterns = Patterns(field.noise, field.failed, field.clear)
         self._pattern = self._patterns.first.copy()
+        self._tally: tuple[int, list[tuple[Ints, Ints]]] = -1, []
 
     def fresh(self) -> Self:
         """Return an explanation of the same field with nobody blamed."""
         other = self.copy()
         other.blamed, other._pattern = {}, self._patterns.first.copy()
+        other._tally = -1, []
         return other
 
     def tired(self, of: int) -> bool:
@@ -44,11 +46,12 @@ class State:
         """Return a state of its own that says the same."""
         other = type(self).__new__(type(self))
         other.field, other.blamed, other._patterns = self.field, dict(self.blamed), self._patterns
-        other._pattern = self._pattern.copy()
+        other._pattern, other._tally = self._pattern.copy(), self._tally
         return other
 
     def blame(self, suspect: int, loss: float | None) -> None:
         """Set the loss of a suspect; None blames it no more."""
+        self._tally = -1, []
         ratio = (1 - (loss or 0.0)) / (1 - self.blamed.pop(suspect, 0.0))
         if loss is not None:
             self.blamed[suspect] = loss
@@ -84,6 +87,10 @@ class State:
             free += np.outer(field.failed_through[chosen], per_failure)
             return np.asarray(free + np.outer(field.passed_through[chosen], np.log(1 - losses)))
         found: Floats = free + np.outer(field.passed_elsewhere[chosen], np.log(1 - losses))
+        if len(chosen) == 1:
+            for role, (patterns, counts) in enumerate(self._tallied(int(chosen[0]))):
+                found[0] += self._patterns.gained(patterns, role, losses) @ counts
+            return found
         for role, relation in enumerate(field.roles):
             if role == SOLO or field.has_leg[chosen].any():
                 self._add(found, relation.gather(chosen), role, losses)
@@ -98,11 +105,25 @@ class State:
                 found[:, column] += part.sums(gained)
             return
         gained = self._patterns.gained(slice(None), role, losses)
-        if part.owners == 1:
-            found[0] += gained @ np.bincount(patterns, minlength=len(self._patterns))
-            return
         for column, by_pattern in enumerate(gained):
             found[:, column] += part.sums(by_pattern.take(patterns))
+
+    def _tallied(self, suspect: int) -> list[tuple[Ints, Ints]]:
+        """Return by role the patterns of the rows of a suspect, and how many rows have each.
+
+        Kept for the next question, since a loss is fitted in several steps.
+        """
+        if self._tally[0] != suspect:
+            tally = []
+            for relation in self.field.roles:
+                rows = relation.of(suspect)
+                self._patterns.work += CALL + len(rows)
+                counts = np.bincount(self._pattern.take(rows))
+                present = np.flatnonzero(counts)
+                tally.append((present, counts[present]))
+            self._tally = suspect, tally
+        self._patterns.work += CALL
+        return self._tally[1]
 
     def bounds(self, chosen: Ints) -> Floats:
         """Return what blaming each of ``chosen`` cannot gain more than, whatever its loss on the grid.
