@@ -20,6 +20,8 @@ BACK_TICKS: Final = 2
 """So long absent at least, and found again, is a return; shorter gaps are doubt."""
 LONGER: Final = 4
 MOST_TICKS: Final = 64
+SOON_SECONDS: Final = 30.0
+"""What begins again so soon after its end has come back; later it is another outage."""
 CALM_SECONDS: Final = 600.0
 """After so long without a return, the next end is waited for no longer than the first."""
 PARTIAL_END_TICKS: Final = 8
@@ -76,7 +78,7 @@ class Ending:
 
     def begun(self, name: str, cause: Cause, at: float) -> None:
         """An outage was told of: perhaps one that had ended a short while ago."""
-        self._past = [one for one in self._past if at - one[0] < CALM_SECONDS]
+        self._past = [one for one in self._past if at - one[0] < SOON_SECONDS]
         course = _Course(set(cause.members), partial=is_partial(cause))
         for _, before in self._past:
             if not before.members.isdisjoint(cause.members):
