@@ -19,7 +19,7 @@ PROVINCE = ("--province", "twelve")
 START_SECONDS = 400.0
 PAGE_SECONDS = 60.0
 PATIENT_SECONDS = 150.0
-"""For kinds that may be told of by the plain rules alone: healed earlier, their page would be the next one's."""
+"""For kinds that may be told of by the plain rules alone: healed earlier, the page seems the next one's."""
 HOLD_SECONDS = 3.0
 RESOLVE_SECONDS = 90.0
 GREEN_SECONDS = 150.0
