@@ -49,8 +49,8 @@ def _soak() -> Soak:
 
 
 def pieces() -> list[Piece]:
-    """Return everything to be done: the protocol in a province first, with the soak, then in the nation, with
-    the fault-free snapshots, then what is harder; within each, all rows advancing together."""
+    """Return everything to be done: the protocol in a province first, then in the nation, then without faults
+    in the nation, then the soak, then what is harder; within each, all rows advancing together."""
     return sorted(
         (*_cells(), *_quiet(), *_hours()), key=lambda piece: (piece.place, piece.name.partition(" ")[0])
     )
@@ -63,7 +63,7 @@ def _cells() -> Iterator[Piece]:
             for cell in (*PROTOCOL, *HARDER):
                 for number in range(count):
                     name = f"{communes} {seed} {cell.name} {number}"
-                    stage = (communes == 3321) + 2 * (cell not in PROTOCOL)
+                    stage = (communes == 3321) + 4 * (cell not in PROTOCOL)
                     work = functools.partial(_cell, communes, seed, cell, number)
                     yield Piece(name, stage + number / count, work)
 
@@ -75,7 +75,7 @@ def _cell(communes: int, seed: int, cell: Cell, number: int) -> Line:
 def _quiet() -> Iterator[Piece]:
     count = QUIET_SNAPSHOTS // CHUNK
     for number in range(count):
-        yield Piece(f"quiet {number}", 1 + number / count, functools.partial(_quiet_chunk, number))
+        yield Piece(f"quiet {number}", 2 + number / count, functools.partial(_quiet_chunk, number))
 
 
 def _quiet_chunk(number: int) -> Line:
@@ -95,7 +95,7 @@ def _quiet_chunk(number: int) -> Line:
 
 def _hours() -> Iterator[Piece]:
     for number in range(SOAK_HOURS):
-        yield Piece(f"soak {number}", number / SOAK_HOURS, functools.partial(_hour, number))
+        yield Piece(f"soak {number}", 3 + number / SOAK_HOURS, functools.partial(_hour, number))
 
 
 def _hour(number: int) -> Line:
@@ -109,7 +109,8 @@ def page(lines: list[Line]) -> str:
     quiet = [line for line in lines if "quiet" in line]
     hours = [line for line in lines if "soak" in line]
     held = claims([row for row in rows if _is_protocol(row)])
-    parts = [BEGIN, "## Locating, simulated", "", _INTRODUCTION, "", _markdown(shown(rows)), ""]
+    parts = [BEGIN, "## Locating, simulated", "", _INTRODUCTION, "", _markdown(_progressed(rows)), ""]
+    parts += [_not_begun(rows), ""]
     parts += [_quiet_text(quiet), "", _soak_text(hours), "", "What was to be reached:", ""]
     parts += [f"- {'reached' if ok else '**not reached**'}: {claim}" for claim, ok in held.items()]
     return "\n".join([*parts, "", END])
@@ -129,6 +130,25 @@ def _rows(lines: list[Line]) -> list[Line]:
             grouped.setdefault((line["communes"], line["seed"], line["cell"]), []).append(line)
     order = [cell.name for cell in (*PROTOCOL, *HARDER)]
     return [summary(grouped[key]) for key in sorted(grouped, key=lambda k: (k[0], k[1], order.index(k[2])))]
+
+
+def _progressed(rows: list[Line]) -> list[Line]:
+    """Return the rows of the table, with how far each has come."""
+    of = (f"{row['snapshots']:,} of {SNAPSHOTS[row['communes']]:,}" for row in rows)
+    return [{**row, "snapshots": text} for row, text in zip(shown(rows), of, strict=True)]
+
+
+def _not_begun(rows: list[Line]) -> str:
+    """Return which rows there are none of yet."""
+    begun = {(row["communes"], row["seed"], row["cell"]) for row in rows}
+    cells = [
+        f"{communes} communes, seed {seed}, {cell.name}"
+        for communes in SNAPSHOTS
+        for seed in SEEDS
+        for cell in (*PROTOCOL, *HARDER)
+        if (communes, seed, cell.name) not in begun
+    ]
+    return f"Not begun: {'; '.join(cells)}." if cells else "Every row has begun."
 
 
 def _is_protocol(row: Line) -> bool:

@@ -152,6 +152,26 @@ def test_everything_that_was_promised_is_among_the_pieces() -> None:
             assert sum(name.startswith(f"3321 {seed} {cell.name} ") for name in names) >= 4
 
 
+def test_what_has_a_target_comes_first() -> None:
+    order = [piece.name for piece in long.pieces()]
+    last = {
+        stage: max(index for index, name in enumerate(order) if name.startswith(stage))
+        for stage in ("100 2026 5 hard ", "3321 4242 2 at 50 % ", "quiet ", "soak ")
+    }
+    assert list(last.values()) == sorted(last.values())
+    assert any("correlated" in name for name in order[last["soak "] + 1 :])
+
+
+def test_a_page_of_a_run_that_has_only_begun_says_how_far_it_is(setting: Setting) -> None:
+    assert "Not begun: 100 communes, seed 2026, none;" in long.page([])
+    line = {**chunk(setting, 2026, Cell(0, 0), 0), "communes": 100}
+    text = long.page([line])
+    assert "| 50 of 2,000 |" in text
+    assert "Not begun: 100 communes, seed 2026, 1 hard;" in text
+    assert "0 of 20,000" in text
+    assert "0 of 720 hours" in text
+
+
 def test_the_section_is_replaced_in_its_page() -> None:
     first = long.put("# Benchmarks\n\nOther text.\n", f"{long.BEGIN}\none\n{long.END}")
     again = long.put(first + "\n## More\n", f"{long.BEGIN}\ntwo\n{long.END}")
