@@ -754,8 +754,8 @@ NOTIFICATION_DELAY = _hub(
 TIME_TO_PAGE = _hub(
     "thongsuot_time_to_page_seconds",
     "histogram",
-    "From the beginning of an outage, as far as known, to the answer of the channel that took its page: finding,"
-    " waiting for others and sending",
+    "From the beginning of an outage, as far as known, to the answer of the channel that took its page:"
+    " finding, waiting for others and sending",
     "channel",
 )
 RECEIVER_STORE_BYTES = _hub(
@@ -883,8 +883,8 @@ LOCATOR_TIME = _hub(
 OUTAGE_REVISIONS = _hub(
     "thongsuot_outage_revisions_total",
     "counter",
-    "Revisions written to the ledger by what they say: cause (another one, or one of several), edges (the same"
-    " cause, better known times), undecided (nothing that could arrive decides)",
+    "Revisions written to the ledger by what they say: cause (another one, or one of several), edges (the"
+    " same cause, better known times), undecided (nothing that could arrive decides)",
     "verdict",
 )
 OUTAGE_LOOKS = _hub(
