@@ -103,10 +103,6 @@ class Ending:
         course.notice(cause.affected, sight)
         return course.absent >= course.patience(sight.at)
 
-    def is_absent(self, name: str) -> bool:
-        """Whether it was not found at the last tick."""
-        return name in self._open and self._open[name].absent > 0
-
     def close(self, name: str, since: float, at: float) -> float:
         """Forget what is over at ``at``; returns when it really ended: never before ``since``."""
         course = self._open.pop(name)

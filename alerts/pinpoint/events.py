@@ -28,7 +28,7 @@ _PACKETS: Final = frozenset({names.ICMP_SENT.name, names.ICMP_LOST.name})
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """``count`` results of one kind that had completed at ``at`` (Unix seconds), and not yet before.
 
     ``loss``: share of the packets of these results that were lost although they are ``ok``, 0 to 1.
@@ -65,6 +65,8 @@ def events(series: Iterable[Series], since: float) -> Events:
 
 def _ordered(gains: dict[Reason, Gains]) -> list[Event]:
     found = [Event(at, reason, count) for reason, gained in gains.items() for at, count in gained.items()]
+    if len(found) < 2:
+        return found
     return sorted(found, key=lambda event: (event.at, event.reason))
 
 

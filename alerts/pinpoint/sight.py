@@ -10,7 +10,9 @@ silence proves nothing.
 from typing import Final
 
 import msgspec
+import numpy as np
 
+from alerts.locate.incidence import Floats
 from alerts.pinpoint.events import Event, Events
 from alerts.pinpoint.watching import VERDICTS, Aspect, Beat, Watching
 from inventory.names import HUB_SITE, Reason
@@ -115,15 +117,16 @@ def _losing(watching: Watching, heard: Heard, silent: frozenset[str]) -> frozens
     What else is measured over them is then no measure of the loss: TCP repeats what is lost until a request
     succeeds or its deadline has passed, and a push that is late looks like silence.
     """
+    heard_from = heard.events
     return frozenset(
         commune
         for commune, pings in watching.pings.items()
-        if any(_loses(recent(heard.events.get(ping, []))) for ping in pings if ping.site not in silent)
+        if any(_loses(heard_from.get(ping, [])) for ping in pings if ping.site not in silent)
     )
 
 
 def _loses(found: list[Event]) -> bool:
-    losses = [event.loss for event in found]
+    losses = [] if _fine(found) else [event.loss for event in recent(found)]
     if sum(loss > 0 for loss in losses) < LOSSY_BURSTS:
         return False
     return sum(losses) / len(losses) >= LOSSY
@@ -206,12 +209,20 @@ class _Tally:
 
     def weigh(self, route: int, found: list[Event]) -> None:
         """Note what share of their packets pings lost."""
+        if _fine(found):
+            self.bursts[route] = (0.0, sum([event.count for event in found]))
+            return
         present = recent(found)
         lost = sum(event.count * (event.loss if _works(event) else 1.0) for event in present)
         self.bursts[route] = (lost, sum(event.count for event in present))
 
     def count(self, paths: dict[Aspect, int], found: list[Event]) -> None:
         """Count what events say about the routes of a probe, and note since when it is well."""
+        if _fine(found):  # nearly all of them, nearly always
+            for aspect in VERDICTS[Reason.OK].works:
+                if aspect in paths:
+                    self.sent[paths[aspect]] += sum([event.count for event in found])
+            return
         for event in recent(found):
             verdict = VERDICTS[event.reason]
             for aspect in verdict.works:
@@ -240,18 +251,21 @@ class _Tally:
 
     def sight(self, at: float, silent: frozenset[str], *, deaf: bool = False) -> Sight:
         """Return what was counted, in whole results."""
-        pairs = [_whole(*pair) for pair in zip(self.sent, self.failed, strict=True)]
-        sent, failed = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        sent, failed = _whole(np.array(self.sent), np.array(self.failed))
         return Sight(at, sent, failed, self.spans, silent, deaf, self.lossy, self.well, self.bursts)
 
 
-def _whole(sent: float, failed: float) -> tuple[int, int]:
-    least = int(failed >= 1)
-    if sent > MOST_RESULTS:
-        failed *= MOST_RESULTS / sent
-        sent = MOST_RESULTS
-    whole = round(sent)
-    return whole, min(max(round(failed), least), whole)
+def _whole(sent: Floats, failed: Floats) -> tuple[list[int], list[int]]:
+    """Return counts as whole numbers, of each path at most :data:`MOST_RESULTS`; what failed is not lost."""
+    scale = np.minimum(1.0, MOST_RESULTS / np.maximum(sent, 1.0))
+    whole = np.rint(sent * scale)
+    least = (failed >= 1).astype(float)
+    bad = np.minimum(np.maximum(np.rint(failed * scale), least), whole)
+    return whole.astype(int).tolist(), bad.astype(int).tolist()
+
+
+def _fine(found: list[Event]) -> bool:
+    return all(event.reason is Reason.OK and not event.loss for event in found)
 
 
 def _well_since(found: list[Event]) -> float | None:

@@ -56,7 +56,7 @@ VERDICTS: Final[Mapping[Reason, Verdict]] = {
 """By reason; ``local`` and ``deferred`` say nothing about anybody else."""
 
 
-class Probe(msgspec.Struct, frozen=True, order=True):
+class Probe(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """Labels by which the results of one probe are known: who measured what, over which line."""
 
     site: str
