@@ -133,7 +133,8 @@ def _loses(found: list[Event]) -> bool:
 
 
 def _far_end(paths: dict[Aspect, int]) -> dict[Aspect, int]:
-    return {aspect: route for aspect, route in paths.items() if aspect in (Aspect.FAR_END, Aspect.NAMES)}
+    over_it = (Aspect.WHOLE, Aspect.NETWORK)
+    return {aspect: route for aspect, route in paths.items() if aspect not in over_it}
 
 
 def recent(found: list[Event]) -> list[Event]:
