@@ -134,7 +134,7 @@ def _components(given: Any) -> Iterator[Component]:
     for key, item in _objects(given, "components", MAX_COMPONENTS):
         name, kind = (_text(item.get(part), f"{key}.{part}") for part in ("id", "kind"))
         if name in seen:
-            raise MalformedError(f"{key}.id", "new_id", id=name)
+            raise MalformedError(f"{key}.id", "new_id", id=repr(name)[1:-1])
         seen.add(name)
         yield Component(name, kind)
 

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from alerts.locate.field import Field
-from alerts.locate.incidence import Floats, Incidence, Ints
+from alerts.locate.incidence import Floats, Incidence, Ints, Mask
 from alerts.locate.patterns import SOLO, Patterns
 from alerts.locate.priors import columns
 
@@ -60,6 +60,12 @@ class State:
             if len(rows):
                 self._patterns.work += CALL + len(rows)
                 self._pattern[rows] = self._patterns.step(self._pattern.take(rows), role, ratio)
+
+    def unblamed(self) -> Mask:
+        """Return by suspect whether it is blamed for nothing."""
+        found = np.ones(len(self.field.suspects), np.bool_)
+        found[list(self.blamed)] = False
+        return found
 
     def score(self) -> float:
         """Return the log-likelihood less penalties, up to what is the same for all explanations, in nats."""

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alerts.locate import Locator
+from alerts.locate.offline import parse
 from tests.bench import _locating_long as long
 from tests.bench._locating_cells import METHODS, PROTOCOL, Cell, Setting, chunk, summary
+from tests.bench._locating_other import Mould, Other
 from tests.bench._locating_rivals import hierarchy, score
 from tests.bench._locating_soak import HOUR, WARM_UP, Hour, Soak
 from tests.bench._locating_world import HEARTBEATS, World
@@ -121,6 +124,29 @@ def test_an_outage_in_the_soak_is_a_page(soak: Soak, monkeypatch: pytest.MonkeyP
     found = soak.hour(1, 0)
     assert found["pages"] == ["isp:0"]
     assert found["ticks"] == HOUR
+
+
+# --- a world of another mould ----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "mould", [Mould(), Mould((1, 8), again=2, lost=True), Mould(silent=False, agent_everywhere=True)]
+)
+def test_a_world_that_was_not_made_for_the_locator(mould: Mould) -> None:
+    """Through the form of a file, as anybody would ask."""
+    world, asked = Other(40, mould, seed=5), []
+    for number in range(40):
+        draw = np.random.default_rng([3, number])
+        faults = world.draw(draw, number % 4, 0) if number % 2 else world.draw(draw, 0, number % 4 // 2)
+        asked.append((faults, world.snapshot(draw, faults)))
+    file = parse(json.dumps(world.file([snapshot for _, snapshot in asked])).encode())
+    locator, sums = Locator(file.components, file.routes), np.zeros(3, int)
+    for (faults, _), snapshot in zip(asked, file.snapshots, strict=True):
+        causes = locator.locate(snapshot.sent, snapshot.failed, snapshot.known_down).causes
+        named = [set(cause.members) for cause in causes]
+        sums += np.array(world.judged(faults, snapshot.sent.astype(np.int64), named))
+        assert faults or not causes
+    right, false, missed = sums.tolist()
+    assert right >= 40
+    assert false + missed <= 2
 
 
 # --- the long run --------------------------------------------------------------------------------

@@ -62,3 +62,14 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["locate", "--offline", str(tmp_path / "none"), "--lang", "en"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert cli.main(["locate", "--offline", str(tmp_path), "--lang", "en"]) == 2
+
+
+@pytest.mark.parametrize("data", [b"", bytes(range(256)), b"[" * 99999, b'{"components": [NaN]}'])
+def test_whatever_the_file_holds_it_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
+) -> None:
+    path = tmp_path / "snapshots.json"
+    path.write_bytes(data)
+    assert cli.main(["locate", "--offline", str(path)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)

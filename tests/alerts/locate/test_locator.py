@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.locate import Component, Locator, Route
+from alerts.locate import Component, Locator, Route, grow, search
 from tests.alerts.locate.small import counts, province
 
 COMPONENTS, ROUTES = province(double=(4,))
@@ -206,3 +206,39 @@ def test_what_passes_by_chance_under_two_faults_is_no_more_than_under_one() -> N
     failed = [number - (number == 100) for number in failed]
     answer = Locator(components, routes).locate(sent, failed)
     assert {(c.component, c.loss) for c in answer.causes} == {("isp:0", 0.99), ("system:a", 0.99)}
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_whatever_fails_there_is_an_end(share: float) -> None:
+    """Every path of fifty communes: hundreds might be blamed, and each of them doubted."""
+    components, routes = province(communes=50, double=(4, 9))
+    sent = [6] * len(routes)
+    answer = Locator(components, routes).locate(sent, [round(6 * share)] * len(routes))
+    assert len(answer.causes) <= len(components)
+
+
+def test_a_storm_of_many_faults_that_share_nothing_is_found_whole() -> None:
+    components, routes = province(communes=90)
+    down = {f"power:{index}": 1.0 for index in range(0, 90, 4)}
+    causes = Locator(components, routes).locate(*counts(routes, down)).causes
+    assert {name for cause in causes for name in cause.members} >= set(down)
+    assert len(causes) == len(down)
+
+
+def test_when_one_must_come_to_an_end_those_found_by_then_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    down = dict.fromkeys(("isp:1", "system:a", "power:0", "agent:1"), 1.0)
+    whole = blamed(down)
+    monkeypatch.setattr(search, "_ENOUGH", 0)
+    assert blamed(down) == whole, "doubted by nobody, found all the same"
+    monkeypatch.setattr(grow, "MOST", 0)
+    assert blamed(down) == {"isp:1"}
+
+
+@pytest.mark.parametrize("name", ["pop:0", "hub:h", "system:b", "line:4/main"])
+def test_results_by_the_thousand_and_of_every_number(name: str) -> None:
+    """Rows that have nothing in common: as many patterns as rows."""
+    sent, failed = counts(ROUTES, {name: 1.0})
+    many = [number * (3 + 7 * index) for index, number in enumerate(sent)]
+    lost = [number * (3 + 7 * index) for index, number in enumerate(failed)]
+    (cause,) = LOCATOR.locate(many, lost).causes
+    assert name in cause.members
