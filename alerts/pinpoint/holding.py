@@ -42,7 +42,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
 
     ``identity`` names the class as it was when it was told of; ``cause`` is what the latest tick found.
     ``since`` is the first failure seen, ``known_at`` the tick at which it was told of (Unix seconds).
-    ``grade`` is the worst that it was told to be.
+    ``grade`` is the worst that it was told to be. ``maintained``: a system that shows a maintenance page.
     """
 
     identity: str
@@ -51,6 +51,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     known_at: float
     grade: Grade = "down"
+    maintained: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -192,8 +193,9 @@ def _told(found: _Candidate, sight: Sight) -> Open | None:
         return None
     name, kind = identity(cause)
     return Open(
-        identity=name, kind=kind, cause=cause, since=found.since, known_at=sight.at, grade=grade(cause)
-    )
+        identity=name, kind=kind, cause=cause, since=found.since, known_at=sight.at, grade=grade(cause),
+        maintained=name in sight.maintained,
+    )  # fmt: skip
 
 
 def _alike(one: Cause, other: Cause) -> bool:

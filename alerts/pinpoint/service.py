@@ -106,7 +106,9 @@ class Service:
         self._book_complaint = Complaint(log, "the ledger cannot be written")
         self._telling = Telling()
         self._news = asyncio.Event()
+        self._looked_at = 0.0
         self._judged_at = 0.0
+        """Only who judges keeps the plain rules quiet: not who is deaf, or waits for what comes in."""
         self._reviser = Reviser(
             settings.ledger_path,
             settings.prometheus_url,
@@ -174,13 +176,14 @@ class Service:
         heard = Heard(at, results, beats, frozenset(beats), self._listening.since, self._reader.resumed)
         known = self._known
         seen, found = await asyncio.to_thread(self._look, known, heard)
-        self._judged_at = at
+        self._looked_at = at
         self._meters.last.set(at)
         if seen.deaf:
             return "deaf"
         if at - self._listening.since < RESUME_SECONDS:
             return "patient"
         await self._take(self._holding.tick(found, seen))
+        self._judged_at = at
         return "judged"
 
     def _look(self, known: Known, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
@@ -239,7 +242,7 @@ class Service:
         """Return everything that Alertmanager should know."""
         known = self._known
         found = list(self._telling.alerts(self._holding.open, known.upstream, known.book, now))
-        if self._is_fresh():
+        if now - self._judged_at < FRESH_SECONDS:
             hub = f"hub:{self._known.inventory.hub.id}"
             alive = {
                 "alertname": LOCATOR_ALIVE, "severity": "none", "source": LOCATOR, "component": hub,
@@ -257,7 +260,7 @@ class Service:
         return app
 
     def _is_fresh(self) -> bool:
-        return time.time() - self._judged_at < FRESH_SECONDS
+        return time.time() - self._looked_at < FRESH_SECONDS
 
     async def _outages(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self._holding.open), content_type="application/json")

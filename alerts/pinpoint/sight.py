@@ -7,6 +7,7 @@ a site whose heartbeat is missing nothing else counts at all. And while the hub 
 silence proves nothing.
 """
 
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 from alerts.locate.incidence import Floats
 from alerts.pinpoint.events import Event, Events
 from alerts.pinpoint.watching import VERDICTS, Aspect, Beat, Watching
+from alerts.system_words import shows_maintenance
 from inventory.names import HUB_SITE, Reason
 
 WINDOW_SECONDS: Final = 10.0
@@ -54,7 +56,8 @@ class Sight(msgspec.Struct, frozen=True):
 
     ``lossy``: by route, when bursts lost a part of their packets. ``well``: by route that had failures, the
     first success after the last of them. ``bursts``: by route of pings, the shares of their packets that
-    bursts lost, added up, and how many bursts. ``silent``: communes whose agent is not heard. ``deaf``:
+    bursts lost, added up, and how many bursts. ``maintained``: what mostly shows a maintenance page where it
+    fails. ``silent``: communes whose agent is not heard. ``deaf``:
     nothing at all is heard, not even the hub's own agent, so that nothing can be said.
     """
 
@@ -67,6 +70,7 @@ class Sight(msgspec.Struct, frozen=True):
     lossy: dict[int, Span] = {}
     well: dict[int, float] = {}
     bursts: dict[int, tuple[float, int]] = {}
+    maintained: frozenset[str] = frozenset()
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -108,7 +112,21 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
         tally.count(_far_end(watched.paths) if blurred else watched.paths, found)
         if probe.kind == _PINGS:
             tally.weigh(watched.paths[Aspect.WHOLE], found)
-    return tally.sight(heard.at, silent)
+    seen = tally.sight(heard.at, silent)
+    return msgspec.structs.replace(seen, maintained=maintained(heard.events))
+
+
+def maintained(events: Events) -> frozenset[str]:
+    """Return the targets of which most failures are a page that says maintenance."""
+    reasons: dict[str, Counter[Reason]] = {}
+    for probe, found in events.items():
+        if any(event.reason is Reason.MAINTENANCE for event in found):
+            reasons[probe.target] = Counter()
+    for probe, found in events.items() if reasons else ():
+        if probe.target in reasons:
+            for event in found:
+                reasons[probe.target][event.reason] += event.count
+    return frozenset(target for target, counts in reasons.items() if shows_maintenance(counts))
 
 
 def _losing(watching: Watching, heard: Heard, silent: frozenset[str]) -> frozenset[str]:

@@ -5,7 +5,7 @@ proves that packets passed, so the path up to the system is well and the system 
 not resolve speaks about name resolution alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -17,6 +17,7 @@ from inventory.model import Commune, Inventory
 from inventory.names import HUB_SITE, ComponentKind, Reason
 from inventory.plan import Path, Plan
 
+_QUESTIONS: Final = "dns"
 _FAR_KINDS: Final = frozenset({ComponentKind.HOST, ComponentKind.SYSTEM})
 """What an answer of the wrong kind accuses: packets reached it."""
 
@@ -28,6 +29,11 @@ class Aspect(IntEnum):
     NETWORK = 1
     FAR_END = 2
     NAMES = 3
+    """Of a name that resolved: the resolvers, unless they are asked themselves."""
+    NAMED = 4
+    """Of a name that did not resolve: the resolvers; where they are asked themselves, the system too."""
+    ANSWER = 5
+    """Of a resolver that knows no such name: it answered."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -42,7 +48,7 @@ VERDICTS: Final[Mapping[Reason, Verdict]] = {
     Reason.OK: Verdict((Aspect.WHOLE, Aspect.NAMES)),
     Reason.TIMEOUT: Verdict((Aspect.NAMES,), Aspect.WHOLE),
     Reason.UNREACHABLE: Verdict((Aspect.NAMES,), Aspect.WHOLE),
-    Reason.DNS: Verdict((), Aspect.NAMES),
+    Reason.DNS: Verdict((Aspect.ANSWER,), Aspect.NAMED),
     **dict.fromkeys(
         (
             Reason.REFUSED, Reason.RESET, Reason.STALLED, Reason.TLS, Reason.STATUS, Reason.BODY,
@@ -101,7 +107,9 @@ def watching(inventory: Inventory, *, scrape_seconds: float = 5.0) -> Watching:
     kinds = {found.id: str(found.kind) for found in graph.components(inventory).values()}
     book = _Book()
     plans = list(_plans(inventory))
-    probes = [book.watch(plan) for plan in plans]
+    asked = frozenset(plan.target for plan in plans if plan.target.startswith(f"{ComponentKind.DNS}:"))
+    asked &= frozenset(plan.target for plan in plans if plan.kind == _QUESTIONS)
+    probes = [book.watch(plan, asked) for plan in plans]
     beats = [_beat(book, inventory, commune, scrape_seconds) for commune in inventory.communes]
     return Watching(
         components=tuple(Component(name, kind) for name, kind in sorted(kinds.items())),
@@ -152,26 +160,51 @@ class _Book:
         self.routes.append(Route(first, others[0] if others else None, commune, system))
         return len(self.routes) - 1
 
-    def watch(self, plan: Plan) -> Watched:
-        """Add the routes of a probe."""
+    def watch(self, plan: Plan, asked: frozenset[str]) -> Watched:
+        """Add the routes of a probe. ``asked``: resolvers that are asked themselves."""
         system = plan.target.removeprefix("system:") if plan.role == "system" else ""
-        probe = _probe(plan)
-        paths = {Aspect.WHOLE: self.add(plan.path, plan.commune, system, plan.commune or plan.site)}
+        parts: Iterable[tuple[Aspect, Path]] = ((Aspect.WHOLE, plan.path),)
         if system:
-            for aspect, path in _aspects(plan.path):
-                paths[aspect] = self.add(path, plan.commune, system, plan.commune or plan.site)
-        return Watched(probe, paths)
+            parts = _aspects(plan.path, asked)
+        elif plan.target in asked:
+            parts = _of_resolver(plan)
+        witness = plan.commune or plan.site
+        return Watched(
+            _probe(plan),
+            {aspect: self.add(path, plan.commune, system, witness) for aspect, path in parts},
+        )
 
 
-def _aspects(path: Path) -> Iterator[tuple[Aspect, Path]]:
-    """Yield the parts of a system's path, where they exist."""
+def _of_resolver(plan: Plan) -> Iterator[tuple[Aspect, Path]]:
+    """Yield the parts of a resolver's path."""
+    yield Aspect.WHOLE, plan.path
+    yield Aspect.ANSWER, plan.path
+    yield Aspect.NETWORK, _without(plan.path, lambda name: name == plan.target)
+    yield Aspect.FAR_END, Path(((plan.target,),))
+
+
+def _aspects(path: Path, asked: frozenset[str]) -> Iterator[tuple[Aspect, Path]]:
+    """Yield the parts of a system's path, where they exist.
+
+    Agents remember answers (RFC 8767), so a check that succeeds tells little of resolvers; of one that is
+    asked itself it tells nothing here.
+    """
     kinds = {name: name.partition(":")[0] for leg in path.legs for name in leg}
-    network = Path(tuple(tuple(i for i in leg if kinds[i] not in _FAR_KINDS) for leg in path.legs))
+    yield Aspect.WHOLE, _without(path, asked.__contains__)
+    network = _without(path, lambda name: kinds[name] in _FAR_KINDS or name in asked)
     if any(network.legs):
         yield Aspect.NETWORK, network
     yield Aspect.FAR_END, Path((_chosen(path, kinds, _FAR_KINDS),))
-    if names := _chosen(path, kinds, {ComponentKind.DNS}):
+    names = _chosen(path, kinds, {ComponentKind.DNS})
+    if names and asked.isdisjoint(names):
         yield Aspect.NAMES, Path((names,))
+        yield Aspect.NAMED, Path((names,))
+    elif names:
+        yield Aspect.NAMED, Path(((*names, *_chosen(path, kinds, _FAR_KINDS)),))
+
+
+def _without(path: Path, left_out: Callable[[str], bool]) -> Path:
+    return Path(tuple(tuple(name for name in leg if not left_out(name)) for leg in path.legs))
 
 
 def _chosen(

@@ -10,19 +10,20 @@ from typing import Any, Final
 
 from alerts import words as phrases
 from alerts.book import Book, split
-from alerts.locate.model import Cause
 from alerts.outage import LOCATOR
 from alerts.pinpoint.grade import blamed, is_partial
 from alerts.pinpoint.holding import Open
 from alerts.rules_alerts import (
     AGENT_SILENT,
     COMMUNE_CUT_OFF,
+    DNS_DOWN,
     LINE_DOWN,
     SHARED_SEGMENT_DOWN,
     SYSTEM_DOWN,
     WIDE,
 )
 from alerts.rules_quality import NAMES
+from alerts.rules_systems import SYSTEM_IN_MAINTENANCE
 from alerts.topology import Upstream
 from common import annotations
 from common.i18n import LANGUAGES, t
@@ -36,6 +37,7 @@ MOST_ALTERNATIVES: Final = 3
 _NAMES: Final[Mapping[str, str]] = {
     **WIDE,
     ComponentKind.SYSTEM: SYSTEM_DOWN,
+    ComponentKind.DNS: DNS_DOWN,
     ComponentKind.LINE: LINE_DOWN,
     ComponentKind.AGENT: AGENT_SILENT,
     ComponentKind.LAN: AGENT_SILENT,
@@ -66,7 +68,7 @@ def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
     commune = commune_of(outage.identity)
     above = upstream.get(f"agent:{commune}" if commune else outage.identity)
     found = {
-        "alertname": alert_name(outage.kind) if outage.grade == "down" else lossy_name(outage.kind),
+        "alertname": _alert(outage),
         "component": outage.identity,
         "kind": outage.kind,
         "severity": "ticket" if outage.grade == "ticket" else "page",
@@ -75,6 +77,12 @@ def labels(outage: Open, upstream: Mapping[str, Upstream]) -> dict[str, str]:
         **({"pop": above.pop, "ring": above.ring, "isp": above.isp} if above else {}),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _alert(outage: Open) -> str:
+    if outage.maintained:
+        return SYSTEM_IN_MAINTENANCE
+    return alert_name(outage.kind) if outage.grade == "down" else lossy_name(outage.kind)
 
 
 def commune_of(identity: str) -> str:
@@ -92,15 +100,16 @@ def notes(outage: Open, book: Book, until: float | None = None, into: str | None
         annotations.SINCE: f"{outage.since:.3f}",
         "confidence": f"{cause.confidence:.1f}",
         "class": " ".join(cause.members),
-        **{f"{annotations.EVIDENCE}_{lang}": _evidence(cause, book, into, lang) for lang in LANGUAGES},
+        **{f"{annotations.EVIDENCE}_{lang}": _evidence(outage, book, into, lang) for lang in LANGUAGES},
     }
     if until is not None:
         found[annotations.UNTIL] = f"{until:.3f}"
     return {name: value for name, value in found.items() if value}
 
 
-def _evidence(cause: Cause, book: Book, into: str | None, language: Language) -> str:
+def _evidence(outage: Open, book: Book, into: str | None, language: Language) -> str:
     """Say what was seen, how sure that is, and what else it may be."""
+    cause = outage.cause
     others = [member for member in blamed(cause) if member != cause.component]
     said: dict[str, Any] = {
         "failed": cause.failed,
@@ -112,6 +121,8 @@ def _evidence(cause: Cause, book: Book, into: str | None, language: Language) ->
     }
     partial = "pinpoint.failing" if cause.kind in _SERVES else "pinpoint.lossy"
     parts = [t(partial if is_partial(cause) else "pinpoint.lost", language, **said)]
+    if outage.maintained:
+        parts.append(t("evidence.system_in_maintenance", language))
     if others:
         parts.append(t("pinpoint.class", language, **said))
     if cause.runner_up:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from alerts.pinpoint.events import Event
 from alerts.pinpoint.sight import MOST_RESULTS, Heard, Sight, Span, as_sent, recent, sight
 from alerts.pinpoint.watching import Aspect, Probe, watching
+from deploy.lab import lab
 from inventory.names import HUB_SITE, Reason
 from tests.dashboards import province
 
@@ -45,9 +46,10 @@ def test_the_reason_is_evidence(reason: Reason, said: dict[Aspect, tuple[int, in
 
 def test_names_that_do_not_resolve_speak_about_names_alone() -> None:
     found = sight(SEEN, heard({SYSTEM: [Event(NOW - 2, Reason.DNS, 2)]}))
-    assert [of(found, aspect) for aspect in (Aspect.WHOLE, Aspect.NAMES)] == [(0, 0), (2, 2)]
-    names = SEEN.routes[SEEN.probes[SYSTEM].paths[Aspect.NAMES]].path
-    assert {name.partition(":")[0] for name in names} == {"dns"}
+    assert [of(found, aspect) for aspect in (Aspect.WHOLE, Aspect.NAMED)] == [(0, 0), (2, 2)]
+    for aspect in (Aspect.NAMES, Aspect.NAMED):
+        names = SEEN.routes[SEEN.probes[SYSTEM].paths[aspect]].path
+        assert {name.partition(":")[0] for name in names} == {"dns"}
 
 
 def test_nothing_from_before_a_fault_softens_it() -> None:
@@ -144,3 +146,30 @@ def test_the_present_is_an_end_of_what_was_seen(found: list[Event]) -> None:
     kept = recent(found)
     assert as_sent(found)[len(found) - len(kept) :] == kept
     assert bool(kept) == bool(found)
+
+
+def test_a_maintenance_page_is_seen_where_most_failures_are_one() -> None:
+    page, dead = Event(NOW - 2, Reason.MAINTENANCE, 3), Event(NOW - 2, Reason.TIMEOUT, 3)
+    assert sight(SEEN, heard({SYSTEM: [page]})).maintained == {SYSTEM.target}
+    assert sight(SEEN, heard({SYSTEM: [page, dead]})).maintained == frozenset()
+
+
+def test_a_resolver_that_is_asked_itself_is_judged_by_what_it_answers() -> None:
+    """A check of a system that succeeds may have remembered the name; one that finds no name may be wrong."""
+    seen = watching(lab.province("twelve"))
+    asked = next(probe for probe in seen.probes if probe.kind == "dns" and probe.commune)
+    system = next(p for p in seen.probes if p.target.startswith("system:") and p.commune == asked.commune)
+
+    def through_dns(probe: Probe, reason: Reason) -> set[tuple[int, int]]:
+        beats = dict.fromkeys((HUB_SITE, *seen.beats), NOW - 1)
+        found = sight(seen, heard({probe: [Event(NOW - 2, reason, 2)]}, beats=beats))
+        routes = [(path, seen.routes[path].path) for path in seen.probes[probe].paths.values()]
+        hit = {(found.sent[path], found.failed[path]) for path, route in routes if asked.target in route}
+        return hit - {(0, 0)}
+
+    assert through_dns(system, Reason.OK) == through_dns(system, Reason.TIMEOUT) == set()
+    assert through_dns(system, Reason.DNS) == {(2, 2)}
+    assert through_dns(asked, Reason.OK) == through_dns(asked, Reason.DNS) == {(2, 0)}
+    assert through_dns(asked, Reason.TIMEOUT) == through_dns(asked, Reason.REFUSED) == {(2, 2)}
+    named = seen.routes[seen.probes[system].paths[Aspect.NAMED]].path
+    assert {system.target, asked.target} <= set(named), "no such name: the system's own fault, if anybody's"

@@ -88,3 +88,11 @@ def test_what_begins_again_is_not_ended_in_the_same_breath() -> None:
     telling.alerts([again], {}, BOOK, 110.0)
     telling.ended(Ended(again, 115.0), {}, BOOK, 116.0)
     assert len(telling.alerts([again], {}, BOOK, 117.0)) == 1
+
+
+def test_a_system_that_shows_a_maintenance_page_has_the_name_of_that_and_says_so() -> None:
+    found = msgspec.structs.replace(outage("system:ho-tich"), maintained=True)
+    assert words.labels(found, {})["alertname"] == "SystemInMaintenance"
+    assert "maintenance" in words.notes(found, BOOK)["evidence_en"]
+    assert words.labels(outage("system:ho-tich"), {})["alertname"] == "SystemDown"
+    assert words.labels(outage("dns:resolver"), {})["alertname"] == "DnsDown"
