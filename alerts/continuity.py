@@ -16,7 +16,7 @@ from typing import Final, Literal
 import msgspec
 
 from alerts.book import Book, commune_of, split
-from alerts.outage import LOCATOR, RULES, Outage
+from alerts.outage import LOCATOR, RULES, SEGMENT_LOSSY, Outage
 from alerts.rules_alerts import (
     AGENT_SILENT,
     COMMUNE_CUT_OFF,
@@ -42,8 +42,9 @@ LOCATED: Final = frozenset(
     }
 )
 """The alerts of the rules that the locator's life keeps quiet: it judges the same."""
-JUDGED: Final = LOCATED | {HUB_BLIND}
-"""The alerts by which locator and rules may speak of one outage."""
+JUDGED: Final = LOCATED | {HUB_BLIND, SEGMENT_LOSSY}
+"""The alerts by which locator and rules may speak of one outage: what loses packets may turn out to be down,
+which is no second page."""
 LINGER_SECONDS: Final = 45.0
 """How long after its last word the locator is taken for alive at most, and a look at that comes."""
 MOST: Final = 0.5

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from alerts import words as phrases
 from alerts.book import Book, split
-from alerts.outage import LOCATOR
+from alerts.outage import LOCATOR, SEGMENT_LOSSY
 from alerts.pinpoint.grade import blamed, is_partial
 from alerts.pinpoint.holding import Open
 from alerts.rules_alerts import (
@@ -30,7 +30,6 @@ from common.i18n import LANGUAGES, t
 from inventory.model import Language
 from inventory.names import ComponentKind, LineVerdict
 
-SEGMENT_LOSSY: Final = "SegmentLossy"
 LINE_LOSSY: Final = NAMES[LineVerdict.LOSSY]
 MOST_NAMED: Final = 400
 MOST_ALTERNATIVES: Final = 3
