@@ -16,8 +16,8 @@ from alerts.pinpoint.grade import is_partial
 from alerts.pinpoint.sight import Sight, Span
 
 END_TICKS: Final = 4
-BACK_TICKS: Final = 2
-"""So long absent at least, and found again, is a return; shorter gaps are doubt."""
+BACK_TICKS: Final = 3
+"""So long absent at least, and found again, is a return; shorter gaps are doubt, as healing brings it."""
 LONGER: Final = 4
 MOST_TICKS: Final = 64
 SOON_SECONDS: Final = 30.0
@@ -89,10 +89,11 @@ class Ending:
 
     def found(self, name: str, cause: Cause, sight: Sight) -> None:
         """The outage was found at this tick."""
-        course = self._open.setdefault(name, _Course(set(cause.members)))
+        course = self._open.setdefault(name, _Course(set(cause.members), partial=is_partial(cause)))
         if course.absent >= BACK_TICKS:
             course.back(sight.at)
-        course.absent, course.partial = 0, is_partial(cause)
+        course.absent = 0
+        course.partial = course.partial and is_partial(cause)  # what was hard looks partial while it heals
         course.members |= set(cause.members)
         course.notice(cause.affected, sight)
 

@@ -8,8 +8,9 @@ from inventory.graph import CLASS_KINDS
 
 Grade = Literal["ticket", "lossy", "down"]
 RANK: Final[dict[Grade, int]] = {"ticket": 0, "lossy": 1, "down": 2}
-PAGED_LOSS: Final = 0.2
-"""Wide losses from here on are paged: office work still goes on below, slowly, and rules file tickets."""
+PAGED_LOSS: Final = 0.15
+"""Wide losses from here on are paged: office work still goes on below, slowly, and rules file tickets. What
+loses a fifth is measured as a little less at first, and its page must not wait behind a ticket."""
 _OF_COMMUNE: Final = frozenset(str(kind) for kind in CLASS_KINDS)
 
 
