@@ -11,7 +11,7 @@ a class, and must neither begin a new outage nor start the wait anew. What gets 
 of another grade.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -32,6 +32,8 @@ PARTIAL_SPAN_SECONDS: Final = 6.0
 WORSE_TICKS: Final = 4
 """For so many ticks in a row an outage must be found worse than told before that is told."""
 ARRIVING_SECONDS: Final = 5.0
+STILL: Final = 0.5
+"""An outage lasts while so large a part of its loss is still seen, though too little to accuse anybody."""
 NEWS_OF_LOSS: Final = 0.15
 """A loss is estimated anew each second, and is news only when it is another."""
 _OF_COMMUNE: Final = frozenset(str(kind) for kind in CLASS_KINDS)
@@ -94,7 +96,7 @@ class Holding:
         """What is open, oldest first."""
         return tuple(self._open.values())
 
-    def tick(self, causes: Iterable[Cause], sight: Sight) -> Step:
+    def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
         """Take in what was found at ``sight.at``; called once a second."""
         changed, seen, new = [], set(), []
         for cause in causes:
@@ -112,7 +114,8 @@ class Holding:
         self._candidates = [self._candidate(cause, sight) for cause in new]
         begun = self._begin(sight)
         seen |= {outage.identity for outage in begun}
-        return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight)))
+        explained = {route for cause in causes for route in cause.affected}
+        return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight, explained)))
 
     def _graded(self, known: Open, cause: Cause) -> Grade:
         """Return the grade of an outage: worse only once it was worse for a while, and never better."""
@@ -138,13 +141,15 @@ class Holding:
         self._open |= begun
         return list(begun.values())
 
-    def _endings(self, seen: set[str], sight: Sight) -> Iterable[Ended]:
+    def _endings(self, seen: set[str], sight: Sight, explained: set[int]) -> Iterable[Ended]:
         for outage in self.open:
             name = outage.identity
             if name in seen:
                 continue
-            over = self._ending.missed(name, outage.cause, sight)
             into = self._wider(outage, seen)
+            if into is None and _may_last(outage, sight, explained):
+                continue
+            over = self._ending.missed(name, outage.cause, sight)
             if over or into is not None:
                 del self._open[name], self._said[name]
                 self._worse.pop(name, None)
@@ -196,6 +201,19 @@ def _told(found: _Candidate, sight: Sight) -> Open | None:
         identity=name, kind=kind, cause=cause, since=found.since, known_at=sight.at, grade=grade(cause),
         maintained=name in sight.maintained,
     )  # fmt: skip
+
+
+def _may_last(outage: Open, sight: Sight, explained: set[int]) -> bool:
+    """Whether an outage that was not found has not been seen to be over either.
+
+    Between two checks of what is checked once a minute nothing is counted, and one failure alone accuses
+    nobody; nor is anybody accused of what is planned from now on. ``explained``: routes that fail, if they
+    do, because of what was found.
+    """
+    routes = [route for route in outage.cause.affected if route not in explained and route < len(sight.sent)]
+    sent = sum(sight.sent[route] for route in routes)
+    failed = sum(sight.failed[route] for route in routes)
+    return bool(routes) and (not sent or failed > STILL * outage.cause.loss * sent)
 
 
 def _alike(one: Cause, other: Cause) -> bool:

@@ -9,13 +9,15 @@ from alerts.pinpoint.listening import Resumed, unbroken_since
 from alerts.pinpoint.sight import WINDOW_SECONDS
 from alerts.promapi import PromApi, Series, quote
 from inventory import names
-from inventory.names import JOB_AGENT, Label
+from inventory.names import JOB_AGENT, Label, Recorded
 
 SETTLED_SECONDS: Final = 1.0
 """What is looked at is so old at least: two locators that ask a moment apart see the same."""
 _BASE_SECONDS: Final = 8
 """Before the window: the last sample before it, from which what the window gained is counted."""
 _RECALL_SECONDS: Final = 60
+_LONGEST_SECONDS: Final = 366 * 86400.0
+"""Who was not heard for longer is not missed: as if it had never reported."""
 _HEARTBEAT: Final = f'{names.HEARTBEAT.name}{{job="{JOB_AGENT}"}}'
 _WINDOW: Final = f"[{WINDOW_SECONDS + _BASE_SECONDS:.0f}s]"
 _FEW_SITES: Final = 100
@@ -37,16 +39,22 @@ class Reader:
         return dict(self._resumed.at)
 
     async def recall(self, at: float) -> float:
-        """Learn when each site was last heard in a day; return since when the hub has been listening.
+        """Learn when each site was last heard; return since when the hub has been listening.
 
-        Raises ApiError.
+        What the rules keep (:data:`Recorded.LAST_HEARD`) reaches further back than a day. Raises ApiError.
         """
+        for sample in await self._prometheus.query(str(Recorded.LAST_HEARD), at):
+            self._learn(sample.label(Label.COMMUNE), sample.value, at)
         for sample in await self._prometheus.query(f"last_over_time({_HEARTBEAT}[1d])", at):
-            if sample.value <= at:
-                self.beats[sample.label("site")] = sample.value
+            self._learn(sample.label(Label.SITE), sample.value, at)
         raw = await self._prometheus.query_raw(f"{_HEARTBEAT}[{_RECALL_SECONDS}s]", at)
         moments = [moment for series in raw for moment, _ in series.points]
         return unbroken_since(moments, at, at - _RECALL_SECONDS)
+
+    def _learn(self, site: str, last: float, at: float) -> None:
+        """Take in a time that a site tells of itself: one that cannot be is passed over."""
+        if site and at - _LONGEST_SECONDS <= last <= at:
+            self.beats[site] = max(last, self.beats.get(site, last))
 
     async def results(self, at: float) -> Events:
         """Return what completed in the window that ends at ``at``, and what was lost. Raises ApiError."""

@@ -42,6 +42,8 @@ LOSSY_BURSTS: Final = 2
 
 
 _PINGS: Final = "icmp"
+_SYSTEM: Final = "system:"
+_SITES_LEAST: Final = 2
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -113,20 +115,29 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
         if probe.kind == _PINGS:
             tally.weigh(watched.paths[Aspect.WHOLE], found)
     seen = tally.sight(heard.at, silent)
-    return msgspec.structs.replace(seen, maintained=maintained(heard.events))
+    return msgspec.structs.replace(seen, maintained=maintained(watching, heard, silent))
 
 
-def maintained(events: Events) -> frozenset[str]:
-    """Return the targets of which most failures are a page that says maintenance."""
-    reasons: dict[str, Counter[Reason]] = {}
-    for probe, found in events.items():
-        if any(event.reason is Reason.MAINTENANCE for event in found):
-            reasons[probe.target] = Counter()
-    for probe, found in events.items() if reasons else ():
-        if probe.target in reasons:
-            for event in found:
-                reasons[probe.target][event.reason] += event.count
-    return frozenset(target for target, counts in reasons.items() if shows_maintenance(counts))
+def maintained(watching: Watching, heard: Heard, silent: frozenset[str]) -> frozenset[str]:
+    """Return the systems of which most who fail to reach them say that they show a maintenance page.
+
+    Each site has one vote, by its latest failure; the hub, or two sites at least, must say so.
+    """
+    votes: dict[str, dict[str, Reason]] = {}
+    for probe, found in heard.events.items():
+        if probe in watching.probes and probe.site not in silent and probe.target.startswith(_SYSTEM):
+            failures = [event.reason for event in found if event.reason is not Reason.OK]
+            if failures:
+                votes.setdefault(probe.target, {})[probe.site] = failures[-1]
+    return frozenset(
+        target
+        for target, by_site in votes.items()
+        if shows_maintenance(Counter(by_site.values()))
+        and (
+            by_site.get(HUB_SITE) is Reason.MAINTENANCE
+            or sum(reason is Reason.MAINTENANCE for reason in by_site.values()) >= _SITES_LEAST
+        )
+    )
 
 
 def _losing(watching: Watching, heard: Heard, silent: frozenset[str]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """From causes to outages: each begins once, is one and the same while its class narrows, and ends once."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,3 +175,35 @@ def test_begun_and_ended_alternate(ticks: list[set[Cause]]) -> None:
         for end in step.ended:
             open_now.remove(end.outage.identity)
         assert {outage.identity for outage in holding.open} == open_now
+
+
+@pytest.mark.parametrize(
+    ("sent", "failed", "lasts"),
+    [([0, 0], [0, 0], True), ([1, 0], [1, 0], True), ([2, 1], [1, 1], True), ([1, 1], [0, 0], False),
+     ([4, 0], [1, 0], False)],
+)  # fmt: skip
+def test_what_is_checked_seldom_is_not_over_between_two_checks(
+    sent: list[int], failed: list[int], lasts: bool
+) -> None:
+    """Nothing counted, or too little to accuse anybody again, is no success."""
+    holding = Holding()
+    for tick in range(10, 20):
+        holding.tick([POP], seen(float(tick)))
+    assert holding.open
+    later = [Sight(float(tick), sent, failed, {}, frozenset(), deaf=False) for tick in range(20, 100)]
+    ended = [one for sight in later for one in holding.tick([], sight).ended]
+    assert bool(holding.open) is lasts
+    assert len(ended) == (not lasts)
+
+
+def test_what_fails_because_of_another_keeps_nothing_open() -> None:
+    """The POP works again, and one of its communes is dead by itself."""
+    holding = Holding()
+    for tick in range(10, 20):
+        holding.tick([POP], seen(float(tick)))
+    own = cause("line:x/main", affected=(1,))
+    steps = [
+        holding.tick([own], Sight(float(t), [3, 3], [0, 3], {}, frozenset(), deaf=False))
+        for t in range(20, 40)
+    ]
+    assert [one.outage.identity for step in steps for one in step.ended] == [POP.component]

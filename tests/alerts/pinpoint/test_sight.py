@@ -148,10 +148,16 @@ def test_the_present_is_an_end_of_what_was_seen(found: list[Event]) -> None:
     assert bool(kept) == bool(found)
 
 
-def test_a_maintenance_page_is_seen_where_most_failures_are_one() -> None:
-    page, dead = Event(NOW - 2, Reason.MAINTENANCE, 3), Event(NOW - 2, Reason.TIMEOUT, 3)
-    assert sight(SEEN, heard({SYSTEM: [page]})).maintained == {SYSTEM.target}
-    assert sight(SEEN, heard({SYSTEM: [page, dead]})).maintained == frozenset()
+def test_a_maintenance_page_is_seen_where_most_sites_or_the_hub_say_so() -> None:
+    page, dead = [Event(NOW - 2, Reason.MAINTENANCE, 1000)], [Event(NOW - 2, Reason.TIMEOUT, 3)]
+    same = [probe for probe in SEEN.probes if probe.target == SYSTEM.target]
+    hub = next(probe for probe in same if probe.site == HUB_SITE)
+    one, two, three = [probe for probe in same if probe.site != HUB_SITE][:3]
+    assert sight(SEEN, heard({one: page})).maintained == frozenset(), "one alone may lie"
+    for told in ({one: page, two: page}, {hub: page}, {one: page, two: page, three: dead}):
+        assert sight(SEEN, heard(told)).maintained == {SYSTEM.target}
+    for told in ({one: page, hub: dead}, {one: page, two: page, three: dead, hub: dead}):
+        assert sight(SEEN, heard(told)).maintained == frozenset()
 
 
 def test_a_resolver_that_is_asked_itself_is_judged_by_what_it_answers() -> None:
