@@ -10,8 +10,8 @@ rules decide, if they ever saw the outage; and if they never did, nobody vouches
 until the locator is back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -95,13 +95,34 @@ def _latest(witnesses: Iterable[Witness]) -> float:
 
 
 # --- the same cause ------------------------------------------------------------------------------
-Same = Callable[[Outage, Outage], bool]
-"""Whether the first, which is new, speaks of the same cause as the second, which is open."""
+Among = Callable[[Outage], Iterable[int]]
+"""Of an outage that is new: where those stand, in order, of whose cause it speaks."""
+_Key = tuple[str, str]
 
 
-def nobody(_new: Outage, _known: Outage) -> bool:
+class Same(Protocol):
+    """What says who speaks of the same cause."""
+
+    def __call__(self, new: Outage, known: Outage, /) -> bool:
+        """Whether ``new`` speaks of the same cause as ``known``, which is open."""
+
+    def among(self, known: Sequence[Outage], /) -> Among:
+        """Ask the same of many that are new, and of all of ``known``."""
+
+
+class Nobody(msgspec.Struct, frozen=True):
     """Never the same: for who has no inventory."""
-    return False
+
+    def __call__(self, new: Outage, known: Outage, /) -> bool:
+        """Whether ``new`` is no news beside ``known``: it always is."""
+        return False
+
+    def among(self, known: Sequence[Outage], /) -> Among:
+        """Find none."""
+        return lambda _new: ()
+
+
+nobody: Final = Nobody()
 
 
 class Sameness(msgspec.Struct, frozen=True):
@@ -109,7 +130,7 @@ class Sameness(msgspec.Struct, frozen=True):
 
     book: Book
 
-    def __call__(self, new: Outage, known: Outage) -> bool:
+    def __call__(self, new: Outage, known: Outage, /) -> bool:
         """Whether ``new`` is no news beside ``known``."""
         if not (_is_judged(new) and _is_judged(known)):
             return False
@@ -120,13 +141,52 @@ class Sameness(msgspec.Struct, frozen=True):
             return new.source == LOCATOR and self._alike(new, known)
         return self._alike(new, known) or self._covered(new, known)
 
+    def among(self, known: Sequence[Outage], /) -> Among:
+        """Index ``known``, so that each that is new is compared only with those that have to do with it."""
+        index: dict[_Key, list[int]] = {}
+        for at, one in enumerate(known):
+            for key in self._keys(one) if _is_judged(one) else ():
+                index.setdefault(key, []).append(at)
+
+        def found(new: Outage) -> Iterator[int]:
+            near = {at for key in self._asked(new) for at in index.get(key, ())}
+            return (at for at in sorted(near) if self(new, known[at]))
+
+        return found
+
+    def _keys(self, known: Outage) -> set[_Key]:
+        """Return all by which another may be found to speak of the same cause as ``known``."""
+        keys = self._own_keys(known)
+        keys.update(("system", system) for system in _bare(known.systems))
+        keys.update(("commune", code) for code in known.communes)
+        keys.add(("of", commune_of(known.component)))
+        keys.add(("kind", known.kind))
+        return keys
+
+    def _asked(self, new: Outage) -> set[_Key]:
+        """Return by which keys to look for what ``new`` may be the same as: for each way in which
+        :meth:`__call__` says yes, one that both must have."""
+        keys = self._own_keys(new)
+        if new.kind in _BEYOND_HUB:
+            return keys | {("system", system) for system in _bare(new.systems)}
+        keys.add(("kind", "hub"))
+        keys.update(("", new.labels[kind]) for kind in _UPSTREAM if kind in new.labels)
+        mine = commune_of(new.component)
+        if not mine:
+            return keys | {("commune", code) for code in new.communes}
+        commune = self.book.communes.get(mine)
+        return keys | {("of", mine), ("", "" if commune is None else f"area:{commune.area}")}
+
+    def _own_keys(self, outage: Outage) -> set[_Key]:
+        return {("", outage.component), *(("member", member) for member in self._members(outage))}
+
     def _alike(self, new: Outage, known: Outage) -> bool:
         """Whether both name the same component, or classes that share one."""
         if new.component == known.component:
             return bool(new.component)
-        if self._one_line_of_several(new) != self._one_line_of_several(known):
+        if self._members(new).isdisjoint(self._members(known)):
             return False
-        return not self._members(new).isdisjoint(self._members(known))
+        return self._one_line_of_several(new) == self._one_line_of_several(known)
 
     def _members(self, outage: Outage) -> frozenset[str]:
         return frozenset({*self.book.members(outage.component), *outage.members})

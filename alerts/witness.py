@@ -6,6 +6,7 @@ StoreError.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -139,11 +140,12 @@ def overhear(store: "Store", muted: Collection[Outage], same: Same, now: float) 
     located = standing(store, LOCATOR) if muted else ()
     if not located:
         return
+    among = same.among([one.alert for one in located])
     with store.transaction():
         for alert in muted:
             known = of_alert(store, alert)
             if known is None or known.phase != "stands":
-                named = known or next((one for one in located if same(alert, one.alert)), None)
+                named = known or next((located[at] for at in among(alert)), None)
                 if named is not None and not store.is_closed(named.outage_id):
                     join(store, named.outage_id, alert, now, spoken=False)
             elif known.spoken and any(_speaks_for(one, known) for one in located):
@@ -183,7 +185,13 @@ def _witnesses(store: "Store", statement: str, *values: object) -> tuple[Witness
 
 def _witness(row: tuple[Any, ...]) -> Witness:
     outage_id, record, phase, spoken, since, ends_at, alert_id = row
-    alert = msgspec.structs.replace(msgspec.json.decode(record, type=Outage), id=alert_id, ends_at=ends_at)
+    alert = msgspec.structs.replace(_recorded(record), id=alert_id, ends_at=ends_at)
     return Witness(
         outage_id=outage_id, alert=alert, phase=phase, spoken=bool(spoken), since=since, ends_at=ends_at
     )
+
+
+@lru_cache(maxsize=2048)
+def _recorded(record: bytes) -> Outage:
+    """Return an outage as it was written; in a storm each alert asks for all that are open."""
+    return msgspec.json.decode(record, type=Outage)
