@@ -24,6 +24,7 @@ from alerts.gaps.read import read
 from alerts.guard import forever
 from alerts.ledger import Entry, Ledger, LedgerError
 from alerts.pinpoint import revise
+from alerts.pinpoint.ledger_page import OneJob
 from alerts.pinpoint.revised_meters import RevisedMeters
 from alerts.promapi import ApiError, PromApi
 from alerts.revision import Revision, Said, entry_of, revision_of, said_of
@@ -66,6 +67,7 @@ class Reviser:
     ) -> None:
         self._path, self._url, self._inventory = path, prometheus_url, inventory
         self._meters = RevisedMeters(registry)
+        self._job = OneJob()
         self._looked: dict[str, float] = {}
         self._known: dict[str, tuple[int, _Due | None]] = {}
         self._book_complaint = Complaint(log, "the ledger cannot be revised")
@@ -168,7 +170,7 @@ class Reviser:
         )
 
     async def _with_ledger(self, work: Callable[[Ledger], T]) -> T:
-        """Do something with the file, in a thread. Raises LedgerError, TimeoutError."""
+        """Do something with the file, in a thread of its own. Raises LedgerError, TimeoutError."""
 
         def run() -> T:
             ledger = Ledger(self._path)
@@ -177,8 +179,7 @@ class Reviser:
             finally:
                 ledger.close()
 
-        async with asyncio.timeout(DISK_SECONDS):
-            return await asyncio.to_thread(run)
+        return await self._job(run, DISK_SECONDS)
 
 
 def _said(ledger: Ledger, entry: Entry) -> Said | None:
