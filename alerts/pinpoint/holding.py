@@ -96,6 +96,12 @@ class Holding:
         """What is open, oldest first."""
         return tuple(self._open.values())
 
+    def forget_routes(self) -> None:
+        """The inventory is another: numbers of routes mean others now. What is open stays open."""
+        for name, outage in self._open.items():
+            cause = msgspec.structs.replace(outage.cause, affected=())
+            self._open[name] = msgspec.structs.replace(outage, cause=cause)
+
     def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
         """Take in what was found at ``sight.at``; called once a second."""
         changed, seen, new = [], set(), []

@@ -10,6 +10,7 @@ What decides is elsewhere and pure. A tick that fails says nothing about anybody
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,7 +30,7 @@ from alerts.locate.model import Cause
 from alerts.outage import LOCATOR, LOCATOR_ALIVE
 from alerts.pinpoint.holding import Holding, Open, Step
 from alerts.pinpoint.judging import causes
-from alerts.pinpoint.ledger_page import LedgerPage
+from alerts.pinpoint.ledger_page import LedgerPage, OneJob
 from alerts.pinpoint.listening import Listening
 from alerts.pinpoint.meters import Meters
 from alerts.pinpoint.post import Posted, PostError, lasting, post
@@ -53,6 +54,9 @@ ALIVE_SECONDS: Final = 20.0
 """So long after the last word of the locator the plain rules page by themselves."""
 POST_SECONDS: Final = 10.0
 FRESH_SECONDS: Final = 10.0
+WRITE_SECONDS: Final = 4.0
+"""For the ledger; longer than it waits for whoever else writes."""
+MOST_UNWRITTEN: Final = 1000
 log = logging.getLogger(__name__)
 LoadInventory = Callable[[], Inventory]
 
@@ -89,14 +93,53 @@ class Known(msgspec.Struct, frozen=True):
         return frozenset(component for window in windows for component in window.components)
 
 
+class Unwritten:
+    """What the ledger has not taken yet: kept while the disk is full, busy or hangs, the latest at most."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._entries: tuple[Entry, ...] = ()
+        self._lock = threading.Lock()
+        self._job = OneJob()
+
+    def keep(self, *entries: Entry) -> None:
+        """Have these written, after what waits already."""
+        with self._lock:
+            self._entries = (*self._entries, *entries)[-MOST_UNWRITTEN:]
+
+    async def write(self) -> None:
+        """Write whatever waits, in one go. Raises LedgerError or TimeoutError: it waits on."""
+        if self._entries:
+            await self._job(self._write, WRITE_SECONDS)
+
+    def _write(self) -> None:
+        """In a thread. One that was left behind may succeed yet: then its rows wait no more."""
+        entries = self._entries
+        self._ledger.add(*entries)
+        written = {id(entry) for entry in entries}
+        with self._lock:
+            self._entries = tuple(entry for entry in self._entries if id(entry) not in written)
+
+    async def close(self) -> None:
+        """Write what can be written, and close the file unless the disk hangs."""
+        if not await self._job.rest(WRITE_SECONDS):
+            return
+        with contextlib.suppress(LedgerError, TimeoutError):
+            await self.write()
+        if await self._job.rest(0.0):
+            self._ledger.close()
+
+
 class Service:
     """One locator; ``load`` reads the inventory again on reload and raises ValueError to refuse."""
 
     def __init__(self, settings: Settings, inventory: Inventory, load: LoadInventory | None = None) -> None:
         self._settings, self._load = settings, load
         self._known = Known.of(inventory)
-        self._ledger = Ledger(settings.ledger_path)
-        self._holding = Holding(recovered(self._ledger))
+        ledger = Ledger(settings.ledger_path)
+        before = recovered(ledger)
+        self._unwritten = Unwritten(ledger)
+        self._holding = Holding(before)
         self._meters = Meters()
         self._prometheus = PromApi(settings.prometheus_url, timeout_seconds=READ_SECONDS)
         self._reader = Reader(self._prometheus)
@@ -104,7 +147,7 @@ class Service:
         self._post_complaint = Complaint(log, "Alertmanager does not take outages")
         self._read_complaint = Complaint(log, "Prometheus does not answer")
         self._book_complaint = Complaint(log, "the ledger cannot be written")
-        self._telling = Telling()
+        self._telling = Telling(before)
         self._news = asyncio.Event()
         self._looked_at = 0.0
         self._judged_at = 0.0
@@ -125,7 +168,7 @@ class Service:
     async def serving(self) -> AsyncIterator[tuple[str, int]]:
         """Serve while the context is open; yields the address bound."""
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(self._ledger.close)
+            stack.push_async_callback(self._unwritten.close)
             await stack.enter_async_context(self._prometheus)
             loops = [asyncio.create_task(forever(job.__name__, job)) for job in (self._ticks, self._posts)]
             stack.push_async_callback(_cancel, *loops)
@@ -141,10 +184,12 @@ class Service:
         if self._load is None:
             return "this locator was started without a file"
         try:
-            self._known = await asyncio.to_thread(lambda: Known.of(self._load()))  # type: ignore[misc]  # see above
+            known = await asyncio.to_thread(lambda: Known.of(self._load()))  # type: ignore[misc]  # see above
         except ValueError as error:
             log.error("reload refused: %s", error)
             return str(error)
+        self._known = known
+        self._holding.forget_routes()
         log.info("reloaded")
         return None
 
@@ -164,6 +209,7 @@ class Service:
                 result = "failed"
             else:
                 self._read_complaint.works()
+            await self._write()
             self._meters.ticks.labels(result).inc()
             self._meters.tick_seconds.observe(time.monotonic() - began)
             sdnotify.notify("WATCHDOG=1")
@@ -174,17 +220,27 @@ class Service:
         beats, results = await asyncio.gather(self._reader.heartbeats(at), self._reader.results(at))
         self._listening.tick(at, max(beats.values(), default=0.0))
         heard = Heard(at, results, beats, frozenset(beats), self._listening.since, self._reader.resumed)
-        known = self._known
-        seen, found = await asyncio.to_thread(self._look, known, heard)
+        seen, found = await self._judge(heard)
         self._looked_at = at
         self._meters.last.set(at)
         if seen.deaf:
             return "deaf"
         if at - self._listening.since < RESUME_SECONDS:
             return "patient"
-        await self._take(self._holding.tick(found, seen))
+        step = self._holding.tick(found, seen)
+        if self._telling.found(self._holding.open, found):
+            self._news.set()
+        self._take(step)
         self._judged_at = at
         return "judged"
+
+    async def _judge(self, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
+        """Look, and look again if the inventory is another by then: routes have other numbers in it."""
+        while True:
+            known = self._known
+            looked = await asyncio.to_thread(self._look, known, heard)
+            if known is self._known:
+                return looked
 
     def _look(self, known: Known, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
         seen = sight(known.watching, heard, RESUME_SECONDS)
@@ -193,7 +249,7 @@ class Service:
         self._meters.inference_seconds.observe(time.perf_counter() - began)
         return seen, found
 
-    async def _take(self, step: Step) -> None:
+    def _take(self, step: Step) -> None:
         if not (step.begun or step.changed or step.ended):
             return
         now = time.time()
@@ -206,15 +262,18 @@ class Service:
             self._telling.ended(one, self._known.upstream, self._known.book, now)
         self._meters.show(self._holding.open)
         self._news.set()
-        entries = (
+        self._unwritten.keep(
             *(entry(one, now, "found") for one in step.begun),
             *(entry(one, now, "changed") for one in step.changed),
             *(entry(one.outage, now, "merged" if one.into else "ended", one.at) for one in step.ended),
         )
+
+    async def _write(self) -> None:
+        """Write to the ledger what it has not taken yet; what fails waits for the next tick."""
         try:
-            await asyncio.to_thread(self._ledger.add, *entries)
-        except LedgerError as error:
-            self._book_complaint.broken(str(error))
+            await self._unwritten.write()
+        except (LedgerError, TimeoutError) as error:
+            self._book_complaint.broken(str(error) or "the disk did not answer in time")
         else:
             self._book_complaint.works()
 
