@@ -22,7 +22,7 @@ SYSTEM_IN_MAINTENANCE: Final = "SystemInMaintenance"
 SYSTEM_SLOW: Final = "SystemSlow"
 DNS_FAILING: Final = "DnsFailing"
 HELD_SECONDS: Final = 300
-NAMES_HELD_SECONDS: Final = 90
+NAMES_HELD_SECONDS: Final = 75
 WELL_FOR: Final = "10m"
 COMMUNES_LEAST: Final = 2
 """What one commune alone says is about its own path."""

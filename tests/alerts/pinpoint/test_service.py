@@ -1,6 +1,7 @@
 """The service around the decisions: what a restart, a reload and a disk that fails or hangs must not do."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,13 +257,13 @@ async def test_no_row_is_written_twice_by_a_write_that_was_given_up(
 # --- a disk that hangs -------------------------------------------------------------------------------
 async def test_one_job_holds_one_thread_and_goes_on_when_it_ends(hang: threading.Event) -> None:
     job = OneJob()
-    before = threading.active_count()
+    begun: list[int] = []
     with pytest.raises(TimeoutError):
         await job(lambda: hang.wait(10), 0.01)
-    for _ in range(5):
+    for number in range(5):
         with pytest.raises(TimeoutError, match="since the last time"):
-            await job(lambda: True, 10)
-    assert threading.active_count() == before + 1
+            await job(functools.partial(begun.append, number), 10)
+    assert not begun
     assert not await job.rest(0.0)
     hang.set()
     assert await job.rest(10)
@@ -318,10 +319,15 @@ async def test_a_reviser_whose_disk_hangs_holds_one_thread(
     hang: threading.Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revising, "DISK_SECONDS", 0.01)
-    monkeypatch.setattr(revising, "Ledger", lambda _: hang.wait(10))
+    opened: list[object] = []
+
+    def open_ledger(path: object) -> None:
+        opened.append(path)
+        hang.wait(10)
+
+    monkeypatch.setattr(revising, "Ledger", open_ledger)
     reviser = revising.Reviser(tmp_path / "ledger.sqlite", "", province.small, CollectorRegistry())
-    before = threading.active_count()
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await reviser._with_ledger(Ledger.latest)
-    assert threading.active_count() == before + 1
+    assert len(opened) == 1, "the others were turned away"
