@@ -8,7 +8,7 @@ APT_BASE := python3-venv ca-certificates iproute2 nftables util-linux
 APT_TEST := chromium fonts-dejavu-core iputils-ping systemd
 JOBS ?= 3
 
-.PHONY: help setup demo test check bench lab clean lock debian-base debian-test
+.PHONY: help setup demo test check bench bench-long lab clean lock debian-base debian-test
 
 help:
 	@echo 'make setup   environment in .venv, Debian packages where missing'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test    lint, types, unit, property, contract, rules, end-to-end, browser'
 	@echo 'make check   lint and types only'
 	@echo 'make bench   measurements, as tables and JSON'
+	@echo 'make bench-long   the long ones, in pieces: stop and go on at will (MINUTES=30)'
 	@echo 'make lab     the province without the story, to try things in'
 	@echo 'make lock    resolve constraints.txt again'
 	@echo 'make clean   remove .venv and .state'
@@ -57,6 +58,17 @@ test: check debian-test
 bench: setup debian-test
 	$(BIN)/thongsuot tools --bench
 	$(BIN)/python -m tests.bench --json $(THONGSUOT_STATE_DIR)/bench.json
+
+# What is done stands in the state directory and is not done again; the tables go into docs/benchmarks.md.
+# A missed target of the first does not keep the second from being run.
+bench-long: setup debian-test
+	$(BIN)/thongsuot tools --bench
+	@missed=0; \
+	$(BIN)/python -m tests.bench._locating_long $(THONGSUOT_STATE_DIR)/locating.jsonl \
+	  $(if $(MINUTES),--minutes $(MINUTES)) --page docs/benchmarks.md || missed=1; \
+	$(BIN)/python -m tests.bench.locating_lab $(THONGSUOT_STATE_DIR)/locating-lab \
+	  $(if $(MINUTES),--minutes $(MINUTES)) --page docs/benchmarks.md || missed=1; \
+	exit $$missed
 
 lock:
 	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

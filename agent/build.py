@@ -11,6 +11,7 @@ from agent.deadline import Measure
 from common import statedir
 from exporters import registry
 from exporters.base import Outcome, Target
+from inventory.names import Metric
 
 Find = Callable[[AgentTarget], Measure]
 
@@ -37,12 +38,15 @@ class Traits(msgspec.Struct, frozen=True):
 
     judges: bool = True
     exclusive: bool = False
+    prompt: tuple[Metric, ...] = ()
 
 
 def traits_of(target: AgentTarget) -> Traits:
     """Return the traits of a target's kind."""
     kind = registry.kinds().get(target.probe)
-    return Traits(judges=kind.judges, exclusive=kind.exclusive) if kind else Traits()
+    if kind is None:
+        return Traits()
+    return Traits(judges=kind.judges, exclusive=kind.exclusive, prompt=kind.prompt)
 
 
 def state_directory(config: AgentConfig) -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from agent.build import Traits
 from agent.config import AgentTarget
 from agent.expose import Histogram, Point, Series, Site, Tier
 from agent.samples import Samples
@@ -25,7 +26,8 @@ class Measured:
     """What is known of one target (a :class:`agent.expose.Group`).
 
     ``shown`` returns the seconds per state that are on disk, None before they are. A kind that does not
-    judge (``judges``) has no states, and nothing of it is in a hurry.
+    judge has no states, and nothing of it is in a hurry; of one that does, the results are, and with them
+    what ``traits`` call prompt.
     """
 
     def __init__(
@@ -34,12 +36,11 @@ class Measured:
         target: AgentTarget,
         shown: Callable[[str], Seconds | None],
         unix: Callable[[float], float],
-        *,
-        judges: bool = True,
+        traits: Traits = Traits(),  # noqa: B008 - frozen
     ) -> None:
         self._key = target.identity
         self._site, self._target = site, target
-        self._shown, self._unix, self._judges = shown, unix, judges
+        self._shown, self._unix, self._judges = shown, unix, traits.judges
         self._success = self._series(PROBE_SUCCESS)
         self._duration = self._series(PROBE_DURATION)
         self._up = self._series(TARGET_UP)
@@ -48,7 +49,8 @@ class Measured:
         self._seconds = tuple(self._series(TARGET_STATE_SECONDS, (Label.STATE, state)) for state in states)
         self._results: dict[Reason, Series] = {}
         self._counts: dict[Reason, int] = {}
-        self._own = Samples(self._series_of, self._histogram)
+        prompt = traits.prompt if traits.judges else ()
+        self._own = Samples(self._series_of, self._histogram, prompt)
         self.last: Outcome | None = None
         """The last measurement that took place; one that was deferred changes nothing but its count."""
         self.seen = False
@@ -91,6 +93,7 @@ class Measured:
             points += self._result_points()
         if tier is Tier.STATE and self._judges:
             points += self._state_points()
+            points += self._own.prompt_points()
         elif tier is Tier.DETAIL:
             if self.last is not None:
                 points.append((self._duration, self.last.duration_seconds))

@@ -190,7 +190,7 @@ class Agent:
 
     def _add(self, target: AgentTarget) -> None:
         traits = traits_of(target)
-        measured = Measured(self.site, target, self.book.shown_of, self.clock.unix, judges=traits.judges)
+        measured = Measured(self.site, target, self.book.shown_of, self.clock.unix, traits)
         runner = Runner(target, self._find(target), measured, self._tools, traits)
         if traits.judges:
             self.book.open(measured.key)

@@ -30,6 +30,7 @@ PACKETS_PASSED: Final = frozenset(
         Reason.TLS,
         Reason.STATUS,
         Reason.BODY,
+        Reason.MAINTENANCE,
         Reason.REDIRECT,
         Reason.PROTOCOL,
         Reason.TOO_LARGE,
@@ -262,7 +263,8 @@ class Runner:
         news = before is None or before.reason is not outcome.reason
         if self.gate is not None and news and not outcome.ok:
             self.gate.kick()
-        if news or self._tracker.doubt is not None:
+        partial = outcome.partial or (before is not None and before.partial)
+        if news or partial or self._tracker.doubt is not None:
             self._tools.changed(self.measured.key, False)
 
     def _reading(self, outcome: Outcome) -> State:

@@ -23,7 +23,8 @@ class _Cell:
 
 
 class Samples:
-    """The samples of one target. ``series`` and ``histogram`` make what carries them.
+    """The samples of one target. ``series`` and ``histogram`` make what carries them; counters of the metrics
+    in ``prompt`` are told apart from the rest.
 
     A gauge that the latest outcome no longer has disappears; counters and histograms stay.
     """
@@ -32,11 +33,14 @@ class Samples:
         self,
         series: Callable[[Metric, Mapping[str, str]], Series],
         histogram: Callable[[Metric, Mapping[str, str]], Histogram],
+        prompt: tuple[Metric, ...] = (),
     ) -> None:
         self._make_series, self._make_histogram = series, histogram
         self._gauges: dict[Key, _Cell] = {}
         self._totals: dict[Key, _Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
+        self._prompt: dict[Key, _Cell] = {}
+        self._are_prompt = frozenset(metric.name for metric in prompt)
         self._turn = 0
 
     def take(self, samples: tuple[Sample, ...]) -> None:
@@ -54,14 +58,15 @@ class Samples:
         """Take in only what was counted: a measurement aside of the schedule moves no gauge."""
         for sample in samples:
             if sample.metric.type == "counter":
-                cell = self._cell(self._totals, sample)
+                prompt = sample.metric.name in self._are_prompt
+                cell = self._cell(self._prompt if prompt else self._totals, sample)
                 cell.series.from_zero = True
                 cell.value += max(0.0, sample.value)
             elif sample.metric.type == "histogram":
                 self._histogram(sample).observe(sample.value)
 
     def points(self) -> list[Point]:
-        """Return every value there is."""
+        """Return every value there is that is not prompt."""
         turn = self._turn
         points: list[Point] = [
             (cell.series, cell.value) for cell in self._gauges.values() if cell.turn == turn
@@ -70,6 +75,10 @@ class Samples:
         for histogram in self._histograms.values():
             points += histogram.points()
         return points
+
+    def prompt_points(self) -> list[Point]:
+        """Return the counters that are prompt."""
+        return [(cell.series, cell.value) for cell in self._prompt.values()]
 
     def _histogram(self, sample: Sample) -> Histogram:
         key = sample.metric.name, sample.labels

@@ -1,10 +1,13 @@
 """The inventory as the messages need it: names, members of a class and whom to call. Pure."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from alerts.outage import Outage
+from alerts.rotation import Holidays, no_holidays
 from inventory.graph import Component, components, line_id
 from inventory.model import Commune, Contact, Inventory, Language, Line, System, Text
 from inventory.naming import english
@@ -17,19 +20,24 @@ class Book(msgspec.Struct, frozen=True):
 
     inventory: Inventory
     components: dict[str, Component]
+    line_ids: dict[str, tuple[str, ...]]
     contacts: dict[str, Contact]
     communes: dict[str, Commune]
     systems: dict[str, System]
+    holidays: Holidays = no_holidays
 
     @classmethod
-    def of(cls, inventory: Inventory) -> "Book":
+    def of(cls, inventory: Inventory, holidays: Holidays = no_holidays) -> "Book":
         """Index ``inventory``."""
+        found = components(inventory)
         return cls(
             inventory=inventory,
-            components=components(inventory),
+            components=found,
+            line_ids=_line_ids(found),
             contacts={contact.id: contact for contact in inventory.contacts},
             communes={commune.code: commune for commune in inventory.communes},
             systems={system.id: system for system in inventory.systems},
+            holidays=holidays,
         )
 
     def commune(self, code: str, language: Language) -> str:
@@ -58,7 +66,7 @@ class Book(msgspec.Struct, frozen=True):
         found: list[str] = []
         for kind in kinds:
             if kind == "line" and "/" not in rest:
-                found += (item for item in self.components if item.startswith(f"line:{rest}/"))
+                found += self.line_ids.get(rest, ())
             else:
                 found.append(f"{kind}:{rest}")
         return tuple(found)
@@ -98,6 +106,17 @@ class Book(msgspec.Struct, frozen=True):
         return sum(self.communes[code].dossiers_per_day for code in codes if code in self.communes)
 
 
+def _line_ids(known: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the lines among components by commune: a storm asks for them for every pair of outages."""
+    found: dict[str, list[str]] = {}
+    for identity in known:
+        kind, _, rest = identity.partition(":")
+        if kind == "line":
+            found.setdefault(rest.partition("/")[0], []).append(identity)
+    return {code: tuple(lines) for code, lines in found.items()}
+
+
+@lru_cache(maxsize=4096)
 def split(identity: str) -> tuple[tuple[str, ...], str]:
     """Split a component or class id: ``power|line:21040`` is ``("power", "line"), "21040"``."""
     kinds, _, rest = identity.partition(":")

@@ -6,6 +6,7 @@ sign notices even when the receiver itself is gone.
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -52,11 +53,19 @@ class Pulse:
 class Forwarder:
     """Calls the outside address on signs of life, at most once in ``every_seconds``.
 
-    The address is a secret: it is read from its file each time and named nowhere.
+    The address is a secret: it is read from its file each time and named nowhere. ``tell`` is given 0 while
+    it is reached, else the Unix time since when it is not.
     """
 
-    def __init__(self, url_file: str, every_seconds: float = FORWARD_SECONDS) -> None:
+    def __init__(
+        self,
+        url_file: str,
+        every_seconds: float = FORWARD_SECONDS,
+        tell: Callable[[float], object] | None = None,
+    ) -> None:
         self._url_file = Path(url_file)
+        self._tell = tell or (lambda _: None)
+        self._failing = 0.0
         self._every_seconds = every_seconds
         self._next = 0.0
         self._busy = False
@@ -73,11 +82,14 @@ class Forwarder:
         except (TransportError, TimeoutError) as error:
             self._complaint.broken(str(error) or "no answer in time")
             self._next = now + min(RETRY_SECONDS, self._every_seconds)
+            self._failing = self._failing or time.time()
         else:
             self._complaint.works()
             self._next = now + self._every_seconds
+            self._failing = 0.0
         finally:
             self._busy = False
+        self._tell(self._failing)
 
 
 def _call(url_file: Path) -> None:

@@ -75,20 +75,29 @@ class JsonApi:
         """POST ``form`` to ``path``; return (HTTP status, body). Raises ApiError."""
         return await self._request("POST", path, data=form)
 
+    async def post_json(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """POST JSON to ``path``; return (HTTP status, body). Raises ApiError."""
+        return await self._request("POST", path, data=body)
+
+    async def delete(self, path: str) -> tuple[int, bytes]:
+        """DELETE ``path``; return (HTTP status, body). Raises ApiError."""
+        return await self._request("DELETE", path)
+
     async def _request(
         self,
         method: str,
         path: str,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | bytes | None = None,
     ) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else None
         if self._session is None:
             raise RuntimeError(f"{type(self).__name__} is used outside its context")
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
                 self._session.request(
-                    method, self._url + path, params=params, data=data, allow_redirects=False
+                    method, self._url + path, params=params, data=data, headers=headers, allow_redirects=False
                 ) as answer,
             ):
                 return answer.status, await self._read(answer)

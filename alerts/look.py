@@ -2,17 +2,22 @@
 
 import logging
 import time
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from alerts.amapi import AmApi
+from alerts import payload
+from alerts.amapi import Alert, AmApi
 from alerts.complaint import Complaint
+from alerts.continuity import JUDGED
 from alerts.httpapi import ApiError, BadAnswerError, JsonApi
-from alerts.standing import Alertmanager, Prometheus, View
+from alerts.outage import LOCATOR, LOCATOR_ALIVE, RULES, SEVERITY_NONE, Outage, from_alert
+from alerts.standing import Alertmanager, Memory, Prometheus, View
 
 ASK_SECONDS: Final = 5.0
+STALE_SECONDS: Final = 30.0
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -51,6 +56,43 @@ def decode(answer: tuple[int, bytes], type_: type[T]) -> T:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswerError(str(error)) from error
+
+
+def held(found: Sequence[Alert], started_at: float, now: float) -> Alertmanager:
+    """Return what an Alertmanager with these alerts holds."""
+    living = [alert for alert in found if _is(alert, LOCATOR, {LOCATOR_ALIVE})]
+    life = {alert.fingerprint for alert in living}
+    told = [alert for alert in found if not _is_stale(alert, now)]
+    return Alertmanager(
+        started_at=started_at,
+        alerts={alert.fingerprint: alert.annotations.get("outage_id", "") for alert in told},
+        muted=frozenset(
+            alert.fingerprint for alert in found if alert.silenced_by or {*alert.inhibited_by} - life
+        ),
+        locator=Memory(started_at=min(alert.starts for alert in living)) if living else None,
+        overheard=tuple(_outage(one) for one in found if one.muted and _is(one, RULES, JUDGED)),
+        located=tuple(_outage(one) for one in told if not one.muted and _is(one, LOCATOR, JUDGED)),
+    )
+
+
+def _is_stale(alert: Alert, now: float) -> bool:
+    """Whether the locator, that repeats everything every few seconds, no longer tells of it."""
+    return alert.label("source") == LOCATOR and bool(alert.updated) and now - alert.updated > STALE_SECONDS
+
+
+def _is(alert: Alert, source: str, names: Collection[str]) -> bool:
+    named = alert.label("source") == source and alert.label("alertname") in names
+    return named and (alert.label("severity") != SEVERITY_NONE or LOCATOR_ALIVE in names)
+
+
+def _outage(alert: Alert) -> Outage:
+    starts_at = datetime.fromtimestamp(alert.starts, UTC)
+    return from_alert(
+        payload.Alert(
+            status="firing", labels=alert.labels, annotations=alert.annotations, starts_at=starts_at,
+            fingerprint=alert.fingerprint,
+        )
+    )  # fmt: skip
 
 
 class Look:
@@ -94,8 +136,7 @@ class Look:
             self._am_complaint.broken(str(error))
             return None
         self._am_complaint.works()
-        alerts = {alert.fingerprint: alert.annotations.get("outage_id", "") for alert in found}
-        return Alertmanager(started_at=status.uptime.timestamp(), alerts=alerts)
+        return held(found, status.uptime.timestamp(), time.time())
 
     async def _ask_prometheus(self) -> Prometheus | None:
         if self._prometheus is None:

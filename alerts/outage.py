@@ -20,13 +20,38 @@ WATCHDOG: Final = "Watchdog"
 """The alert that always fires; its absence is the news."""
 MONITORING_DOWN: Final = "MonitoringDown"
 """Raised by the receiver itself when the watchdog stays away."""
+LOCATOR: Final = "locator"
+"""Value of the label ``source`` of what the locator found."""
+SEGMENT_LOSSY: Final = "SegmentLossy"
+"""What the locator calls it when something wide loses a part of what passes."""
+LOCATOR_ALIVE: Final = "LocatorAlive"
+"""The alert that fires while the locator works: it keeps the plain rules quiet, and nobody is told of it."""
 RULES: Final = "rules"
 """Value of the label ``source`` of what Prometheus' rules raised."""
+OWN: Final = "receiver"
+"""Source of what the receiver itself makes: one message about several outages."""
+
+SEVERITY_NONE: Final = "none"
+"""Severity of planned work: the alert stands to explain others, nobody is told."""
 
 _CODE: Final = re.compile(r"[0-9]{5}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/|@+-]{0,127}")
 MAX_EVIDENCE_CHARS: Final = 2000
 MAX_ID_CHARS: Final = 300
+MAX_MEMBERS: Final = 50
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An outage as an entry of a message about several; ``times`` where it came and went."""
+
+    id: str
+    alertname: str
+    component: str = ""
+    severity: str = "page"
+    communes: tuple[str, ...] = ()
+    starts_at: float
+    ends_at: float | None = None
+    times: int = 1
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +59,10 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``alerted_at`` is when its alert fired, None where that was the start. ``evidence`` is what a source
     wrote that does not say in which language, and what records hold from before there were two.
-    ``shared`` are ids of shared lines of its commune that it may be about.
+    ``shared`` are ids of shared lines of its commune that it may be about. ``listed`` are the outages that
+    one of the receiver's own tells of, ``times`` how often something that flaps came and went. ``members``
+    are the components between which the locator cannot tell; ``end_said`` whether whoever raised it has said
+    that it is over, since an alert that nobody repeats ends too.
     """
 
     id: str
@@ -54,6 +82,10 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: float
     alerted_at: float | None = None
     ends_at: float | None = None
+    listed: tuple[Listed, ...] = ()
+    times: int = 0
+    members: tuple[str, ...] = ()
+    end_said: bool = False
 
     @property
     def fired_at(self) -> float:
@@ -82,7 +114,7 @@ def from_alert(alert: Alert) -> Outage:
         component=_one_line(labels.get("component", ""))[:MAX_ID_CHARS],
         kind=_one_line(labels.get("kind", ""))[:MAX_ID_CHARS],
         severity=_one_line(labels.get("severity", "page"))[:MAX_ID_CHARS],
-        source=_one_line(labels.get("source", ""))[:MAX_ID_CHARS],
+        source=_source(labels),
         communes=_communes(labels, notes),
         systems=tuple(dict.fromkeys(_one_line(notes.get("systems", "")).split())),
         shared=annotations.shared(notes),
@@ -93,6 +125,8 @@ def from_alert(alert: Alert) -> Outage:
         starts_at=began,
         alerted_at=fired,
         ends_at=annotations.ended(notes, began, _unix(alert.ends_at)) if alert.ends_at else None,
+        members=tuple(dict.fromkeys(_one_line(notes.get("class", "")).split()))[:MAX_MEMBERS],
+        end_said=alert.status == "resolved" and annotations.UNTIL in notes,
     )
 
 
@@ -103,6 +137,7 @@ def monitoring_down(since: float, identity: str, hub: str) -> Outage:
         alertname=MONITORING_DOWN,
         component=f"hub:{hub}",
         kind="hub",
+        source=OWN,
         evidence_vi=t("evidence.no_watchdog", "vi"),
         evidence_en=t("evidence.no_watchdog", "en"),
         starts_at=since,
@@ -126,6 +161,12 @@ def _identity(alert: Alert) -> str:
     if _ID.fullmatch(given):
         return given
     return f"{alert.fingerprint}@{round(_unix(alert.starts_at) * 1000)}"
+
+
+def _source(labels: dict[str, str]) -> str:
+    """Nothing that comes in by the webhook is the receiver's own."""
+    given = _one_line(labels.get("source", ""))[:MAX_ID_CHARS]
+    return "" if given == OWN else given
 
 
 def _communes(labels: dict[str, str], notes: dict[str, str]) -> tuple[str, ...]:

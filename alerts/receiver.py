@@ -1,8 +1,10 @@
 """The receiver: Alertmanager's webhook in, people told.
 
     POST /webhook   stored before it is answered; 503 when it cannot be stored, so that it comes again
-    GET  /api/outages   what is open, as JSON
+    GET  /api/outages   what is open, as JSON, and who has acknowledged it
     /-/healthy /-/ready /metrics, POST /-/reload
+
+and, on an address of its own, the page behind the links in messages (``ackpage``).
 
 ``Receiver.run`` serves until it is told to stop. What decides is elsewhere and pure: ``payload``,
 ``outage``, ``standing``, ``queue``, ``text``.
@@ -12,8 +14,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +24,30 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerts import deadman, payload, standing
+from alerts import deadman, handling, payload, persons, standing, witness
 from alerts.book import Book
 from alerts.complaint import Complaint
+from alerts.continuity import Same, Sameness, Witness, nobody
 from alerts.guard import forever
+from alerts.links import Links
 from alerts.look import Look
-from alerts.outage import MONITORING_DOWN, RULES, from_alert, is_watchdog, monitoring_down, public
+from alerts.outage import (
+    LOCATOR,
+    MONITORING_DOWN,
+    RULES,
+    SEVERITY_NONE,
+    Outage,
+    from_alert,
+    is_watchdog,
+    monitoring_down,
+    public,
+)
+from alerts.rotation import Holidays, no_holidays
+from alerts.routing import channels_for
 from alerts.sender import Sender
-from alerts.store import Standing, Store, StoreError
+from alerts.store import Store, StoreError
 from alerts.telemetry import Telemetry
+from alerts.teller import Teller, answering, links_of
 from alerts.threads import StoreThread
 from common import sdnotify
 from common.web import MAX_BODY_BYTES, add_health, serve
@@ -38,8 +56,7 @@ from inventory.model import Inventory
 READ_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
 KEEP_SECONDS: Final = 400 * 86400.0  # closed outages: more than a year, for who disputes one
-PRUNE_SECONDS: Final = 86400.0
-SEVERITY_NONE: Final = "none"  # planned work: the alert stands to explain others, nobody is told
+PRUNE_SECONDS: Final = 3600.0
 SEEN: Final = "watchdog_seen"
 log = logging.getLogger(__name__)
 LoadInventory = Callable[[], Inventory]
@@ -57,13 +74,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     absent_polls: int = standing.ABSENT_POLLS
     watchdog_absent_seconds: float = deadman.ABSENT_SECONDS
     watchdog_forward_seconds: float = deadman.FORWARD_SECONDS
+    answer_listen: str | None = None
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key of the links in messages is kept."""
+        return self.store_path.with_name("answer.key")
 
 
 class Receiver:
-    """One receiver; ``load`` reads the inventory again on reload and raises ValueError to refuse."""
+    """One receiver; ``load`` reads the inventory again on reload and raises ValueError to refuse.
+    ``holidays`` gives the public holidays of a year."""
 
-    def __init__(self, settings: Settings, inventory: Inventory, load: LoadInventory | None = None) -> None:
+    def __init__(
+        self, settings: Settings, inventory: Inventory, load: LoadInventory | None = None,
+        holidays: Holidays = no_holidays,
+    ) -> None:  # fmt: skip
         self._settings = settings
+        self._holidays = holidays
         self._inventory = inventory
         self._load = load
         self._store = StoreThread(settings.store_path)
@@ -76,9 +104,13 @@ class Receiver:
             polls=settings.absent_polls,
         )
         self._look_now = asyncio.Event()
+        self._same: Same = nobody
         self._pulse: deadman.Pulse | None = None
         self._forwarder: deadman.Forwarder | None = None
         self._senders: dict[str, tuple[Sender, asyncio.Task[None]]] = {}
+        self._teller: Teller | None = None
+        self._telling: tuple[asyncio.Task[None], ...] = ()
+        self.answers_at: tuple[str, int] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
         self._ready = False
@@ -103,6 +135,8 @@ class Receiver:
                 for job in (self._reconcile, self._watch, self._prune)
             ]
             stack.push_async_callback(self._cancel, *loops)
+            page = None if self._teller is None else self._teller.page
+            self.answers_at = await stack.enter_async_context(answering(page, self._settings.answer_listen))
             bound = await stack.enter_async_context(serve(self._app(), self._settings.listen))
             sdnotify.notify("READY=1")
             log.info("receiving on %s:%d", *bound, extra={"channels": sorted(self._senders)})
@@ -111,17 +145,39 @@ class Receiver:
 
     def _equip(self, inventory: Inventory) -> None:
         """Start a worker for each channel of ``inventory``. Raises Refused before any starts."""
-        book = Book.of(inventory)
-        made = [Sender(channel, book, self._store, self._telemetry) for channel in inventory.channels]
+        book = Book.of(inventory, self._holidays)
+        links = links_of(inventory, self._settings.key_path)
+        channels = persons.channels(inventory)
+        made = [Sender(channel, book, self._store, self._telemetry, links) for channel in channels]
+        self._telemetry.channels(channel.id for channel in channels)
+        self._tell(book, links)
+        self._same = Sameness(book)
         self._inventory = inventory
         self._senders = {
             s.channel.id: (s, asyncio.create_task(forever(f"channel {s.channel.id}", s.run))) for s in made
         }
         url_file = inventory.dead_mans_switch_url_file
         every = self._settings.watchdog_forward_seconds
-        self._forwarder = deadman.Forwarder(url_file, every) if url_file else None
+        self._forwarder = (
+            deadman.Forwarder(url_file, every, self._telemetry.deadman_failing.set) if url_file else None
+        )
         if not made:
             log.warning("the inventory names no channel: nobody will be told of anything")
+
+    def _tell(self, book: Book, links: Links | None) -> None:
+        """Decide by ``book`` from now on; who has the answering page open keeps it."""
+        before = None if self._teller is None else self._teller.page
+        teller = Teller(self._store, book, self._telemetry, links, self._wake)
+        if before is not None and teller.page is not None:
+            before.links, before.book = teller.page.links, book
+            teller.page = before
+        self._teller = teller
+        self._telling = (
+            asyncio.create_task(forever("decide", teller.decide)),
+            asyncio.create_task(
+                forever("silences", partial(teller.keep_silences, self._settings.alertmanager_url))
+            ),
+        )
 
     async def _recall(self) -> None:
         """Remember from the store whether the watchdog was ever seen, and whether it was away."""
@@ -135,6 +191,7 @@ class Receiver:
 
     async def _stop_senders(self) -> None:
         """Let the message in hand finish, but not for long; the rest waits in the store."""
+        await self._cancel(*self._telling)
         tasks = [task for _, task in self._senders.values()]
         for sender, _ in self._senders.values():
             sender.stop()
@@ -155,7 +212,7 @@ class Receiver:
             try:
                 inventory = await asyncio.to_thread(self._load)
                 book = Book.of(inventory)
-                for channel in inventory.channels:
+                for channel in persons.channels(inventory):
                     Sender(channel, book, self._store, self._telemetry)
             except ValueError as error:
                 log.error("reload refused: %s", error)
@@ -214,10 +271,12 @@ class Receiver:
         held = [o for o in resolved if self._look.asks_prometheus and o.source == RULES]
         passed = [outage for outage in resolved if outage not in held]
         await self._store(
-            Store.take, tuple(self._senders), time.time(), firing=firing, resolved=passed, held=held
+            Store.take, (), time.time(), undecided=firing, resolved=passed, held=held, same=self._same
         )
+        if self._teller is not None:
+            self._teller.wake()  # not decided here: of a thousand notifications each would look at all others
         self._wake()
-        if held:
+        if held or any(one.source == LOCATOR and not one.end_said for one in passed):
             self._look_now.set()
 
     def _wake(self) -> None:
@@ -227,9 +286,14 @@ class Receiver:
     async def _outages(self, _: web.Request) -> web.Response:
         try:
             found = await self._store(Store.standing)
+            handled = {item.outage.id: item for item in await self._store(handling.live)}
         except StoreError as error:
             return web.Response(status=503, text=f"{error}\n")
-        body = msgspec.json.encode([{"phase": item.phase, **public(item.outage)} for item in found])
+        shown = [
+            {"phase": item.phase, **public(item.outage), **handling.public(handled.get(item.outage.id))}
+            for item in found
+        ]
+        body = msgspec.json.encode(shown)
         return web.Response(body=body, content_type="application/json")
 
     # --- what is over ----------------------------------------------------------------------------
@@ -240,30 +304,41 @@ class Receiver:
             # Outages first: one that is about to end must be judged by a look that came after that.
             found = await self._standing()
             view = await self._look.around()
+            if self._teller is not None and view.alertmanager is not None:
+                self._teller.mutes(view.alertmanager.muted)
             with contextlib.suppress(StoreError):  # the webhook says it; the next turn does it
                 await self._settle(found, view)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._look_now.wait()
 
-    async def _standing(self) -> tuple[Standing, ...]:
+    async def _standing(self) -> tuple[Witness, ...]:
         try:
-            found: tuple[Standing, ...] = await self._store(Store.standing)
+            found: tuple[Witness, ...] = await self._store(witness.standing)
+            open_ = await self._store(Store.standing)
         except StoreError:
             return ()
-        self._telemetry.open_pages.set(len(found))
+        self._telemetry.open_pages.set(len(open_))
         return found
 
-    async def _settle(self, found: tuple[Standing, ...], view: standing.View) -> None:
-        phases = {item.outage.id: item.phase for item in found}
-        for verdict in self._judge.verdicts(found, view):
-            if verdict.action == "reopen":
-                await self._store(Store.reopen, verdict.outage_id)
-                continue
-            phase = phases[verdict.outage_id]
-            await self._store(Store.finish, verdict.outage_id, verdict.ends_at, time.time(), phase)
-            log.info("over, found by reconciliation", extra={"outage": verdict.outage_id})
+    async def _settle(self, found: tuple[Witness, ...], view: standing.View) -> None:
+        now = time.time()
+        if view.alertmanager is not None:
+            await self._store(witness.overhear, view.alertmanager.overheard, self._same, now)
+            await self._take_unheard(view.alertmanager.heard(now, self._settings.settle_seconds), now)
+        verdicts = self._judge.verdicts([standing.of_witness(one) for one in found], view)
+        for outage_id in await self._store(witness.apply, verdicts, found, now):
+            log.info("over, found by reconciliation", extra={"outage": outage_id})
+        if verdicts:
             self._wake()
+
+    async def _take_unheard(self, located: Sequence[Outage], now: float) -> None:
+        fresh = await self._store(witness.unheard, located, now) if located else ()
+        if fresh:
+            await self._store(Store.take, (), now, undecided=fresh, same=self._same)
+            log.warning("told of by the locator after its end", extra={"outages": [one.id for one in fresh]})
+            if self._teller is not None:
+                self._teller.wake()
 
     # --- the monitoring itself -------------------------------------------------------------------
     async def _beat(self) -> None:
@@ -295,7 +370,8 @@ class Receiver:
         if state == "dead" and not open_ids:
             since = now - self._pulse.silent_seconds(time.monotonic())
             outage = monitoring_down(since, f"monitoring@{round(since * 1000)}", self._inventory.hub.id)
-            await self._store(Store.take, tuple(self._senders), now, firing=[outage])
+            channels = channels_for(outage, Book.of(self._inventory))
+            await self._store(Store.take, channels, now, firing=[outage])
             log.error("no watchdog: the monitoring itself is down")
             self._wake()
         elif state == "alive" and open_ids:
@@ -310,5 +386,7 @@ class Receiver:
     async def _prune(self) -> None:
         while True:
             with contextlib.suppress(StoreError):
-                await self._store(Store.prune, time.time() - KEEP_SECONDS)
+                while await self._store(Store.prune, time.time() - KEEP_SECONDS):
+                    pass  # in pieces, so that no page waits for long
+                self._telemetry.store_bytes.set(await self._store(Store.size_bytes))
             await asyncio.sleep(PRUNE_SECONDS)

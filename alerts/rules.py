@@ -18,12 +18,16 @@ import msgspec
 from alerts import (
     rules_alerts,
     rules_boards,
+    rules_deadzones,
+    rules_delivery,
     rules_evidence,
     rules_ingest,
     rules_lines,
     rules_quality,
     rules_since,
     rules_site,
+    rules_systems,
+    rules_upkeep,
 )
 from alerts.rules_fresh import fresh
 from alerts.rules_model import AlertRule, Group, Rule, Tuning
@@ -49,6 +53,7 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
     hub = f"hub:{inventory.hub.id}"
     fast: tuple[Rule | AlertRule, ...] = (
         *rules_evidence.rules(tuned),
+        *rules_systems.fast_rules(),
         *rules_since.rules(),
         *rules_alerts.fast(tuned, hub),
     )
@@ -58,16 +63,27 @@ def groups(inventory: Inventory) -> tuple[Group, ...]:
         *rules_site.rules(),
         *rules_alerts.slow(hub),
         *rules_site.alerts(),
+        *rules_delivery.alerts(hub),
         *rules_ingest.alerts(hub),
+        *rules_upkeep.alerts(inventory.upkeep, hub),
     )
     lines: tuple[Rule | AlertRule, ...] = (
         *rules_lines.rules(inventory.quality, most_mbps(inventory)),
         *rules_quality.alerts(inventory.quality),
+        *rules_systems.rules(inventory.quality),
+        *rules_systems.alerts(),
+        *rules_deadzones.rules(inventory.quality),
+        *rules_deadzones.alerts(inventory.quality),
+    )
+    hourly = (
+        *rules_lines.hourly(inventory.quality),
+        *rules_systems.hourly(),
+        *rules_deadzones.hourly(),
     )
     timed: tuple[tuple[str, float, tuple[Rule | AlertRule, ...]], ...] = (
         ("thongsuot", tuned.evaluation_seconds, fast),
         ("thongsuot-slow", tuned.slow_evaluation_seconds, slow),
-        ("thongsuot-hourly", tuned.hourly_evaluation_seconds, rules_lines.hourly(inventory.quality)),
+        ("thongsuot-hourly", tuned.hourly_evaluation_seconds, hourly),
         ("thongsuot-lines", tuned.line_evaluation_seconds, lines),
     )
     return tuple(

@@ -9,6 +9,7 @@ since, until.
 from typing import Final
 
 from alerts import rules_notes as notes
+from alerts import rules_systems
 from alerts.rules_evidence import CLASS_AGENT, CLASS_ROUTER, FIELD, HUB, hub_agent_fresh, speaking
 from alerts.rules_labels import (
     PLANNED,
@@ -22,6 +23,7 @@ from alerts.rules_labels import (
 )
 from alerts.rules_model import AlertRule, Tuning, selector
 from alerts.rules_since import first_failure
+from alerts.rules_systems import of_system
 from alerts.topology import SYSTEM_KINDS
 from inventory import names
 from inventory.names import Recorded
@@ -43,6 +45,8 @@ WIDE: Final = {
 }
 """Name of the alert by kind of shared component on the side of the communes."""
 SHARED_SEGMENT_DOWN: Final = "SharedSegmentDown"
+DNS_DOWN: Final = "DnsDown"
+"""The shared segment that resolves names: whom to call and what to check is another matter."""
 
 
 def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
@@ -56,11 +60,13 @@ def fast(tuned: Tuning, hub: str) -> tuple[AlertRule, ...]:
         ),
         _hub_blind(tuned, hub),
         *(_wide(kind, name) for kind, name in WIDE.items()),
-        _shared_segment(),
+        _shared_segment(SHARED_SEGMENT_DOWN, tuple(kind for kind in SYSTEM_KINDS if kind != "dns")),
+        _shared_segment(DNS_DOWN, ("dns",)),
         _commune_cut_off(tuned),
         _agent_silent(tuned),
         _line_down(tuned),
         _system_down(tuned),
+        rules_systems.in_maintenance(tuned, _lost_from(), _member_since()),
     )
 
 
@@ -105,10 +111,10 @@ def _wide_evidence(kind: str) -> dict[str, str]:
     return notes.evidence(said.get(kind, "evidence.network"), **notes.counts())
 
 
-def _shared_segment() -> AlertRule:
-    down = selector(Recorded.DOWN, f'kind=~"{"|".join(SYSTEM_KINDS)}"')
+def _shared_segment(name: str, kinds: tuple[str, ...]) -> AlertRule:
+    down = selector(Recorded.DOWN, f'kind=~"{"|".join(kinds)}"')
     return AlertRule(
-        name=SHARED_SEGMENT_DOWN,
+        name=name,
         expr=paging(down),
         labels=SOURCE,
         annotations={
@@ -201,21 +207,23 @@ def _of_systems(recorded: Recorded) -> str:
     return f"max by (target) ({chosen})"
 
 
-def _system(expression: str) -> str:
-    return labelled(labelled(expression, "component", "$1", "target", "(.+)"), "kind", "system")
-
-
 def _system_down(tuned: Tuning) -> AlertRule:
-    down = _of_systems(Recorded.UNEXPLAINED)
+    """What shows a maintenance page is told as that (``rules_systems``)."""
+    down = f"({_of_systems(Recorded.UNEXPLAINED)} unless on (target) {Recorded.MAINTENANCE_PAGE})"
     return AlertRule(
         name=SYSTEM_DOWN,
-        expr=f"sum without (target) ({paging(_system(down))})",
+        expr=f"sum without (target) ({paging(of_system(down))})",
         for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
         labels=SOURCE,
         annotations={
             "systems": "{{ $labels.component }}",
             "communes": _lost_from(),
-            **notes.evidence("evidence.system_down"),
+            **notes.added(
+                notes.evidence("evidence.system_down"),
+                "evidence.name_lost",
+                selector(Recorded.NAMES_LOST, "member=%q"),
+                "component",
+            ),
             **_member_since(),
         },
     )
@@ -226,7 +234,7 @@ def _system_unreachable() -> AlertRule:
     condition = f"(count by (target) ({Recorded.SYSTEM_LOST}) and {_of_systems(Recorded.FAILED)} == 0)"
     return AlertRule(
         name=SYSTEM_UNREACHABLE,
-        expr=f"sum without (target) ({_system(condition)} unless on (component) {PLANNED})",
+        expr=f"sum without (target) ({of_system(condition)} unless on (component) {PLANNED})",
         for_seconds=30,
         labels=TICKET,
         annotations={
@@ -242,7 +250,7 @@ def _system_unreachable_from_hub() -> AlertRule:
     lost = f"({Recorded.SYSTEM_HUB_UP} == 0 and on (target) {Recorded.FAILED} == 0)"
     return AlertRule(
         name="SystemUnreachableFromHub",
-        expr=f"sum without (target) ({_system(lost)} unless on (component) {PLANNED})",
+        expr=f"sum without (target) ({of_system(lost)} unless on (component) {PLANNED})",
         for_seconds=30,
         labels=TICKET,
         annotations={

@@ -187,7 +187,7 @@ def _causes(tuned: Tuning) -> tuple[Rule, ...]:
             f'max by (component) (label_replace({checkpoint}, "component", "$1", "target", "(.+)"))'
             f" and on () {hub_agent_fresh()}",
         ),
-        Rule(Recorded.FAILED_MEMBER, f"{names.COMPONENT_MEMBER.name} and on (member) {Recorded.FAILED} == 1"),
+        Rule(Recorded.FAILED_MEMBER, _failed_members()),
         *_counts(_NETWORK),
         Rule(Recorded.OUTSIDE_RATIO, _outside()),
         Rule(Recorded.SUSPECT, _suspect(tuned, _NETWORK, 2)),
@@ -198,6 +198,12 @@ def _causes(tuned: Tuning) -> tuple[Rule, ...]:
         *_lasting(tuned),
         Rule(Recorded.DOWN, _down(tuned)),
     )
+
+
+def _failed_members() -> str:
+    """A system that answers with a maintenance page clears what lies before it."""
+    failed = f"{names.COMPONENT_MEMBER.name} and on (member) {Recorded.FAILED} == 1"
+    return f"{failed} unless on (member) {system_member(Recorded.MAINTENANCE_PAGE)}"
 
 
 def _counts(matchers: str, unless: str = "", labels: dict[str, str] | None = None) -> tuple[Rule, ...]:

@@ -31,6 +31,8 @@ ONLY_WHILE_WRONG: Final = (
     Recorded.LINE_NOT_JUDGED,
     Recorded.LINE_UNSETTLED,
     Recorded.LINE_VERDICT,
+    Recorded.MAINTENANCE_PAGE,
+    Recorded.NAMES_LOST,
 )
 # A name with its matchers, where it is not the start of a longer name and no range follows: a range says
 # itself how far back it looks.

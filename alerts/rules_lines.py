@@ -6,6 +6,9 @@ that neither a lost ping nor a throughput test makes a line slow or congested. A
 judged at all: that it is down is another page. One that was down a moment ago is not judged by its last
 minutes: what was lost in the outage belongs to the outage, and one that comes and goes is not called lossy.
 
+Slow and lossy are judged twice: by the limit of the line's contract or the province's, and by what the line
+itself does as a rule (``rules_usual``).
+
 The regulation's percentile (Circular 06/2026/TT-BKHCN, Art. 5.6) is taken hourly over raw counters, since
 what agents send late counts too; its readers look back over some hours for it.
 """
@@ -14,6 +17,7 @@ from typing import Final
 
 from alerts.rules_evidence import FIELD
 from alerts.rules_model import Rule, selector
+from alerts.rules_usual import Far, above, kept, usual
 from inventory import names
 from inventory.model import Quality
 from inventory.names import LineVerdict, Metric, Recorded
@@ -23,8 +27,6 @@ EACH_WAY: Final = "commune, line, direction"
 SAMPLE_SECONDS: Final = 300
 """The regulation's sampling: a mean over 5 minutes."""
 BYTES_PER_MEGABIT: Final = 125_000
-HOURLY_KEPT: Final = "3h"
-"""What is recorded hourly holds so long: one evaluation may be missed, by a restart of Prometheus."""
 MIN_KNOWN_RATIO: Final = 0.5
 """Of the samples of the regulation's days: a percentile of fewer says nothing about the days."""
 GOODPUT_DAYS: Final = 35
@@ -33,6 +35,8 @@ CARRYING_RATIO: Final = 0.2
 """A line carries traffic that has at least this share of its commune's bytes; probes alone have less."""
 SETTLED_AFTER: Final = "10m"
 """A line must have been up so long before its last minutes say anything: more than any of them look back."""
+USUAL_LOSS_QUANTILE: Final = 0.95
+"""Most lines lose nothing in most hours: what is usual is what the worst hours of a day lose."""
 _LASTING: Final = frozenset({LineVerdict.CHRONIC, LineVerdict.UNDER_CONTRACT})
 """Verdicts about days: an outage of a moment changes nothing about them."""
 _TO_HUB: Final = f'{FIELD}, target=~"hub:.+", line!=""'
@@ -61,12 +65,9 @@ def hourly(quality: Quality) -> tuple[Rule, ...]:
     return (
         Rule(Recorded.LINE_BUSY, f"{used} / {_contracted()}"),
         Rule(Recorded.LINE_BUSY_SAMPLES, f"max by ({EACH_WAY}) (count_over_time({samples}))"),
+        Rule(Recorded.LINE_RTT_USUAL, usual(Recorded.LINE_RTT_MEDIAN, 0.5, LINE)),
+        Rule(Recorded.LINE_LOSS_USUAL, usual(Recorded.LINE_LOSS, USUAL_LOSS_QUANTILE, LINE)),
     )
-
-
-def kept(recorded: Recorded, matchers: str = "") -> str:
-    """Return the last value of what is recorded once an hour."""
-    return f"last_over_time({selector(recorded, matchers)}[{HOURLY_KEPT}])"
 
 
 def verdict(name: LineVerdict) -> str:
@@ -145,18 +146,36 @@ def _last(recorded: Recorded, by: str, measured: str) -> Rule:
 
 # --- verdicts --------------------------------------------------------------------------------------
 def _verdicts(quality: Quality, testable_mbps: float | None) -> tuple[Rule, ...]:
-    busy, usual = Recorded.LINE_UTILISATION, kept(Recorded.LINE_BUSY)
+    busy, days = Recorded.LINE_UTILISATION, kept(Recorded.LINE_BUSY)
     known = f"({kept(Recorded.LINE_BUSY_SAMPLES)} >= {_enough(quality)})"
     found = {
         LineVerdict.CONGESTED: f"{busy} > bool {quality.congested_now_ratio:g}",
-        LineVerdict.CHRONIC: f"({usual} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
-        LineVerdict.SLOW: f"{Recorded.LINE_RTT_MEDIAN} > bool {quality.rtt_ms_max / 1000:g}",
-        LineVerdict.LOSSY: f"({_lost()}) > bool {quality.loss_ratio_max:g}",
+        LineVerdict.CHRONIC: f"({days} > bool {quality.congestion_ratio_max:g}) and on ({EACH_WAY}) {known}",
+        LineVerdict.SLOW: _slow(quality),
+        LineVerdict.LOSSY: _lossy(quality),
         LineVerdict.JITTERY: f"{Recorded.LINE_JITTER_MEDIAN} > bool {quality.jitter_ms_max / 1000:g}",
         LineVerdict.UNDER_CONTRACT: _under_contract(quality, testable_mbps),
         LineVerdict.WEAK_SIGNAL: f"{Recorded.LINE_SIGNAL_MEDIAN} < bool {quality.weak_rsrp_dbm:g}",
     }
     return tuple(_verdict(name, found[name]) for name in LineVerdict)
+
+
+def _slow(quality: Quality) -> str:
+    far = Far(quality.rtt_times_usual, quality.rtt_ms_above_usual / 1000)
+    return above(Recorded.LINE_RTT_MEDIAN, _limit(names.LINE_RTT_LIMIT), Recorded.LINE_RTT_USUAL, far, LINE)
+
+
+def _lossy(quality: Quality) -> str:
+    """What is usual is of the round trip, so it is the round trip that is held against it."""
+    lost = f"(min_over_time({Recorded.LINE_LOSS}[5m]) and {Recorded.LINE_LOSS} offset 5m)"
+    more = f"({lost} - on ({LINE}) {kept(Recorded.LINE_LOSS_USUAL)})"
+    far = f"({more} > bool {quality.loss_ratio_above_usual:g})"
+    over = f"(({_lost()}) > bool {_limit(names.LINE_LOSS_LIMIT)})"
+    return f"((({over} + on ({LINE}) {far}) or {over}) > bool 0)"
+
+
+def _limit(metric: Metric) -> str:
+    return f"on ({LINE}) max by ({LINE}) ({metric.name})"
 
 
 def _lost() -> str:

@@ -47,6 +47,11 @@ def since(query: str, *labels: str) -> dict[str, str]:
     return {SINCE: number(query, *labels, form=_MOMENT)}
 
 
+def since_pending(name: str) -> dict[str, str]:
+    """Return the annotation that tells since when the condition of the alert ``name`` holds."""
+    return since(selector("ALERTS_FOR_STATE", f'alertname="{name}", component=%q'), "component")
+
+
 def down_between() -> dict[str, str]:
     """Return the annotations that tell when a component went down and, once it heals, came back."""
     since_, until = (selector(item, "component=%q") for item in (Recorded.DOWN_SINCE, Recorded.DOWN_UNTIL))
@@ -87,6 +92,15 @@ def listed(label: str, query: str, *labels: str) -> str:
     return (
         f'{{{{ range $i, $found := {asked} | sortByLabel "{label}" }}}}'
         f"{{{{ if lt $i {MAX_LISTED} }}}}{{{{ if $i }}}} {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
+        "{{ end }}{{ end }}"
+    )
+
+
+def named(label: str, query: str, *labels: str) -> str:
+    """Return a template: the values of ``label`` in the result of ``query``, sorted, commas between them."""
+    return (
+        f'{{{{ range $i, $found := {_query(query, *labels)} | sortByLabel "{label}" }}}}'
+        f"{{{{ if lt $i 10 }}}}{{{{ if $i }}}}, {{{{ end }}}}{{{{ $found.Labels.{label} }}}}"
         "{{ end }}{{ end }}"
     )
 

@@ -10,8 +10,9 @@ from typing import Final
 
 from alerts import rules_notes as notes
 from alerts.rules_labels import PLANNED, PLANNED_COMMUNE, TICKET, labelled, with_upstream
-from alerts.rules_lines import EACH_WAY, LINE, kept, not_judged, verdict
+from alerts.rules_lines import EACH_WAY, LINE, not_judged, verdict
 from alerts.rules_model import AlertRule, selector
+from alerts.rules_usual import kept
 from inventory import names
 from inventory.model import Quality
 from inventory.names import LineVerdict, Recorded
@@ -93,11 +94,8 @@ def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
             days=f"{quality.congestion_days}",
             percentile=f"{quality.congestion_percentile * 100:g}",
         ),
-        LineVerdict.SLOW: notes.evidence(
-            "evidence.line_slow",
-            found=_one(Recorded.LINE_RTT_MEDIAN, "* 1000"), most=f"{quality.rtt_ms_max:g}",
-        ),
-        LineVerdict.LOSSY: _lossy(quality),
+        LineVerdict.SLOW: _slow(),
+        LineVerdict.LOSSY: _lossy(),
         LineVerdict.JITTERY: notes.evidence(
             "evidence.line_jittery",
             found=_one(Recorded.LINE_JITTER_MEDIAN, "* 1000"), most=f"{quality.jitter_ms_max:g}",
@@ -110,11 +108,24 @@ def _evidence(quality: Quality) -> dict[LineVerdict, dict[str, str]]:
     }  # fmt: skip
 
 
-def _lossy(quality: Quality) -> dict[str, str]:
-    """Loss of the round trip, and of each direction where they are told apart."""
+def _slow() -> dict[str, str]:
+    """The median, the limit, and what is usual where that is known."""
+    most = notes.number(f"{selector(names.LINE_RTT_LIMIT, _OF_LINE)} * 1000", *_LINE, form="%g")
+    found = _one(Recorded.LINE_RTT_MEDIAN, "* 1000")
+    said = notes.evidence("evidence.line_slow", found=found, most=most)
+    usually = kept(Recorded.LINE_RTT_USUAL, _OF_LINE)
+    shown = notes.number(f"{usually} * 1000", *_LINE)
+    return notes.added(said, "evidence.usually_ms", usually, *_LINE, usual=shown)
+
+
+def _lossy() -> dict[str, str]:
+    """Loss of the round trip, and of each direction where they are told apart; and what is usual."""
     each_way = selector(Recorded.LINE_LOSS_EACH_WAY, _OF_LINE)
-    most = f"{quality.loss_ratio_max * 100:g}"
+    most = notes.number(f"{selector(names.LINE_LOSS_LIMIT, _OF_LINE)} * 100", *_LINE, form="%g")
     said = notes.evidence("evidence.line_lossy", found=_one(Recorded.LINE_LOSS, "* 100", _DECIMAL), most=most)
+    usually = kept(Recorded.LINE_LOSS_USUAL, _OF_LINE)
+    shown = notes.number(f"{usually} * 100", *_LINE, form=_DECIMAL)
+    said = notes.added(said, "evidence.usually_percent", usually, *_LINE, usual=shown)
     ways = _both(each_way, "* 100", _DECIMAL)
     return notes.added(said, "evidence.lost_each_way", each_way, *_LINE, **ways)
 

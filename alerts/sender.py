@@ -11,15 +11,21 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from alerts import queue, text
+import msgspec
+
+from alerts import escalate, queue, routing, text
 from alerts.book import Book
 from alerts.channels.base import SEPARATOR, ChannelConfig, Message, TransportError
 from alerts.channels.http import new_session
 from alerts.channels.registry import Kind, convert_options, kinds
 from alerts.complaint import Complaint
+from alerts.digest import DIGEST
+from alerts.links import Links
+from alerts.rotation import roster
 from alerts.store import Delivery, State, Store, StoreError
 from alerts.telemetry import Telemetry
 from alerts.threads import StoreThread, abandonable
@@ -32,11 +38,12 @@ log = logging.getLogger(__name__)
 
 
 def compose(
-    delivery: Delivery, channel: Channel, limit_chars: int, book: Book, now: float, *, late: bool
-) -> Message:
+    delivery: Delivery, channel: Channel, limit_chars: int, book: Book, now: float, *, late: bool,
+    links: Links | None = None,
+) -> Message:  # fmt: skip
     """Return what ``channel`` sends for ``delivery``, in the channel's languages within its limit."""
-    outage = delivery.outage
-    told = text.Telling(outage=outage, status=delivery.status, now=now, late=late)
+    told = _telling(delivery, channel, book, now, late=late, links=links)
+    outage = told.outage
     share = (limit_chars - len(SEPARATOR) * (len(channel.languages) - 1)) // len(channel.languages)
     both = [text.render(told, book, language) for language in ("vi", "en")]
     return Message(
@@ -58,16 +65,44 @@ def compose(
     )
 
 
+def _telling(
+    delivery: Delivery, channel: Channel, book: Book, now: float, *, late: bool, links: Links | None
+) -> text.Telling:
+    outage, oncall = delivery.outage, book.inventory.oncall
+    if outage.alertname == DIGEST:
+        kept = tuple(one for one in outage.listed if routing.carries(channel, one, book))
+        outage = msgspec.structs.replace(outage, listed=kept or outage.listed)
+    step = escalate.at(oncall, delivery.step)
+    moment = datetime.fromtimestamp(delivery.created_at, UTC)
+    answerable = links is not None and delivery.status == "firing" and outage.severity != "ticket"
+    return text.Telling(
+        outage=outage,
+        status=delivery.status,
+        now=now,
+        late=late,
+        step=delivery.step,
+        waited_minutes=0.0 if step is None else step.after_minutes,
+        called=None if step is None else escalate.whom(step, roster(book.inventory, book.holidays), moment),
+        answer_link=links.url(outage.id, channel.id, delivery.created_at) if links and answerable else "",
+        acked_by=delivery.acked_by,
+        acked_at=delivery.acked_at,
+    )
+
+
 class Sender:
     """The worker of one channel. Raises Refused when made with options that its kind refuses."""
 
-    def __init__(self, channel: Channel, book: Book, store: StoreThread, telemetry: Telemetry) -> None:
+    def __init__(
+        self, channel: Channel, book: Book, store: StoreThread, telemetry: Telemetry,
+        links: Links | None = None,
+    ) -> None:  # fmt: skip
         self.channel = channel
         self._config: ChannelConfig = convert_options(channel.kind, channel.options)
         self._kind: Kind = kinds()[channel.kind]
         self._book = book
         self._store = store
         self._telemetry = telemetry
+        self._links = links
         self._session = new_session()
         self._due: dict[int, float] = {}
         self._unrecorded: dict[int, tuple[State, str]] = {}
@@ -108,6 +143,7 @@ class Sender:
                 found = await self._store(Store.pending, self.channel.id)
                 pending = [d for d in found if d.seq not in self._unrecorded]
                 self._disk.works()
+                self._telemetry.pending.labels(self.channel.id).set(len(pending))
                 now = time.monotonic()
                 if now < self._paused_until:
                     return self._paused_until - now
@@ -129,9 +165,11 @@ class Sender:
             await self._store(Store.attempt, delivery.seq)
         try:
             message = compose(
-                delivery, self.channel, self._kind.limit_chars, self._book, time.time(), late=late
-            )
-            await self._send(message)
+                delivery, self.channel, self._kind.limit_chars, self._book, time.time(), late=late,
+                links=self._links,
+            )  # fmt: skip
+            with self._telemetry.send_duration.labels(self.channel.id).time():
+                await self._send(message)
         except TransportError as error:
             await self._failed(delivery, error)
         else:
@@ -153,12 +191,17 @@ class Sender:
 
     async def _sent(self, delivery: Delivery) -> None:
         self._line.works()
+        self._telemetry.works(self.channel.id, time.time())
         self._telemetry.notified(self.channel.id, "sent")
         self._telemetry.delay.labels(self.channel.id).observe(max(0.0, time.time() - delivery.created_at))
+        if delivery.status == "firing" and not delivery.step and routing.severity(delivery.outage) == "page":
+            lasted = time.time() - delivery.outage.starts_at
+            self._telemetry.to_page.labels(self.channel.id).observe(max(0.0, lasted))
         await self._settle(delivery, "sent")
 
     async def _failed(self, delivery: Delivery, error: TransportError) -> None:
         attempts = delivery.attempts + 1
+        self._telemetry.fails(self.channel.id, time.time())
         if error.permanent or attempts >= queue.MAX_ATTEMPTS:
             log.error(
                 "channel %s: given up: %s", self.channel.id, error,

@@ -33,6 +33,14 @@ class Seconds(msgspec.Struct, frozen=True):
         return Seconds(self.up - other.up, self.down - other.down, self.unknown - other.unknown)
 
 
+class Gain(msgspec.Struct, frozen=True):
+    """What a target's counters gained between two readings, at Unix seconds ``starts`` and ``ends``."""
+
+    starts: float
+    ends: float
+    counted: Seconds
+
+
 class Availability(msgspec.Struct, frozen=True):
     """Ratios from 0 to 1, ``lowest`` <= ``highest``; ``coverage`` is the share of known time."""
 

@@ -5,6 +5,9 @@ it. So the receiver compares its open outages with what stands in Alertmanager, 
 what stays absent is over. But absence proves something only where the memory is whole: an Alertmanager
 or Prometheus that has just started knows nothing yet, and one that cannot be asked says nothing.
 
+Of what the locator raised it is the locator that must be there: it repeats what lasts every few seconds, so
+what is absent while it lives is over, and while it does not live nobody says anything.
+
 For what Prometheus' rules raised, Prometheus is asked and decides: while it is dead or cannot reach
 Alertmanager its alerts expire there, and a "resolved" goes out that is not true; and what ended while
 Alertmanager was dead is over all the same.
@@ -15,13 +18,19 @@ from typing import Final, Literal
 
 import msgspec
 
-from alerts.outage import MONITORING_DOWN, RULES, Outage
-from alerts.store import Standing
+from alerts.continuity import Witness
+from alerts.outage import LOCATOR, MONITORING_DOWN, OWN, RULES, Outage
+from alerts.store import Phase, Standing
 
 ABSENT_POLLS: Final = 3
 SETTLE_SECONDS: Final = 90.0
 """Until a service that has started knows what lasts. Prometheus repeats its alerts to Alertmanager at least
 every minute; its own rules judge nothing for half a minute after a pause, and then hold their alerts."""
+
+
+_PHASES: Final[Mapping[str, Phase]] = {
+    "stands": "open", "doubted": "ending", "silent": "silent", "ended": "closed",
+}  # fmt: skip
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,14 +44,25 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alertmanager(Memory, frozen=True, kw_only=True):
-    """``alerts``: fingerprint -> annotation ``outage_id``, or the empty string."""
+    """``alerts``: fingerprint -> annotation ``outage_id``, or the empty string; ``muted``: those of them that
+    are silenced, or inhibited by anything but the locator's life. ``locator``: the one that lives, since it
+    does; ``located``: what it tells of; ``overheard``: what the rules say of the same, muted."""
 
     alerts: Mapping[str, str]
+    muted: frozenset[str] = frozenset()
+    locator: Memory | None = None
+    located: tuple[Outage, ...] = ()
+    overheard: tuple[Outage, ...] = ()
 
     def holds(self, outage: Outage) -> bool:
         """Whether the alert of ``outage`` stands, as that outage."""
         named = self.alerts.get(outage.fingerprint)
         return named is not None and (not outage.explicit or named in {"", outage.id})
+
+    def heard(self, now: float, settle_seconds: float) -> tuple[Outage, ...]:
+        """Return what a locator tells of that has lived long enough to have forgotten what is over."""
+        settled = self.locator is not None and now - self.locator.started_at >= settle_seconds
+        return self.located if settled else ()
 
 
 class Prometheus(Memory, frozen=True, kw_only=True):
@@ -78,11 +98,22 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """``end``: the outage is over since ``ends_at``; ``reopen``: it was not about to end."""
+    """``end``: over since ``ends_at``; ``reopen``: it was not about to end; ``silence``: nobody stands behind
+    it any more, which is no end."""
 
     outage_id: str
-    action: Literal["end", "reopen"]
+    action: Literal["end", "reopen", "silence"]
     ends_at: float = 0.0
+
+
+def of_witness(found: Witness) -> Standing:
+    """Return what is judged of a witness: its alert."""
+    return Standing(found.alert, _PHASES[found.phase])
+
+
+def _own(outage: Outage) -> bool:
+    """Whether neither Alertmanager nor Prometheus knows of it."""
+    return outage.source == OWN or outage.alertname == MONITORING_DOWN
 
 
 class Judge:
@@ -98,7 +129,7 @@ class Judge:
 
     def verdicts(self, standing: Sequence[Standing], view: View) -> tuple[Verdict, ...]:
         """Return what to do after one look around."""
-        judged = [item for item in standing if item.outage.alertname != MONITORING_DOWN]
+        judged = [item for item in standing if not _own(item.outage)]
         self._forget_others(item.outage.id for item in judged)
         found = (self._verdict(item, view) for item in judged)
         return tuple(verdict for verdict in found if verdict is not None)
@@ -108,10 +139,13 @@ class Judge:
         self._absent = {key: value for key, value in self._absent.items() if key in kept}
 
     def _verdict(self, item: Standing, view: View) -> Verdict | None:
+        if self._is_mute(item, view):
+            self._absent.pop(item.outage.id, None)
+            return None if item.phase == "silent" else Verdict(item.outage.id, "silence")
         present = self._present(item.outage, view)
         if present is None or present:
             self._absent.pop(item.outage.id, None)
-            back = present and item.phase == "ending"
+            back = present and item.phase in {"ending", "silent"}
             return Verdict(item.outage.id, "reopen") if back else None
         if item.phase == "ending":
             # Alertmanager has said so already; this was the confirmation.
@@ -124,6 +158,8 @@ class Judge:
         """Whether ``outage`` lasts; None while nobody who would know can be asked."""
         if view.alertmanager is not None and view.alertmanager.holds(outage):
             return True
+        if outage.source == LOCATOR:
+            return self._located(outage, view)
         by_rules = self._ask_prometheus and outage.source == RULES
         knows = view.prometheus if by_rules else view.alertmanager
         if knows is None:
@@ -131,3 +167,18 @@ class Judge:
         if knows.holds(outage):
             return True
         return False if knows.whole(outage, view.now, self._settle_seconds) else None
+
+    def _is_mute(self, item: Standing, view: View) -> bool:
+        """Whether the locator raised it and does not live."""
+        known = view.alertmanager
+        if item.outage.source != LOCATOR or known is None or known.locator is not None:
+            return False
+        return view.now - known.started_at >= self._settle_seconds
+
+    def _located(self, outage: Outage, view: View) -> bool | None:
+        """Whether an outage that Alertmanager does not hold lasts for the locator."""
+        known = view.alertmanager
+        if known is None or known.locator is None:
+            return None
+        asked = (known, known.locator)
+        return False if all(one.whole(outage, view.now, self._settle_seconds) for one in asked) else None

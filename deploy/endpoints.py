@@ -16,6 +16,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     prometheus: str = f"127.0.0.1:{PORT_BASE}"
+    locator: str = f"127.0.0.1:{PORT_BASE + 1}"
     alertmanager: str = f"127.0.0.1:{PORT_BASE + 3}"
     receiver: str = f"127.0.0.1:{PORT_BASE + 4}"
     wall: str = f"127.0.0.1:{PORT_BASE + 5}"
@@ -24,13 +25,14 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     ingest: str = f"0.0.0.0:{PORT_BASE + 9}"
     ingest_page: str = f"127.0.0.1:{PORT_BASE + 2}"
     reflector: str = f"127.0.0.1:{PORT_BASE + 8}"  # its own pages; test packets come to the inventory's port
+    answers: str = f"127.0.0.1:{PORT_BASE + 10}"  # the page behind links in messages; a proxy brings phones
 
 
 def endpoints(
     base: int = PORT_BASE, prometheus: str | None = None, wall: str | None = None, ingest: str | None = None
 ) -> Endpoints:
     """Return the addresses of a stack whose ports start at ``base``. Raises common.web.ListenError."""
-    if not 1 <= base <= 65535 - 9:
+    if not 1 <= base <= 65535 - 10:
         raise ValueError(base)
 
     def local(offset: int) -> str:
@@ -41,6 +43,7 @@ def endpoints(
             parse_listen(chosen)
     return Endpoints(
         prometheus=prometheus or local(0),
+        locator=local(1),
         alertmanager=local(3),
         receiver=local(4),
         wall=wall or local(5),
@@ -49,6 +52,7 @@ def endpoints(
         reflector=local(8),
         ingest=f"0.0.0.0:{base + 9}" if ingest is None else ingest,
         ingest_page=local(2),
+        answers=local(10),
     )
 
 

@@ -89,6 +89,10 @@ def _line(inventory: Inventory, commune: Commune, line: Line) -> Iterator[Row]:
     )  # fmt: skip
     for direction, mbps in (("down", line.down_mbps), ("up", line.up_mbps)):
         yield Row(names.LINE_CONTRACTED, (commune.code, line.id, direction), mbps * BYTES_PER_MEGABIT)
+    about = (commune.code, line.id)
+    rtt_ms = line.rtt_ms_max or inventory.quality.rtt_ms_max
+    yield Row(names.LINE_RTT_LIMIT, about, rtt_ms / 1000)
+    yield Row(names.LINE_LOSS_LIMIT, about, line.loss_ratio_max or inventory.quality.loss_ratio_max)
     if line.sla_target is not None:
         yield Row(names.SLA_TARGET, (graph.line_id(commune, line),), line.sla_target)
 
@@ -97,6 +101,8 @@ def _system(inventory: Inventory, system: System) -> Iterator[Row]:
     target = f"system:{system.id}"
     named = (target, system.name.vi, system.name.en, system.owner.vi, system.contact or "")
     yield Row(names.SYSTEM_INFO, named)
+    limit = system.slow_seconds or inventory.quality.system_slow_seconds
+    yield Row(names.SYSTEM_SLOW_LIMIT, (target,), limit)
     if system.sla_target is not None:
         yield Row(names.SLA_TARGET, (target,), system.sla_target)
 

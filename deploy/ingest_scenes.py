@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from alerts.rules_delivery import DEADMAN_FAILING, FAILING_SECONDS
 from deploy.scene import Expected, Scene, Series, series
 from inventory import names
 from inventory.model import Inventory
@@ -36,6 +37,21 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield _scene(f"the agent of commune {codes[0]} speaks for another", refused, foreign)
     scanning = _counted(names.INGEST_UNAUTHORISED, 5, reason="missing")
     yield _scene("somebody knocks who claims nothing", (), scanning)
+    yield _outside(hub)
+
+
+def _outside(hub: str) -> Scene:
+    """Signs of life do not get out for ten minutes, of which five are forgiven."""
+    since, until = 60, 600
+    failing = [float(since) if since <= second < until else 0.0 for second in _seconds()]
+    ticket = (Expected(DEADMAN_FAILING, hub, "ticket"),)
+    return Scene(
+        name="signs of life do not reach the address outside",
+        seconds=LENGTH_SECONDS,
+        step_seconds=STEP_SECONDS,
+        measured=(series(names.DEADMAN_FAILING, {}, list(failing)),),
+        expected=((since + FAILING_SECONDS - STEP_SECONDS, ()), (480, ticket), (LENGTH_SECONDS, ())),
+    )
 
 
 def _scene(name: str, fires: tuple[Expected, ...], *measured: Series) -> Scene:

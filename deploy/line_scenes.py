@@ -6,11 +6,12 @@ from typing import Final
 from alerts import rules_lines as lines
 from alerts.rules_quality import HELD_SECONDS, NAMES
 from alerts.rules_site import BATTERY_LOW, MAX_CELSIUS, ON_BATTERY
+from alerts.rules_usual import HOURS_LEAST
 from deploy.info import BYTES_PER_MEGABIT
 from deploy.scene import Expected, Scene, Series, Span, series
 from inventory import graph, names
 from inventory.model import Commune, Inventory, Line
-from inventory.names import LineVerdict, Metric
+from inventory.names import LineVerdict, Metric, Recorded
 from inventory.testable import is_testable
 
 MINUTE: Final = 60
@@ -30,6 +31,8 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield from _each_way(at)
     yield from _contract(at)
     yield _chronic(at)
+    yield _within_limits(at)
+    yield from _unusual(at)
     yield from _down(at)
     yield _comes_back(at)
     yield _gets_well(at)
@@ -120,10 +123,10 @@ def _minutes(value: float, bad: float | None = None, span: Span = (0, 0)) -> lis
 def _now(at: _Place) -> Iterator[Scene]:
     """What is judged by the last minutes: it lasts, or it is but a blip, or a throughput test."""
     quality = at.quality
-    slow, jitter = quality.rtt_ms_max / 1000, quality.jitter_ms_max / 1000
+    slow, jitter = _rtt_limit(at), quality.jitter_ms_max / 1000
     yield _lasting(at, LineVerdict.SLOW, at.rtt(_minutes(1.6 * slow)))
     yield _lasting(at, LineVerdict.JITTERY, at.jitter(_minutes(1.6 * jitter)))
-    yield _lasting(at, LineVerdict.LOSSY, *at.packets(_minutes(min(1, 2.5 * quality.loss_ratio_max))))
+    yield _lasting(at, LineVerdict.LOSSY, *at.packets(_minutes(min(1, 2.5 * _loss_limit(at)))))
     yield _lasting(at, LineVerdict.CONGESTED, *at.traffic(_minutes((1 + quality.congested_now_ratio) / 2)))
     yield _lasting(at, LineVerdict.WEAK_SIGNAL, at.signal(_minutes(quality.weak_rsrp_dbm - 8)))
     blip = (15, 18)
@@ -143,7 +146,7 @@ def _now(at: _Place) -> Iterator[Scene]:
 
 def _each_way(at: _Place) -> Iterator[Scene]:
     """Directions count where they are told apart, and only there."""
-    most = at.quality.loss_ratio_max
+    most = _loss_limit(at)
     lossy, sound = _minutes(min(0.5, 1.5 * most)), _minutes(0)
     yield _lasting(at, LineVerdict.LOSSY, *at.packets(_minutes(most / 2)), *at.each_way(up=lossy))
     for said, measured in (
@@ -222,9 +225,70 @@ def _chronic(at: _Place) -> Scene:
     )
 
 
+def _within_limits(at: _Place) -> Scene:
+    """A little better than each limit: nothing is told."""
+    quality = at.quality
+    return Scene(
+        name=f"{at.id} stays just within its limits",
+        seconds=LENGTH_SECONDS,
+        step_seconds=MINUTE,
+        measured=(
+            at.rtt(_minutes(0.95 * _rtt_limit(at))),
+            at.jitter(_minutes(0.95 * quality.jitter_ms_max / 1000)),
+            at.signal(_minutes(quality.weak_rsrp_dbm + 1)),
+            *at.packets(_minutes(0.8 * _loss_limit(at))),
+            *at.traffic(_minutes(0.97 * quality.congested_now_ratio)),
+        ),
+        expected=tuple((second, ()) for second in range(600, LENGTH_SECONDS + 1, 300)),
+    )
+
+
+def _rtt_limit(at: _Place) -> float:
+    return (at.line.rtt_ms_max or at.quality.rtt_ms_max) / 1000
+
+
+def _loss_limit(at: _Place) -> float:
+    return at.line.loss_ratio_max or at.quality.loss_ratio_max
+
+
+def _unusual(at: _Place) -> Iterator[Scene]:
+    """Within its limit, but far above what the line itself does on other days."""
+    quality, limit = at.quality, _rtt_limit(at)
+    usual = min(limit / (quality.rtt_times_usual + 1), limit - quality.rtt_ms_above_usual / 1000) / 2
+    bad, good = 0.95 * limit, max(usual, 0.0)
+    begins, length = (HOURS_LEAST + 2) * HOUR, (HOURS_LEAST + 4) * HOUR
+    rtt = [bad if second >= begins else good for second in range(0, length + 1, SPARSE_SECONDS)]
+    slow = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)
+    yield Scene(
+        name=f"{at.id} is within its limit, but slow beside its own days",
+        seconds=length,
+        step_seconds=SPARSE_SECONDS,
+        evaluation_seconds=HOUR,
+        measured=(at.rtt(rtt),),
+        expected=((begins - HOUR, ()), (begins, ()), (begins + 2 * HOUR, slow)),
+    )
+    yield _unusual_loss(at)
+
+
+def _unusual_loss(at: _Place) -> Scene:
+    """What is usual is given here: losses are rates, so days of them would take promtool minutes."""
+    about = f'{{commune="{at.commune.code}", line="{at.line.id}"}}'
+    past = Series(f"{Recorded.LINE_LOSS_USUAL}{about}", f"0x{LENGTH_SECONDS // MINUTE + 1}")
+    ticket = (Expected(NAMES[LineVerdict.LOSSY], at.id, "ticket"),)
+    held = HELD_SECONDS[LineVerdict.LOSSY]
+    return Scene(
+        name=f"{at.id} is within its limit, but lossy beside its own days",
+        seconds=LENGTH_SECONDS,
+        step_seconds=MINUTE,
+        left=(past,),
+        measured=at.packets(_minutes((_loss_limit(at) + at.quality.loss_ratio_above_usual) / 2)),
+        expected=((held - MINUTE, ()), (held + _JUDGED_SECONDS, ticket), (LENGTH_SECONDS, ticket)),
+    )
+
+
 def _down(at: _Place) -> Iterator[Scene]:
     """A line that does not reach the hub is not judged; what was said of it before it went down stays."""
-    length, bad = LENGTH_SECONDS // MINUTE + 1, 9 * at.quality.rtt_ms_max / 1000
+    length, bad = LENGTH_SECONDS // MINUTE + 1, 9 * _rtt_limit(at)
     ticket = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)
     for said, minute, measured, expected in (
         ("is down: it is not judged", 0, (3, length), ((600, ()), (LENGTH_SECONDS, ()))),
@@ -246,7 +310,7 @@ def _comes_back(at: _Place) -> Scene:
     down, after = (5, 12), (12, 19)
     lost = [
         1.0 if down[0] <= minute < down[1] else share
-        for minute, share in enumerate(_minutes(0, min(0.5, 3 * at.quality.loss_ratio_max), after))
+        for minute, share in enumerate(_minutes(0, min(0.5, 3 * _loss_limit(at)), after))
     ]
     return Scene(
         name=f"{at.id} comes back and loses packets for some minutes",
@@ -261,7 +325,7 @@ def _comes_back(at: _Place) -> Scene:
 def _gets_well(at: _Place) -> Scene:
     """Slow, well for a few minutes, slow again: one ticket, which ends when the line has been well for
     long."""
-    bad, good = 1.6 * at.quality.rtt_ms_max / 1000, at.quality.rtt_ms_max / 4000
+    bad, good = 1.6 * _rtt_limit(at), _rtt_limit(at) / 4
     length = 2 * LENGTH_SECONDS // MINUTE
     rtt = [good if 15 <= minute < 22 or minute >= 30 else bad for minute in range(length + 1)]
     ticket = (Expected(NAMES[LineVerdict.SLOW], at.id, "ticket"),)

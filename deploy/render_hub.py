@@ -9,6 +9,8 @@ import math
 from typing import Any, Final
 
 from alerts import rules, rules_quality
+from alerts.continuity import LOCATED
+from alerts.outage import LOCATOR, LOCATOR_ALIVE, RULES
 from alerts.rules_alerts import (
     AGENT_SILENT,
     COMMUNE_CUT_OFF,
@@ -20,6 +22,7 @@ from alerts.rules_alerts import (
     WIDE,
 )
 from alerts.rules_site import BATTERY_LOW, ON_BATTERY
+from alerts.rules_upkeep import CERTIFICATE_EXPIRES_SOON, CERTIFICATE_EXPIRING
 from common.yaml.write import dump
 from deploy.endpoints import Endpoints, reachable, url
 from inventory.model import Inventory
@@ -27,6 +30,7 @@ from inventory.names import JOB_AGENT, JOB_HUB
 
 HUB_SCRAPE_SECONDS: Final = 5
 WATCHDOG_SECONDS: Final = 60
+RULES_ALONE: Final = f'source="{RULES}"'
 
 
 def files(inventory: Inventory, endpoints: Endpoints) -> dict[str, bytes]:
@@ -68,6 +72,7 @@ def _hub_job(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
         "supervisor": endpoints.supervisor,
         "receiver": endpoints.receiver,
         "wall": endpoints.wall,
+        "locator": endpoints.locator,
         "prometheus": endpoints.prometheus,
         "alertmanager": endpoints.alertmanager,
     }
@@ -156,19 +161,35 @@ def inhibitions() -> list[dict[str, Any]]:
     }
     everything = [*wide, *small, SYSTEM_UNREACHABLE, HUB_CUT_OFF]
     return [
+        _located(),
         _inhibit(HUB_BLIND, everything),
         _inhibit(HUB_CUT_OFF, [name for name in everything if name != HUB_CUT_OFF]),
         *(_inhibit(WIDE[label], names, label) for label, names in inside.items()),
         _inhibit(COMMUNE_CUT_OFF, [AGENT_SILENT, LINE_DOWN, *badly], "commune"),
         _inhibit(LINE_DOWN, badly, "component"),
         _inhibit(BATTERY_LOW, [ON_BATTERY], "commune"),
+        _inhibit(CERTIFICATE_EXPIRES_SOON, [CERTIFICATE_EXPIRING], "component"),
     ]
 
 
+def _located() -> dict[str, Any]:
+    """While the locator lives, what it judges is its own, and nothing else: not how well a line carries.
+
+    What it has said before it died keeps nothing quiet: that may be over, and the next fault of the same
+    component must page. The receiver sees to it that an outage which both tell of is told once.
+    """
+    return {
+        "source_matchers": [f'alertname="{LOCATOR_ALIVE}"', f'source="{LOCATOR}"'],
+        "target_matchers": [f'alertname=~"{"|".join(sorted(LOCATED))}"', RULES_ALONE],
+    }
+
+
 def _inhibit(source: str, targets: list[str], *equal: str) -> dict[str, Any]:
+    """Among the rules' own alerts: they know nothing that would make the locator's less true, and one of
+    theirs that the locator's life keeps quiet would hide the page."""
     rule: dict[str, Any] = {
         "source_matchers": [f'alertname="{source}"'],
-        "target_matchers": [f'alertname=~"{"|".join(targets)}"'],
+        "target_matchers": [f'alertname=~"{"|".join(targets)}"', RULES_ALONE],
     }
     if equal:
         # Alertmanager takes labels that both lack for equal: the target must have them.

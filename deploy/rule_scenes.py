@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from alerts.topology import topology
-from deploy import ingest_scenes, line_scenes
+from deploy import deadzone_scenes, ingest_scenes, line_scenes, shared_scenes, system_scenes, upkeep_scenes
 from deploy.scene import CONFIRMED_SECONDS, STEP_SECONDS, Expected, Scene, Series, Span, escaped, runs
 from inventory import graph
 from inventory.model import Commune, Inventory
@@ -28,7 +28,9 @@ def thinned(inventory: Inventory) -> Inventory:
         seen[alike] += 1
         if seen[alike] <= ALIKE:
             kept.append(commune)
-    systems = inventory.systems[-ALIKE:]
+    paths = {system.path: system for system in reversed(inventory.systems)}
+    chosen = {system.id for system in (*paths.values(), *inventory.systems[-ALIKE:])}
+    systems = tuple(system for system in inventory.systems if system.id in chosen)
     return msgspec.structs.replace(inventory, communes=tuple(kept), systems=systems)
 
 
@@ -43,10 +45,14 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield from [_line(commune) for commune in inventory.communes if len(commune.lines) > 1][:1]
     yield from _wide_scenes(inventory)
     yield from _system_scenes(inventory)
+    yield from shared_scenes.scenes(inventory)
     yield _never(inventory.communes[-1])
     yield _left_by_a_kill(inventory)
     yield from ingest_scenes.scenes(inventory)
+    yield from system_scenes.scenes(inventory)
+    yield from upkeep_scenes.scenes(inventory)
     yield from line_scenes.scenes(inventory)
+    yield from deadzone_scenes.scenes(inventory)
 
 
 def _never(commune: Commune) -> Scene:
@@ -69,6 +75,8 @@ def _left_by_a_kill(inventory: Inventory) -> Scene:
         (Recorded.OUTAGE, {"commune": code, "component": f"power|line:{code}", "kind": "power|line"}),
         (Recorded.UNEXPLAINED, {"commune": code, "line": line, "member": f"line:{code}/{line}"}),
         (Recorded.SYSTEM_LOST, {"commune": code, "target": system}),
+        (Recorded.MAINTENANCE_PAGE, {"target": system}),
+        (Recorded.NAMES_LOST, {"member": system, "target": system}),
         (Recorded.LASTING, {"component": component, "kind": "isp"}),
         (Recorded.DOWN, {"component": component, "kind": "isp"}),
     )

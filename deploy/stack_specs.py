@@ -70,15 +70,20 @@ def specs(
     """Return the processes in the order of starting. Raises debian.ToolMissing."""
     own = dict(os.environ, THONGSUOT_STATE_DIR=str(paths.state), PYTHONUNBUFFERED="1")
     found = [
-        _ours(_Ours("receiver", "receive", at.receiver), paths, at, own),
+        _ours(_Ours("receiver", "receive", at.receiver, ("--answer-listen", at.answers)), paths, at, own),
         _alertmanager(paths, at),
         _prometheus(paths, at, inventory),
+        _ours(_Ours("locator", "locate", at.locator), paths, at, own),
         _ingest(paths, at, inventory, own),
         _agent(paths, at, own),
         _reflector(at, inventory, own),
-        _ours(_Ours("wall", "wall", at.wall, access.options(), hangs_up=True), paths, at, own),
+        _ours(_Ours("wall", "wall", at.wall, _wall(at, access), hangs_up=True), paths, at, own),
     ]
     return tuple(spec for spec in found if spec is not None)
+
+
+def _wall(at: Endpoints, access: WallAccess) -> tuple[str, ...]:
+    return ("--locator", url(at.locator), *access.options())
 
 
 def _prometheus(paths: Paths, at: Endpoints, inventory: Inventory) -> Spec:

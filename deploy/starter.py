@@ -60,6 +60,9 @@ calendars:
 {oncall}
 oncall: {{rotation: [truc-tinh], starts: {starts}}}
 
+{notify}
+notify: {{digest: {{at: "08:00", calendar: hanh-chinh}}}}
+
 {communes}
 communes:
 """
@@ -74,7 +77,8 @@ _COMMUNE: Final = """\
 """
 
 _COMMENTS: Final = (
-    "top", "hub", "contacts", "carriers", "segments", "systems", "calendars", "oncall", "communes",
+    "top", "hub", "contacts", "carriers", "segments", "systems", "calendars", "oncall", "notify",
+    "communes",
 )  # fmt: skip
 _NAMES: Final = ("hub_name", "duty_name", "carrier_name", "wan_name")
 

@@ -19,6 +19,7 @@ from deploy.endpoints import Endpoints, url
 from deploy.info import InventoryCollector
 from deploy.stack import Stack, check_ports
 from deploy.stack_specs import ANYBODY, Paths, WallAccess
+from deploy.suspect_search import Searcher
 from inventory.model import Inventory
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,10 @@ class Up:
         self._file: Path = paths.inventory
         self._series = InventoryCollector(inventory)
         self._reloading = asyncio.Lock()
+        self.inventory = inventory
+        self.searcher = Searcher(url(endpoints.prometheus))
         self.registry.register(self._series)
+        self.registry.register(self.searcher)
 
     def page(self) -> web.Application:
         """Return the supervisor's own page."""
@@ -53,10 +57,14 @@ class Up:
                     "the inventory is wrong; everything runs on as before", extra={"problem": str(error)}
                 )
                 return str(error)
-            problem = await self.stack.reload(loaded.inventory, lambda: self._series.take(loaded.inventory))
+            problem = await self.stack.reload(loaded.inventory, lambda: self._take(loaded.inventory))
             if problem:
                 log.error("reloaded, but not everywhere", extra={"problem": problem})
             return problem
+
+    def _take(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self._series.take(inventory)
 
 
 async def run(inventory: Inventory, paths: Paths, endpoints: Endpoints, access: WallAccess = ANYBODY) -> None:
@@ -95,10 +103,17 @@ async def _serve_stack(hub: Up, inventory: Inventory, endpoints: Endpoints, stop
     async with hub.stack.running(inventory):
         _say_ready(endpoints)
         sdnotify.notify("READY=1")
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
-            sdnotify.notify("WATCHDOG=1")
+        searching = asyncio.create_task(hub.searcher.run(lambda: hub.inventory))
+        try:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
+                sdnotify.notify("WATCHDOG=1")
+        finally:
+            searching.cancel()
+            (ended,) = await asyncio.gather(searching, return_exceptions=True)
+            if isinstance(ended, Exception):
+                log.error("the search for wrong places in the inventory broke", exc_info=ended)
 
 
 def _say_ready(endpoints: Endpoints) -> None:

@@ -32,10 +32,38 @@ def judge_options(data: Data, report: Reporter) -> None:
         probes.judge(check, "kind", report, (*at, "check"), judging=True)
     for at, channel in records(data, "channels"):
         channels.judge(channel, report, at)
+        _judge_persons(data, channel, report, at)
     for at, kind, address in _addresses(data):
         probes.judge_address(kind, address, report, at)
     for at, _, line in lines(data):
         _judge_traffic(line.get("traffic") or {}, report, (*at, "traffic"))
+
+
+def _judge_persons(data: Data, channel: Data, report: Reporter, at: Location) -> None:
+    """Report a channel that knows no persons, and what is nobody's address on one that does."""
+    kind, asked = channels.kinds().get(str(channel.get("kind"))), channel.get("to_persons") is True
+    if kind is None or not asked:
+        return
+    if kind.to_person is None:
+        report.add((*at, "to_persons"), "yaml.value", ("channels.expected_no_persons", ()), found="true")
+        return
+    known = channel.get("options") or {}
+    for place, contact in records(data, "contacts"):
+        given = (contact.get("addresses") or {}).get(channel.get("id"))
+        where = (*place, "addresses", str(channel.get("id"))) if given else (*place, kind.kind)
+        value = given or contact.get(kind.kind)
+        # Options that are wrong in themselves are reported as such, once.
+        good = not isinstance(value, str) or _converts(kind.kind, {**known, **kind.to_person(value)})
+        if not good and _converts(kind.kind, known):
+            report.add(where, "yaml.value", ("channels.expected_own_address", ()), found=str(value))
+
+
+def _converts(kind: str, options: Data) -> bool:
+    try:
+        channels.convert_options(kind, options)
+    except ValueError:
+        return False
+    return True
 
 
 def _addresses(data: Data) -> Iterator[tuple[Location, str, Any]]:

@@ -4,7 +4,8 @@ A kind of measurement is one module in ``exporters/probes``: ``KIND``, a frozen 
 in its names, ``METRICS``, ``check_address(address)``, pure parsing functions, and
 ``async def probe(target, config) -> Outcome``. Two constants are optional: ``JUDGES = False`` for what
 says nothing about up or down (no confirmed state, no faster probes in doubt), ``EXCLUSIVE = True`` for
-what an agent must never run twice at once. A module in ``exporters/collectors`` keeps the same contract
+what an agent must never run twice at once; a third, ``PROMPT``, names counters that are pushed as soon as
+the results, since the locator counts them. A module in ``exporters/collectors`` keeps the same contract
 and never judges: it reads what a machine tells (power, host, interface counters).
 The harness (``agent``) owns schedule, deadline, labels and the common metrics; a probe only measures.
 A failed measurement is a value with a closed reason; an exception is our own bug and is counted apart.
@@ -56,14 +57,15 @@ class PeerClock(msgspec.Struct, frozen=True, gc=False):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one probe. ``evidence`` is one line for people, in English, without secrets;
-    ``urgent`` has the target's series pushed at once; ``peer_clock`` is what was learnt of a peer that
-    vouches for its clock."""
+    ``urgent`` has the target's series pushed at once; ``partial``: some of what was sent was lost, though
+    the result may be ``ok``; ``peer_clock`` is what was learnt of a peer that vouches for its clock."""
 
     reason: Reason
     duration_seconds: float
     samples: tuple[Sample, ...] = ()
     evidence: str = ""
     urgent: bool = False
+    partial: bool = False
     peer_clock: PeerClock | None = None
 
     @property
@@ -92,3 +94,4 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     check_address: AddressCheck
     judges: bool = True
     exclusive: bool = False
+    prompt: tuple[Metric, ...] = ()

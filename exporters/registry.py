@@ -87,6 +87,9 @@ def check_module(module: ModuleType) -> Kind:
     judges, exclusive = getattr(module, "JUDGES", True), getattr(module, "EXCLUSIVE", False)
     if not (isinstance(judges, bool) and isinstance(exclusive, bool)):
         raise BrokenKind(f"{module.__name__}: JUDGES and EXCLUSIVE must be True or False")
+    prompt = getattr(module, "PROMPT", ())
+    if not all(metric in metrics and metric.type == "counter" for metric in prompt):
+        raise BrokenKind(f"{module.__name__}: PROMPT must be counters of METRICS")
     if judges and module.__name__.startswith(f"{collectors.__name__}."):
         raise BrokenKind(f"{module.__name__}: a collector says nothing about up or down: JUDGES = False")
     return Kind(
@@ -97,6 +100,7 @@ def check_module(module: ModuleType) -> Kind:
         check_address=check_address,
         judges=judges,
         exclusive=exclusive,
+        prompt=tuple(prompt),
     )
 
 

@@ -7,14 +7,16 @@ Legs are written in the order in which packets meet them: from the commune outwa
 commune measures, from the hub inwards for what the hub measures and for heartbeats.
 """
 
+import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from common.i18n import t
 from inventory import measures
-from inventory.model import Carrier, Commune, Inventory, Line, Segment, System, Text
+from inventory.model import Carrier, Check, Commune, Inventory, Line, Segment, System, Text
 from inventory.names import HUB_SITE, ComponentKind
 from inventory.naming import english
 from inventory.plan import Leg, Path, Plan, Role
@@ -49,6 +51,16 @@ class _Index:
         addresses = [(f"isp:{carrier.id}", carrier.checkpoint) for carrier in inventory.carriers]
         addresses += ((segment_id(segment), segment.checkpoint) for segment in inventory.segments)
         self.checkpoints = {target: address for target, address in addresses if address}
+        self.questions = dict(self._questions())
+
+    def _questions(self) -> Iterator[tuple[str, str]]:
+        """Yield (component, ``name@address``) of each resolver that can be asked itself: for the name of a
+        system that is found through it."""
+        for system in self.inventory.systems:
+            host = _named_host(system.check)
+            for target in self.segment_ids(system.path) if host else ():
+                if target.startswith(f"{ComponentKind.DNS}:") and target in self.checkpoints:
+                    yield target, f"{host}@{self.checkpoints[target]}"
 
     def segment_ids(self, ids: Iterable[str]) -> Leg:
         return tuple(segment_id(self.segments[item]) for item in ids)
@@ -63,6 +75,19 @@ class _Index:
             f"isp:{line.carrier}",
             *self.segment_ids(beyond),
         )
+
+
+def _named_host(check: Check) -> str:
+    """Return the host of a check's URL where that is a name, else the empty string."""
+    try:
+        host = urlsplit(check.address).hostname or "" if "://" in check.address else ""
+    except ValueError:
+        return ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return ""
 
 
 def segment_id(segment: Segment) -> str:
@@ -182,6 +207,8 @@ def _commune_plans(index: _Index, commune: Commune) -> Iterator[Plan]:
             options={"path_mtu": True},
         )  # fmt: skip
     home = tuple(_hub_leg(index, commune, line) for line in commune.lines)
+    for target in index.questions:
+        yield _resolver(index, target, commune.code, commune.code, home)
     for system in index.inventory.systems:
         yield _system(index, system, commune.code, commune.code, home)
     yield from measures.of_commune(index.inventory, commune, index.hub, home)
@@ -224,6 +251,17 @@ def _system(index: _Index, system: System, site: str, commune: str, home: tuple[
     )  # fmt: skip
 
 
+def _resolver(index: _Index, target: str, site: str, commune: str, home: tuple[Leg, ...]) -> Plan:
+    """A resolver is asked, not pinged: it may answer pings and no questions. What checks of systems say of
+    names comes late, since agents remember answers."""
+    probing = index.inventory.probing
+    return Plan(
+        name=target, site=site, commune=commune, line="", target=target, role="checkpoint", kind="dns",
+        address=index.questions[target], interval_seconds=probing.interval_seconds,
+        timeout_seconds=probing.timeout_seconds, path=Path(tuple((*leg, target) for leg in home)),
+    )  # fmt: skip
+
+
 def _hub_plans(index: _Index) -> Iterator[Plan]:
     for commune in index.inventory.communes:
         for line in commune.lines:
@@ -231,9 +269,12 @@ def _hub_plans(index: _Index) -> Iterator[Plan]:
                 yield _outside_in(index, commune, line, line.router)
     approaches = _approaches(index)
     for target, address in index.checkpoints.items():
+        if target in index.questions:
+            yield _resolver(index, target, HUB_SITE, "", ((index.hub, *approaches.get(target, ())[:-1]),))
+            continue
         yield _from_hub(
             index, name=target, target=target, role="checkpoint", commune="", line="", address=address,
-            path=Path((approaches.get(target, (target,)),)),
+            path=Path(((index.hub, *approaches.get(target, (target,))),)),
         )  # fmt: skip
     for system in index.inventory.systems:
         yield _system(index, system, HUB_SITE, "", ((index.hub,),))
@@ -241,9 +282,12 @@ def _hub_plans(index: _Index) -> Iterator[Plan]:
 
 
 def _outside_in(index: _Index, commune: Commune, line: Line, router: str) -> Plan:
-    """The hub pings the line's router: the LAN behind it and the agent are not on this path."""
+    """The hub pings the line's router: the LAN behind it and the agent are not on this path.
+
+    The hub itself is, as on all that it measures: behind its own dead uplink everything seems dead at once.
+    """
     site = [item for item in _site_leg(commune) if not item.startswith("lan:")]
-    leg = (*reversed(index.line_leg(commune, line)), *reversed(site))
+    leg = (index.hub, *reversed(index.line_leg(commune, line)), *reversed(site))
     name = line_id(commune, line)
     return _from_hub(
         index, name=name, target=name, role="outside-in", commune=commune.code, line=line.id,
@@ -261,7 +305,7 @@ def _from_hub(index: _Index, **values: Any) -> Plan:
 
 
 def _approaches(index: _Index) -> dict[str, Leg]:
-    """For each segment and carrier, what every path to it from the hub runs through, itself last."""
+    """For each segment and carrier, what every path to it runs through behind the hub, itself last."""
     common: dict[str, Leg] = {}
     for leg in _legs_from_hub(index):
         for position, item in enumerate(leg):

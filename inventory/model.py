@@ -33,6 +33,12 @@ SegmentKind = Literal["area", "pop", "ring", "wan", "dns", "host", "datacentre"]
 Technology = Literal["tslcd", "ftth", "leased", "4g", "5g", "satellite", "other"]
 Transport = Literal["push", "scrape"]
 Language = Literal["vi", "en"]
+Kind = Literal[
+    "power", "area", "lan", "agent", "line", "pop", "ring", "isp", "hub", "wan", "dns", "host", "datacentre",
+    "system",
+]  # fmt: skip
+"""Kinds of component, the values of ``names.ComponentKind``."""
+Severity = Literal["ticket", "page"]
 
 
 class _Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -47,13 +53,15 @@ class Text(_Base, frozen=True, kw_only=True):
 
 
 class Contact(_Base, frozen=True, kw_only=True):
-    """Somebody to call. ``phone`` as it is dialled; ``zalo`` is a chat id of the Zalo bot."""
+    """Somebody to call. ``phone`` as it is dialled; ``zalo`` is a chat id of the Zalo bot; ``addresses`` are
+    their own on channels that write to persons, by channel id, before ``email`` and ``zalo``."""
 
     id: Id
     name: Text
     phone: str | None = None
     email: str | None = None
     zalo: str | None = None
+    addresses: dict[Id, ShortText] = {}
     note: str | None = None
 
 
@@ -188,6 +196,9 @@ class Line(_Base, frozen=True, kw_only=True):
     router: str | None = None
     source: str | None = None
     sla_target: Ratio | None = None
+    contract: ShortText | None = None  # its number, as the carrier's desk asks for it
+    rtt_ms_max: Positive | None = None  # this line's contract; absent: quality's
+    loss_ratio_max: Ratio | None = None
     traffic: Traffic | None = None
     cellular: Cellular | None = None
     test_budget_gigabytes_per_month: Annotated[float, Meta(ge=0, le=10000)] = 5
@@ -234,6 +245,7 @@ class System(_Base, frozen=True, kw_only=True):
     check: Check
     path: tuple[Id, ...] = ()
     sla_target: Ratio | None = None
+    slow_seconds: Positive | None = None  # its check is slow above this; absent: quality's
 
 
 class Calendar(_Base, frozen=True, kw_only=True):
@@ -258,24 +270,114 @@ class Maintenance(_Base, frozen=True, kw_only=True):
     reason: Text
 
 
+class Cover(_Base, frozen=True, kw_only=True):
+    """Somebody stands in for the rotation: from the handover of the first day to that after the last."""
+
+    starts: date
+    ends: date
+    contact: Id
+
+
+class Escalation(_Base, frozen=True, kw_only=True):
+    """Whom to tell when nobody has acknowledged for so long since the step before. Without ``contact`` the
+    next one of the rotation; without ``channels`` those of the page."""
+
+    after_minutes: Positive = 15
+    contact: Id | None = None
+    channels: tuple[Id, ...] = ()
+
+
 class OnCall(_Base, frozen=True, kw_only=True):
-    """Weekly rotation from ``starts``; ``handover`` is local time; then ``escalate_to``."""
+    """Who answers, by turns of a week or a day from ``starts``; ``handover`` is local time.
+
+    On days that ``calendar`` closes, ``days_off`` take turns day by day, where it names anybody; ``cover``
+    goes before both. ``escalate_to`` after ``escalate_after_minutes`` is short for one step of
+    ``escalation``. After the last step it is repeated every ``repeat_minutes``, ``repeat_times`` times.
+    """
 
     rotation: Annotated[tuple[Id, ...], _SOME]
     starts: date
     handover: Clock = "07:30"
+    every: Literal["week", "day"] = "week"
+    calendar: Id | None = None
+    days_off: tuple[Id, ...] = ()
+    cover: tuple[Cover, ...] = ()
     escalate_to: Id | None = None
     escalate_after_minutes: Positive = 15
+    escalation: tuple[Escalation, ...] = ()
+    repeat_minutes: Positive | None = None
+    repeat_times: Annotated[int, Meta(ge=1, le=20)] = 3
 
 
 class Channel(_Base, frozen=True, kw_only=True):
     """A way to reach people. ``options`` are the channel's own; secrets only as file names or
-    names of environment variables, never as values."""
+    names of environment variables, never as values.
+
+    It carries what is at least as severe as ``severity``, about one of ``kinds`` (empty: all), and hits
+    communes with at least so many dossiers a day; ``escalation_only`` channels carry only the steps that
+    name them. With ``to_persons`` a page goes to whoever is on call, and a step to whom it calls, by their
+    own address; ``options`` say who is told where they have none, and of tickets.
+    """
 
     id: Id
     kind: Id
     languages: Annotated[tuple[Language, ...], _SOME] = ("vi", "en")
+    severity: Severity = "ticket"
+    kinds: tuple[Kind, ...] = ()
+    least_dossiers_per_day: Annotated[float, Meta(ge=0)] = 0
+    escalation_only: bool = False
+    to_persons: bool = False
     options: dict[str, Any] = {}
+
+
+class Damping(_Base, frozen=True, kw_only=True):
+    """When something that comes and goes is no longer told each time (after RFC 2439). Each outage adds 1
+    to a penalty that halves every ``half_life_minutes``; from ``suppress`` on it is told to be flapping,
+    once, until below ``reuse``, which takes at most ``longest_minutes``. What lasts ``steady_minutes`` is
+    told all the same."""
+
+    half_life_minutes: Positive = 10
+    suppress: Annotated[float, Meta(gt=1)] = 2.5
+    reuse: Positive = 1
+    longest_minutes: Positive = 60
+    steady_minutes: Positive = 5
+
+
+class Storm(_Base, frozen=True, kw_only=True):
+    """When many sites fail at once for no common cause, one message tells of them all: from ``outages`` on
+    that begin within ``wait_seconds`` of the one before; what follows within ``join_seconds`` joins it.
+    0 seconds: never."""
+
+    outages: Annotated[int, Meta(ge=2)] = 5
+    wait_seconds: Annotated[float, Meta(ge=0, le=30)] = 2
+    join_seconds: Annotated[float, Meta(ge=0, le=600)] = 60
+
+
+class Digest(_Base, frozen=True, kw_only=True):
+    """Tickets gathered in one message a day, at a local time, on the days that ``calendar`` opens."""
+
+    at: Clock = "08:00"
+    calendar: Id | None = None
+
+
+class OfficeHours(_Base, frozen=True, kw_only=True):
+    """Outages of only these kinds, hitting no commune whose office is open, wait as tickets until one opens;
+    unless these communes handle at least ``unless_dossiers_per_day``."""
+
+    kinds: Annotated[tuple[Kind, ...], _SOME]
+    unless_dossiers_per_day: Positive | None = None
+
+
+class Notify(_Base, frozen=True, kw_only=True):
+    """How people are told. Without ``digest`` tickets go at once; with ``answer_url``, the address of the
+    receiver's answering page as phones reach it, messages carry a link to acknowledge and silence."""
+
+    damping: Damping = Damping()
+    storm: Storm = Storm()
+    digest: Digest | None = None
+    office_hours: OfficeHours | None = None
+    answer_url: ShortText | None = None
+    answer_link_hours: Annotated[float, Meta(gt=0, le=720)] = 72
 
 
 class Probing(_Base, frozen=True, kw_only=True):
@@ -294,6 +396,10 @@ class Quality(_Base, frozen=True, kw_only=True):
     Round trip and contracted share: QCVN 34 (2019 version). Chronic congestion: Circular
     06/2026/TT-BKHCN, Art. 5.6: the 95th percentile per direction of 5-minute samples over 7 days. No
     official signal threshold exists.
+
+    What is far above its own last 7 days is bad too, within its limit as it may be: by ``rtt_times_usual``
+    and at least ``rtt_ms_above_usual``, by ``loss_ratio_above_usual``; a system by ``system_times_usual``
+    and at least ``system_seconds_above_usual``.
     """
 
     rtt_ms_max: Positive = 50
@@ -305,6 +411,22 @@ class Quality(_Base, frozen=True, kw_only=True):
     congestion_ratio_max: Ratio = 0.9
     congestion_days: Annotated[int, Meta(ge=1, le=31)] = 7
     weak_rsrp_dbm: Annotated[float, Meta(ge=-160, le=-40)] = -110
+    rtt_times_usual: Annotated[float, Meta(gt=1)] = 2
+    rtt_ms_above_usual: Positive = 15
+    loss_ratio_above_usual: Ratio = 0.005
+    system_slow_seconds: Positive = 1
+    system_times_usual: Annotated[float, Meta(gt=1)] = 3
+    system_seconds_above_usual: Positive = 0.3
+
+
+class Upkeep(_Base, frozen=True, kw_only=True):
+    """When what has to be renewed in time is told: certificates as a ticket, then a page in service hours;
+    agents of another version than the hub's; spools by how full they are."""
+
+    certificate_ticket_days: Annotated[float, Meta(gt=0, le=365)] = 21
+    certificate_page_days: Annotated[float, Meta(gt=0, le=365)] = 3
+    agent_outdated_days: Annotated[float, Meta(gt=0, le=365)] = 7
+    spool_full_ratio: Ratio = 0.8
 
 
 class Storage(_Base, frozen=True, kw_only=True):
@@ -332,9 +454,11 @@ class Inventory(_Base, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     oncall: OnCall | None = None
+    notify: Notify = Notify()
     channels: tuple[Channel, ...] = ()
     dead_mans_switch_url_file: str | None = None
     runbook_base_url: str | None = None
     probing: Probing = Probing()
     quality: Quality = Quality()
+    upkeep: Upkeep = Upkeep()
     storage: Storage = Storage()

@@ -38,7 +38,7 @@ class ComponentKind(StrEnum):
 class Reason(StrEnum):
     """Why a measurement failed. Closed list: a reason is evidence for locating, never free text.
 
-    ``refused``, ``tls``, ``status``, ``body`` and ``stalled`` prove that packets passed;
+    ``refused``, ``tls``, ``status``, ``body``, ``maintenance`` and ``stalled`` prove that packets passed;
     ``dns`` speaks about name resolution only; ``local`` is the agent's own machine (no route,
     no address, no permission) and makes a target's state unknown, not down.
     """
@@ -53,6 +53,7 @@ class Reason(StrEnum):
     TLS = "tls"  # handshake or certificate refused
     STATUS = "status"  # HTTP status not expected
     BODY = "body"  # expected text missing, or forbidden text present
+    MAINTENANCE = "maintenance"  # a page that says that the system is under maintenance
     REDIRECT = "redirect"  # too many, or a redirect that is not allowed
     PROTOCOL = "protocol"  # an answer that breaks its protocol
     TOO_LARGE = "too_large"  # an answer over the size limit
@@ -79,6 +80,14 @@ class LineVerdict(StrEnum):
     JITTERY = "jittery"
     UNDER_CONTRACT = "under_contract"  # measured goodput against the contracted rate
     WEAK_SIGNAL = "weak_signal"
+
+
+class DeadZone(StrEnum):
+    """Why a commune is a chronic dead zone (``alerts/deadzone.py``). Closed list, measured ones first."""
+
+    AVAILABILITY = "availability"  # every line of it, surely, too often down
+    WEAK_SIGNAL = "weak_signal"  # and no fixed line
+    NEVER_REPORTED = "never_reported"
 
 
 class Label(StrEnum):
@@ -741,6 +750,18 @@ NOTIFICATION_DELAY = _hub(
     "From Alertmanager's webhook to the channel's answer",
     "channel",
 )
+# --- time to page ---
+TIME_TO_PAGE = _hub(
+    "thongsuot_time_to_page_seconds",
+    "histogram",
+    "From the beginning of an outage, as far as known, to the answer of the channel that took its page:"
+    " finding, waiting for others and sending",
+    "channel",
+)
+RECEIVER_STORE_BYTES = _hub(
+    "thongsuot_receiver_store_bytes", "gauge", "Size of the receiver's file of outages and messages"
+)
+# --- end of time to page ---
 WEBHOOKS = _hub(
     "thongsuot_receiver_webhooks_total",
     "counter",
@@ -748,6 +769,48 @@ WEBHOOKS = _hub(
     "result",
 )
 OPEN_PAGES = _hub("thongsuot_receiver_open_pages", "gauge", "Pages that went out and are not resolved")
+# --- how the receiver tells people -----------------------------------------------------------------
+DECISIONS = _hub(
+    "thongsuot_receiver_decisions_total",
+    "counter",
+    "Outages by how they were told: page, ticket, storm, flapping, damped (not told), escalation, digest",
+    "decision",
+)
+CHANNEL_LAST_SUCCESS = _hub(
+    "thongsuot_channel_last_success_timestamp_seconds",
+    "gauge",
+    "Unix time when the channel last took a message, since this receiver started",
+    "channel",
+)
+CHANNEL_FAILING = _hub(
+    "thongsuot_channel_failing_since_timestamp_seconds",
+    "gauge",
+    "Unix time since when the channel has taken nothing that it was given, 0 while it works",
+    "channel",
+)
+CHANNEL_PENDING = _hub(
+    "thongsuot_channel_pending", "gauge", "Messages that wait for the channel to take them", "channel"
+)
+SEND_DURATION = _hub(
+    "thongsuot_channel_send_seconds", "histogram", "How long one attempt to deliver took", "channel"
+)
+ANSWERS = _hub(
+    "thongsuot_receiver_answers_total",
+    "counter",
+    "Requests to the answering page by result (shown, acknowledged, silenced, or why refused)",
+    "result",
+)
+SILENCES_FAILED = _hub(
+    "thongsuot_receiver_silences_failed_total",
+    "counter",
+    "Attempts to make or end a silence in Alertmanager that failed",
+)
+DEADMAN_FAILING = _hub(
+    "thongsuot_deadman_failing_since_timestamp_seconds",
+    "gauge",
+    "Unix time since when signs of life do not reach the address outside, 0 while they do",
+)
+
 WALL_VIEWERS = _hub("thongsuot_wall_viewers", "gauge", "Browsers that the wall page feeds live")
 WALL_POLLS = _hub(
     "thongsuot_wall_polls_total",
@@ -765,6 +828,108 @@ WALL_REFUSED = _hub(
     "counter",
     "Requests that the wall page refused, by reason (full, login, rate, proxy)",
     "reason",
+)
+# --- the inventory itself, doubted (alerts/suspects.py) ----------------------------------------------
+INVENTORY_SUSPECT = _hub(
+    "thongsuot_inventory_suspect",
+    "gauge",
+    "1 for a line whose outages follow another component (suspected) than the one it is declared behind",
+    "commune", "line", "declared", "suspected",
+)  # fmt: skip
+SUSPECTS_FOUND = _hub(
+    "thongsuot_inventory_suspects_searched_timestamp_seconds",
+    "gauge",
+    "Unix time of the last search for lines that the inventory puts in the wrong place",
+)
+# --- the locator (alerts/pinpoint) ------------------------------------------------------------------
+OUTAGE = _hub(
+    "thongsuot_outage", "gauge", "1 for each outage that the locator found and that lasts",
+    "component", "kind",
+)  # fmt: skip
+OUTAGE_COMMUNES = _hub(
+    "thongsuot_outage_affected_communes", "gauge", "Communes that an outage hits", "component", "kind"
+)
+OUTAGE_SINCE = _hub(
+    "thongsuot_outage_since_timestamp_seconds",
+    "gauge",
+    "Unix time of the first failure that an outage explains",
+    "component", "kind",
+)  # fmt: skip
+OUTAGE_CONFIDENCE = _hub(
+    "thongsuot_outage_confidence_nats",
+    "gauge",
+    "Log-likelihood by which the best explanation with this cause beats the best one without it",
+    "component", "kind",
+)  # fmt: skip
+LOCATOR_TICKS = _hub(
+    "thongsuot_locator_ticks_total",
+    "counter",
+    "Ticks of the locator by result: judged, deaf (nothing is heard), patient (the hub has just begun to"
+    " listen), failed (Prometheus did not answer)",
+    "result",
+)
+LOCATOR_POSTS = _hub(
+    "thongsuot_locator_posts_total", "counter", "Posts to Alertmanager by result: ok, failed", "result"
+)
+LOCATOR_TICK_AT = _hub(
+    "thongsuot_locator_tick_timestamp_seconds", "gauge", "Unix time of the last tick that was judged"
+)
+LOCATOR_TICK = _hub("thongsuot_locator_tick_seconds", "histogram", "Time of a tick, reading included")
+LOCATOR_INFERENCE = _hub("thongsuot_locator_inference_seconds", "histogram", "Time of the inference alone")
+LOCATOR_TIME = _hub(
+    "thongsuot_locator_time_to_locate_seconds", "histogram", "From the first failure to the page's post"
+)
+# --- what was learned of outages afterwards (alerts/pinpoint/revising.py) ------------------------------
+OUTAGE_REVISIONS = _hub(
+    "thongsuot_outage_revisions_total",
+    "counter",
+    "Revisions written to the ledger by what they say: cause (another one, or one of several), edges (the"
+    " same cause, better known times), undecided (nothing that could arrive decides)",
+    "verdict",
+)
+OUTAGE_LOOKS = _hub(
+    "thongsuot_outage_looks_total",
+    "counter",
+    "Looks at the gaps of outages that are over, by result: revised, known (nothing new), failed, or why"
+    " nothing can be said yet (no_gap, open, unknown, disagree)",
+    "result",
+)
+OUTAGES_UNDECIDED = _hub(
+    "thongsuot_outages_undecided",
+    "gauge",
+    "Outages that are over of which it is not known which of several components it was, and may still be",
+)
+OUTAGE_REVISED = _hub(
+    "thongsuot_outage_revised_since_timestamp_seconds",
+    "gauge",
+    "Unix time at which an outage began whose cause was revised, at most the latest 50 of the last day;"
+    " said: the component or class that the page named",
+    "component", "kind", "said",
+)  # fmt: skip
+# --- limits that alerts hold against, from the inventory ---------------------------------------------
+LINE_RTT_LIMIT = _hub(
+    "thongsuot_line_rtt_limit_seconds",
+    "gauge",
+    "Round trip to the hub above which a line is slow: its own contract's, else the province's",
+    "commune", "line",
+)  # fmt: skip
+LINE_LOSS_LIMIT = _hub(
+    "thongsuot_line_loss_limit_ratio",
+    "gauge",
+    "Share of lost packets above which a line is lossy: its own contract's, else the province's",
+    "commune", "line",
+)  # fmt: skip
+SYSTEM_SLOW_LIMIT = _hub(
+    "thongsuot_system_slow_limit_seconds",
+    "gauge",
+    "Time of a check above which a system is slow: its own, else the province's",
+    "component",
+)
+CERTIFICATE_EXPIRY = _hub(
+    "thongsuot_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "Unix time at which a certificate file of this hub expires, by what it is for (gateway, clients)",
+    "certificate",
 )
 # --- the reflector of test packets (reflect) -------------------------------------------------------
 REFLECTOR_PACKETS = _hub(
@@ -917,6 +1082,20 @@ class Recorded(StrEnum):
     LINE_GOODPUT_HIGH = "line:thongsuot_goodput_high:bytes_per_second"  # its upper confidence bound
     LINE_GOODPUT_AT = "line:thongsuot_goodput_measured:timestamp_seconds"
     LINE_VERDICT = "line:thongsuot_verdict:bool"  # by verdict; absent where it cannot be judged
+    # --- chronic dead zones: alerts/deadzone.py ---
+    LINE_LONG_AVAILABILITY = "line:thongsuot_availability:ratio_rate28d"  # hourly: up / (up + down)
+    LINE_LONG_UPPER = "line:thongsuot_availability_upper:ratio_rate28d"  # hourly: 95 % upper bound
+    LINE_LONG_DAYS = "line:thongsuot_availability_days:count"  # hourly: days with data, of 28
+    LINE_LONG_SIGNAL = "line:thongsuot_signal:dbm_median28d"  # hourly, on enough days
+    DEAD_ZONE = "commune:thongsuot_dead_zone:bool"  # by reason; absent where it cannot be judged
+    # --- what a line and a system usually are, and what is wrong with a system that answers ---
+    LINE_RTT_USUAL = "line:thongsuot_rtt:seconds_median7d"  # hourly: median of LINE_RTT_MEDIAN
+    LINE_LOSS_USUAL = "line:thongsuot_loss:ratio_quantile7d"  # hourly: exceeded in a twentieth of the hours
+    SYSTEM_SECONDS = "system:thongsuot_check:seconds_median10m"  # by seen: hub, communes (their median)
+    SYSTEM_SECONDS_USUAL = "system:thongsuot_check:seconds_median7d"  # hourly, by seen
+    SYSTEM_SLOW = "system:thongsuot_slow:bool"  # by seen; absent where it is down or not measured
+    MAINTENANCE_PAGE = "system:thongsuot_maintenance_page:bool"  # present (1) while that is why it fails
+    NAMES_LOST = "system:thongsuot_names_lost:bool"  # present (1) while its name is not resolved any more
     ON_MAINS = "commune:thongsuot_on_mains:bool"  # as last heard, while the commune is silent
     BATTERY_LOW = "commune:thongsuot_battery_low:bool"  # likewise
 

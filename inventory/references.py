@@ -25,7 +25,9 @@ _SECTIONS: Final = ("contacts", "carriers", "segments", "systems", "calendars", 
 
 def judge(data: Data, report: Reporter) -> None:
     """Report everything wrong between the records of ``data``, and values that make no sense."""
-    for check in (_ids, _contacts, _carriers, _calendars, _communes, _segments, _paths, _order, _maintenance):
+    for check in (
+        _ids, _contacts, _channels, _carriers, _calendars, _communes, _segments, _paths, _order, _maintenance,
+    ):  # fmt: skip
         check(data, report)
     judge_values(data, report)
 
@@ -69,8 +71,22 @@ def _contacts(data: Data, report: Reporter) -> None:
     hub, oncall = data.get("hub") or {}, data.get("oncall") or {}
     _refer(report, ("hub", "contact"), hub.get("contact"), "contacts", known)
     _refer(report, ("oncall", "escalate_to"), oncall.get("escalate_to"), "contacts", known)
-    for position, person in enumerate(oncall.get("rotation", ())):
-        _refer(report, ("oncall", "rotation", position), person, "contacts", known)
+    for key in ("rotation", "days_off"):
+        for position, person in enumerate(oncall.get(key, ())):
+            _refer(report, ("oncall", key, position), person, "contacts", known)
+    for key in ("cover", "escalation"):
+        for at, record in records(oncall, key, ("oncall",)):
+            _refer(report, (*at, "contact"), record.get("contact"), "contacts", known)
+
+
+def _channels(data: Data, report: Reporter) -> None:
+    known = _known(data, "channels", report)
+    for at, contact in records(data, "contacts"):
+        for channel in contact.get("addresses") or {}:
+            _refer(report, (*at, "addresses", channel), channel, "channels", known)
+    for at, step in records(data.get("oncall") or {}, "escalation", ("oncall",)):
+        for position, channel in enumerate(step.get("channels", ())):
+            _refer(report, (*at, "channels", position), channel, "channels", known)
 
 
 def _carriers(data: Data, report: Reporter) -> None:
@@ -85,6 +101,9 @@ def _calendars(data: Data, report: Reporter) -> None:
     known = _known(data, "calendars", report)
     for at, commune in records(data, "communes"):
         _refer(report, (*at, "calendar"), commune.get("calendar"), "calendars", known)
+    digest = (data.get("notify") or {}).get("digest") or {}
+    _refer(report, ("oncall", "calendar"), (data.get("oncall") or {}).get("calendar"), "calendars", known)
+    _refer(report, ("notify", "digest", "calendar"), digest.get("calendar"), "calendars", known)
 
 
 # --- the national list ---------------------------------------------------------------------------

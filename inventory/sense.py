@@ -12,7 +12,9 @@ from common.yaml.plain import Data, records, unique
 from common.yaml.problems import Expected, Location
 from common.yaml.report import Reporter
 from inventory.addresses import is_email, is_host, is_host_port, is_http_url, is_phone, is_source
+from inventory.model import Upkeep
 from inventory.plain import lines
+from inventory.telling import judge_telling
 
 _Address = tuple[Location, Any]
 
@@ -37,7 +39,7 @@ def judge_values(data: Data, report: Reporter) -> None:
     """Report values that make no sense by themselves or beside each other."""
     for check in (
         _timezone, _addresses, _same_addresses, _people, _transport, _power, _two_lines, _coordinates,
-        _calendars, _times, _nights, _storage, _ingest,
+        _calendars, _times, _nights, _storage, _upkeep, _ingest, judge_telling,
     ):  # fmt: skip
         check(data, report)
 
@@ -206,6 +208,17 @@ def _nights(data: Data, report: Reporter) -> None:
     start, _, end = str((hub.get("reflector") or {}).get("throughput_hours", "")).partition("-")
     if start and start == end:
         report.add(("hub", "reflector", "throughput_hours"), "inventory.no_or_all_hours", found=start)
+
+
+def _upkeep(data: Data, report: Reporter) -> None:
+    """A page about a certificate comes after the ticket, or nobody ever saw the ticket."""
+    upkeep = data.get("upkeep") or {}
+    ticket = upkeep.get("certificate_ticket_days", Upkeep().certificate_ticket_days)
+    page = upkeep.get("certificate_page_days", Upkeep().certificate_page_days)
+    if isinstance(ticket, int | float) and isinstance(page, int | float) and page >= ticket:
+        given = next(key for key in ("page", "ticket") if f"certificate_{key}_days" in upkeep)
+        at = ("upkeep", f"certificate_{given}_days")
+        report.add(at, "inventory.certificate_days", page=f"{page:g}", ticket=f"{ticket:g}")
 
 
 def _storage(data: Data, report: Reporter) -> None:

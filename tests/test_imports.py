@@ -27,7 +27,12 @@ ALLOWED = {
         "alerts.slo",
         "alerts.promapi",
         "alerts.amapi",
+        "alerts.locatorapi",
+        "alerts.oncall",
+        "alerts.rotation",
         "alerts.ledger",
+        "alerts.ledgerapi",
+        "alerts.revision",
     ),
     "deploy": PACKAGES,
 }

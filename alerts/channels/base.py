@@ -4,7 +4,8 @@ A way to reach people is one module in ``alerts/channels``: ``KIND``, ``LIMIT_CH
 that it carries), a frozen ``Config`` (an unknown key is refused; secrets only as the name of a file or
 of an environment variable) and ``send(message, config, session) -> None``, which blocks, is called in a
 thread of its own and either delivers or raises :class:`TransportError`. It never logs, and never puts a
-secret or an address that holds one into an exception.
+secret or an address that holds one into an exception. Where it can write to one person,
+``to_person(address)`` returns the options that change for that.
 """
 
 import os

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import requests
 from msgspec import Meta
@@ -51,6 +51,11 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
             raise ValueError(f"username: {t('channels.username_and_password')}")
         if self.username is not None and self.security == "none":
             raise ValueError(f"security: {t('channels.password_in_clear')}")
+
+
+def to_person(address: str) -> dict[str, Any]:
+    """Return the options that change to write to one person."""
+    return {"recipients": [address]}
 
 
 def compose(message: Message, config: Config) -> EmailMessage:

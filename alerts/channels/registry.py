@@ -27,6 +27,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     config: type[ChannelConfig]
     limit_chars: int
     send: Send
+    to_person: Callable[[str], dict[str, Any]] | None = None
+    """What of the options changes when it writes to one person's address; None where it knows no persons."""
 
 
 @cache
@@ -38,8 +40,9 @@ def kinds() -> dict[str, Kind]:
             continue
         module = importlib.import_module(f"alerts.channels.{info.name}")
         found[module.KIND] = Kind(
-            kind=module.KIND, config=module.Config, limit_chars=module.LIMIT_CHARS, send=module.send
-        )
+            kind=module.KIND, config=module.Config, limit_chars=module.LIMIT_CHARS, send=module.send,
+            to_person=getattr(module, "to_person", None),
+        )  # fmt: skip
     return found
 
 

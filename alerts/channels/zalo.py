@@ -6,7 +6,7 @@ stands in the URL, so the URL appears in no log and in no exception.
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import requests
@@ -37,6 +37,11 @@ class Config(ChannelConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.token_file is None) == (self.token_env is None):
             raise ValueError(f"token_file: {t('channels.exactly_one', other='token_env')}")
+
+
+def to_person(address: str) -> dict[str, Any]:
+    """Return the options that change to write to one person's chat."""
+    return {"chat_id": address}
 
 
 class _Answer(msgspec.Struct):

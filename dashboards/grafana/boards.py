@@ -9,7 +9,7 @@ import msgspec
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from common.i18n import LANGUAGES
-from dashboards.grafana import lines, overview
+from dashboards.grafana import lines, outages, overview
 
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 _QUERY_RESULT: Final = re.compile(r"query_result\((.*)\)", re.DOTALL)
@@ -28,7 +28,7 @@ def export() -> dict[str, bytes]:
     """Return every board: file name -> JSON, stable from run to run."""
     return {
         f"{module.UID}-{language}.json": encode(module.board(language))
-        for module in (lines, overview)
+        for module in (lines, outages, overview)
         for language in sorted(LANGUAGES)
     }
 

@@ -13,7 +13,7 @@ import msgspec
 
 from alerts.promapi import ApiError, PromApi, Recording
 from common.i18n import LANGUAGES
-from dashboards.grafana import line_queries
+from dashboards.grafana import line_queries, outage_queries
 from dashboards.grafana import queries as overview_queries
 from dashboards.grafana.boards import Query, fill_in, queries
 from dashboards.grafana.layout import name_label
@@ -26,6 +26,11 @@ YOUNG_INTERVALS: Final = 2
 YOUNG_SECONDS: Final = 600.0
 """What is measured for less than some intervals of a rule, and the rates and medians that it takes, need
 not have been recorded yet."""
+_NEEDS_SECONDS: Final[dict[str, float]] = {
+    Recorded.LINE_LONG_DAYS: 2 * 86400.0,
+    Recorded.LINE_LONG_UPPER: 5 * 86400.0,
+}
+"""What speaks of days has nothing to say until some of them have passed, at whatever hour they began."""
 
 Verdict = Literal["refused", "missing", "young", "unmeasured", "quiet"]
 FAILED: Final = frozenset({"refused", "missing"})
@@ -34,7 +39,11 @@ _WORD: Final = re.compile(r"[a-zA-Z_:][\w:]*")
 _METRICS: Final = {metric.name: metric for metric in names.all_metrics()}
 _PARTS: Final = ("_bucket", "_sum", "_count")
 _WHEN_WRONG: Final = frozenset(
-    {overview_queries.open_alerts(), *(line_queries.verdicts(name_label(one)) for one in LANGUAGES)}
+    {
+        overview_queries.open_alerts(),
+        *(line_queries.verdicts(name_label(one)) for one in LANGUAGES),
+        *outage_queries.when_wrong(name_label(one) for one in LANGUAGES),
+    }
 )
 """They list what is wrong, and are empty on a good day."""
 
@@ -146,7 +155,7 @@ class _Why:
     async def _young(self, name: str) -> float:
         """The interval at which ``name`` is recorded where what it is made of is younger; else 0."""
         every = max((rule.interval_seconds for rule in await self._rules(name)), default=0.0)
-        age = YOUNG_INTERVALS * every + YOUNG_SECONDS
+        age = max(YOUNG_INTERVALS * every + YOUNG_SECONDS, _NEEDS_SECONDS.get(name, 0.0))
         for item in await self._made_of(name) if every else ():
             if await self._is_there(item) and not await self._is_there(item, age):
                 return every

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from dashboards.grafana import queries
+from dashboards.grafana import dead_zones, outage_queries, outages, queries
 from dashboards.grafana.layout import WIDE, Layout, Say, frame, name_label, words
 from dashboards.grafana.panels import (
     AMBER,
@@ -35,9 +35,12 @@ def board(language: str) -> dashboard.Dashboard:
     made = frame(UID, language, "board", "now-1h")
     layout = Layout(made)
     _numbers(layout, say)
+    _located(layout, say, name)
     _places(layout, say, name)
     _systems(layout, say, name)
     _lines(layout, say, name)
+    dead_zones.add(layout, say, name)
+    outages.locator(layout, say)
     _itself(layout, say, name)
     return made.build()
 
@@ -71,6 +74,18 @@ def _numbers(layout: Layout, say: Say) -> None:
 def _any_is(colour: str) -> Any:
     """Green at none, ``colour`` from one on."""
     return thresholds((None, GREEN), (1, colour))
+
+
+def _located(layout: Layout, say: Say, name: str) -> None:
+    """Open outages by the locator's word, how fast they were found and how often people were paged."""
+    layout.add(outages.table(say, name), 16, 8)
+    for key, expression, measure in (
+        ("locate_p95", outage_queries.time_to_locate(0.95), "s"),
+        ("pages_per_cause", outage_queries.pages_per_cause(), "short"),
+    ):
+        layout.add(
+            stat_panel(say(key), expression, thresholds((None, GREEN))).unit(measure).decimals(1), 4, 8
+        )
 
 
 def _places(layout: Layout, say: Say, name: str) -> None:

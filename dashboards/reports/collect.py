@@ -20,7 +20,7 @@ FINE_LIMIT_SECONDS: Final = 2 * STEP_SECONDS
 TIMEOUT_SECONDS: Final = 60.0
 
 _BY: Final = "site, line, target, probe, state"
-_LINES: Final = f'site!="{HUB_SITE}",target=~"{ComponentKind.HUB}:.+",line!=""'
+LINES: Final = f'site!="{HUB_SITE}",target=~"{ComponentKind.HUB}:.+",line!=""'
 _SYSTEMS: Final = f'site="{HUB_SITE}",commune="",target=~"{ComponentKind.SYSTEM}:.+"'
 _COMMUNE_SYSTEMS: Final = f'site!="{HUB_SITE}",target=~"{ComponentKind.SYSTEM}:.+"'
 
@@ -31,7 +31,7 @@ async def collect(
     """Return the seconds in each state from the month's start to ``until``, for every target of which
     anything was heard. Raises ApiError."""
     sums: dict[Key, Seconds] = {}
-    for matchers in (_LINES, _SYSTEMS, *((_COMMUNE_SYSTEMS,) if by_commune else ())):
+    for matchers in (LINES, _SYSTEMS, *((_COMMUNE_SYSTEMS,) if by_commune else ())):
         tally = await _read(prometheus, counters(matchers), month.start, until)
         sums |= tally.sums
     return sums
@@ -49,7 +49,7 @@ async def _read(prometheus: PromApi, query: str, start: float, until: float) -> 
     for place, seams in by_place.items():
         if 0 < place[1] - place[0] <= FINE_LIMIT_SECONDS:
             series = await prometheus.query_range(query, *place, FINE_STEP_SECONDS)
-            _look_closer(tally, seams, _by_key(series))
+            _look_closer(tally, seams, by_key(series))
     return tally
 
 
@@ -84,11 +84,11 @@ def _key(series: Series) -> Key:
 
 
 def _feed(tally: Tally, series: Iterable[Series]) -> None:
-    for key, found in _by_key(series).items():
+    for key, found in by_key(series).items():
         tally.feed(key, found)
 
 
-def _by_key(series: Iterable[Series]) -> dict[Key, list[Reading]]:
+def by_key(series: Iterable[Series]) -> dict[Key, list[Reading]]:
     return {key: _readings(group) for key, group in groupby(sorted(series, key=_key), key=_key)}
 
 

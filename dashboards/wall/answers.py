@@ -1,7 +1,7 @@
 """The few cheap queries behind the wall, and their results as plain lookups. Pure.
 
-Every two seconds for all viewers together: four instant queries and the list of open alerts; how well
-lines carry is asked more seldom (``measured.py``).
+Every two seconds for all viewers together: four instant queries, the list of open alerts and what the
+locator says of its outages; how well lines carry is asked more seldom (``measured.py``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from alerts.amapi import Alert
+from alerts.locatorapi import Outage
 from alerts.promapi import Sample
+from alerts.revision import Shown
 from inventory.names import HEARTBEAT, JOB_AGENT, TARGET_STATE_CHANGED, TARGET_UP, Label, Recorded
 
 from .measured import Measured
@@ -37,7 +39,11 @@ class Key(NamedTuple):
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """Results of one poll at ``at`` (Unix seconds). An error keeps the previous results beside it."""
+    """Results of one poll at ``at`` (Unix seconds). An error keeps the previous results beside it.
+
+    ``past`` is what the ledger had at ``past_at``, and may be some seconds old. ``locator_at`` is when the
+    locator last said that it is at work; 0 never, None where none is asked.
+    """
 
     at: float
     heartbeats: Mapping[str, float] = {}
@@ -45,9 +51,14 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     up: Mapping[Key, bool] = {}
     changed: Mapping[Key, float] = {}
     alerts: tuple[Alert, ...] = ()
+    blamed: tuple[Outage, ...] = ()
+    locator_at: float | None = None
+    past: tuple[Shown, ...] = ()
+    past_at: float = 0.0
     measured: Measured = Measured()
     prometheus_error: str | None = None
     alertmanager_error: str | None = None
+    locator_error: str | None = None
 
 
 def by_label(samples: Iterable[Sample], label: str) -> dict[str, float]:

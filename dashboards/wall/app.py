@@ -72,6 +72,7 @@ class Site:
             build=self._wall.build,
             assets=self._assets.urls,
             theme=choices.theme(request),
+            zones=choices.zones(request),
             user=request.get(USER) if isinstance(self._gate, LoginGate) else None,
             page=page_name,
             path=request.path,

@@ -1,4 +1,4 @@
-"""What a viewer chose: language and theme, from the address, a cookie, or the browser's wishes. Pure."""
+"""What a viewer chose: language, theme, the map's layer; from address, cookie, or browser's wishes. Pure."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from aiohttp import web
 
 from common.i18n import DEFAULT, LANGUAGES
 
+SHOWN: Final = ("on", "off")
 THEMES: Final = ("light", "dark")
 _COOKIE_SECONDS: Final = 400 * 86400
 _MOST_WISHES: Final = 20
@@ -53,9 +54,15 @@ def theme(request: web.Request) -> str:
     return ""
 
 
+def zones(request: web.Request) -> bool:
+    """Return whether the map begins with its dead zones: for a television, which nobody clicks at."""
+    chosen = request.query.get("zones") or request.cookies.get("zones")
+    return chosen == "on"
+
+
 def remember(request: web.Request, response: web.StreamResponse) -> None:
     """Keep what the address says in cookies."""
-    allowed = {"lang": LANGUAGES, "theme": THEMES}
+    allowed = {"lang": LANGUAGES, "theme": THEMES, "zones": SHOWN}
     for name, values in allowed.items():
         chosen = request.query.get(name)
         if chosen in values:

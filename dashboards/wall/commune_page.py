@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from .charts import charts
+from .ended import MAX_ENDED, ended_list
 from .history import History
 from .line_cards import line_cards, site_card
 from .map import describe
@@ -30,6 +31,7 @@ def commune(frame: Frame, shown: CommuneDetail, names: Names, day: Html) -> Html
             "main",
             live("status", parts["status"], tag="section"),
             _section("calls", words.say("commune_contacts"), _calls(shown, words)),
+            live("ended", parts["ended"], tag="section"),
             _section("quality", words.say("quality"), live("quality", parts["quality"])),
             _section("site", words.say("site"), live("site", parts["site"])),
             _section("day", words.say("last_day"), el("div", day, id="charts")),
@@ -44,6 +46,7 @@ def fragments(shown: CommuneDetail, names: Names, words: Words) -> dict[str, Htm
     return {
         "banner": banner(shown.health, words),
         "status": _status(shown, names, words),
+        "ended": ended_list(shown.ended, words, MAX_ENDED),
         "quality": line_cards(shown.lines, shown.at, words),
         "site": site_card(shown.site, words),
         "targets": _targets(shown, words),
@@ -68,9 +71,7 @@ def _status(shown: CommuneDetail, names: Names, words: Words) -> Html:
     lasting = age(view.since, shown.at, words) if view.since is not None else None
     why = el("p", words.say(f"reason_{view.reason}"), class_="why") if view.reason else None
     listed = (
-        outage_list(shown.outages, names, words, at=shown.at, known=shown.health.alertmanager_ok)
-        if shown.outages
-        else None
+        outage_list(shown.outages, names, words, at=shown.at, health=shown.health) if shown.outages else None
     )
     said = el("span", describe(view, words), class_="unseen")
     return Html(el("div", state, lasting, class_="state") + said + (why or "") + (listed or ""))

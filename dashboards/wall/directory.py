@@ -1,10 +1,13 @@
 """What the wall takes from the inventory: names, places, contacts, planned interruptions. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
+from alerts import oncall
+from alerts.rotation import Holidays, no_holidays
 from inventory.graph import Component, components, heartbeat_path
 from inventory.model import Commune, Contact, Inventory, Text
 from inventory.naming import english
@@ -42,6 +45,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that the hub pings from outside."""
     offers: tuple[Offer, ...] = ()
     """In the order of ``lines``."""
+    dossiers_per_day: float = 0.0
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Directory(msgspec.Struct, frozen=True, kw_only=True):
-    """The inventory as the wall needs it, by id."""
+    """The inventory as the wall needs it, by id. ``duty`` tells who is on call at a Unix time."""
 
     province: str
     timezone: str
@@ -63,6 +67,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     components: Mapping[str, Component]
     contacts: Mapping[str, Contact]
     windows: tuple[Window, ...] = ()
+    duty: Callable[[float], Call | None] = lambda _: None
 
     def planned(self, now: float) -> frozenset[str]:
         """Return the components inside a maintenance window at ``now``."""
@@ -93,8 +98,8 @@ def call(contact: Contact) -> Call:
     return Call(contact.name, contact.phone, contact.email, contact.note)
 
 
-def build(inventory: Inventory) -> Directory:
-    """Derive the directory from a checked inventory."""
+def build(inventory: Inventory, holidays: Holidays = no_holidays) -> Directory:
+    """Derive the directory from a checked inventory; ``holidays`` may change who is on call."""
     return Directory(
         province=inventory.province.name,
         timezone=inventory.province.timezone,
@@ -112,7 +117,16 @@ def build(inventory: Inventory) -> Directory:
             )
             for window in inventory.maintenance
         ),
+        duty=_duty(inventory, holidays),
     )
+
+
+def _duty(inventory: Inventory, holidays: Holidays) -> Callable[[float], Call | None]:
+    def on_call(at: float) -> Call | None:
+        found = oncall.contact(inventory, datetime.fromtimestamp(at, UTC), holidays)
+        return call(found) if found is not None else None
+
+    return on_call
 
 
 def _offers(inventory: Inventory, commune: Commune) -> Iterable[Offer]:
@@ -142,4 +156,5 @@ def _places(inventory: Inventory) -> Iterable[Place]:
             lines=tuple(line.id for line in commune.lines),
             routers=tuple(line.id for line in commune.lines if line.router),
             offers=tuple(_offers(inventory, commune)),
+            dossiers_per_day=commune.dossiers_per_day,
         )

@@ -4,11 +4,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from inventory.names import DeadZone
+
+from .culprits import Mark, drawn, marks, strokes
 from .geo import Inset, Layout, Point
 from .markup import Html, el
-from .shapes import glyph, shape
-from .snapshot import CommuneView, State
+from .shapes import culprit_glyph, glyph, shape, zone, zone_glyph
+from .snapshot import CommuneView, OutageView, State
 from .wording import Words
+from .zones import zone_list
 
 _LAND: Final = 44.0  # radius of the land drawn about each dot
 _NEIGHBOUR: Final = 135.0  # dots closer than this stand on the same ground
@@ -17,40 +21,64 @@ _LABEL: Final = 21.0  # height of a label's line
 _CHAR: Final = 10.6  # mean width of a character of a label
 _GAP: Final = 17.0  # from a dot's middle to its label
 _MAX_LABELS: Final = 40
+_DOT: Final = 11.0  # half of the room that a dot takes, and a mark
+_MARK: Final = 16.0
 _PAINTED_LAST: Final = tuple(reversed(State))
 
 Box = tuple[float, float, float, float]
 
 
-def province_map(communes: Sequence[CommuneView], layout: Layout, words: Words) -> Html:
-    """Return the map, what is not on it, and the legend."""
+def province_map(
+    communes: Sequence[CommuneView], layout: Layout, words: Words, outages: Sequence[OutageView] = ()
+) -> Html:
+    """Return the map with what hits several, what is not on it, the legend, and the dead zones as a list."""
     if not layout.points:
         return el("p", words.say("map_empty"), class_="note")
     shown = [commune for commune in communes if commune.code in layout.points]
     shown.sort(key=lambda commune: _PAINTED_LAST.index(commune.state))
+    wide = marks(outages, layout)
     apart = {code for inset in layout.insets for code in inset.codes}
     drawing = el(
         "svg",
         _land([point for code, point in sorted(layout.points.items()) if code not in apart]),
         (_inset(inset) for inset in layout.insets),
+        strokes(wide, layout),
         (_dot(commune, layout.points[commune.code], words) for commune in shown),
-        el("g", _labels(shown, layout, words), class_="labels", aria_hidden="true"),
+        (drawn(mark, words) for mark in wide),
+        el("g", _labels(shown, wide, layout, words), class_="labels", aria_hidden="true"),
         viewBox=f"0 0 {layout.width:g} {layout.height:g}",
         role="group",
         aria_label=words.say("map_label"),
     )
     missing = [words.of(c.name) for c in communes if c.code not in layout.points]
     note = el("p", words.say("not_on_map", names=", ".join(missing)), class_="note") if missing else None
-    return Html(drawing + el("div", note, legend(words), class_="below"))
+    keys = legend(words, marked=bool(wide))
+    below = el("div", note, keys, zone_legend(shown, words), zone_list(communes, words), class_="below")
+    return Html(drawing + below)
 
 
-def legend(words: Words) -> Html:
+def legend(words: Words, *, marked: bool = False) -> Html:
     """Return what the marks mean."""
     return el(
         "ul",
+        el("li", culprit_glyph(), words.say("culprit"), class_="culprit") if marked else None,
         (el("li", glyph(state), words.say(f"state_{state}")) for state in reversed(State)),
         class_="legend",
         aria_label=words.say("legend"),
+    )
+
+
+def zone_legend(communes: Sequence[CommuneView], words: Words) -> Html:
+    """Return what the rings of dead zones mean, and how many there are of each."""
+    leading = [commune.dead_zone[0] for commune in communes if commune.dead_zone]
+    return el(
+        "ul",
+        (
+            el("li", zone_glyph(why), words.say(f"zone_{why}"), ": ", el("b", leading.count(why)))
+            for why in DeadZone
+        ),
+        class_="legend zones",
+        aria_label=words.say("zones"),
     )
 
 
@@ -58,7 +86,11 @@ def describe(commune: CommuneView, words: Words) -> str:
     """Return a commune's name and state in words, for those who do not see the dot."""
     why = words.say(f"reason_{commune.reason}") if commune.reason else None
     state = words.say(f"state_{commune.state}")
-    return f"{words.of(commune.name)}: {state}" + (f". {why}" if why else "")
+    zones = ", ".join(words.say(f"zone_{one}") for one in commune.dead_zone)
+    behind = words.say("behind", name=words.of(commune.behind.name)) if commune.behind else None
+    zoned = f"{words.say('zones')}: {zones}" if zones else None
+    told = (f"{words.of(commune.name)}: {state}", why, behind, zoned)
+    return ". ".join(part for part in told if part)
 
 
 def _land(points: Sequence[Point]) -> Html:
@@ -83,6 +115,7 @@ def _dot(commune: CommuneView, point: Point, words: Words) -> Html:
         "a",
         el("title", said),
         el("circle", r=20, class_="touch"),
+        zone(commune.dead_zone[0]) if commune.dead_zone else None,
         shape(commune.state),
         href=f"/commune/{commune.code}",
         class_=f"dot {commune.state}",
@@ -94,19 +127,30 @@ def _dot(commune: CommuneView, point: Point, words: Words) -> Html:
     )
 
 
-def _labels(shown: Sequence[CommuneView], layout: Layout, words: Words) -> Iterator[Html]:
-    """Name communes with a problem, worst first, as far as there is room beside the dots."""
+def _labels(
+    shown: Sequence[CommuneView], wide: Sequence[Mark], layout: Layout, words: Words
+) -> Iterator[Html]:
+    """Name what hits several, then communes with a problem of their own, worst first, as far as there is room
+    beside the dots."""
     taken = [_around(layout.points[commune.code]) for commune in shown]
-    named = [commune for commune in reversed(shown) if commune.state is not State.UP]
-    for commune in named[:_MAX_LABELS]:
-        name = _short(words.of(commune.name))
-        own = _around(layout.points[commune.code])
-        for x, y, anchor, box in _places(layout.points[commune.code], len(name) * _CHAR):
-            inside = box[0] >= 0 and box[2] <= layout.width and box[1] >= 0 and box[3] <= layout.height
-            if inside and not any(_overlap(box, other) for other in taken if other != own):
-                taken.append(box)
-                yield el("text", name, x=x, y=y, text_anchor=anchor, class_=str(commune.state))
-                break
+    taken += [_around(mark.at, _MARK) for mark in wide]
+    own = [c for c in reversed(shown) if c.state is not State.UP and c.behind is None]
+    named = [(mark.at, words.of(mark.outage.what), "culprit") for mark in wide]
+    named += [(layout.points[c.code], _short(words.of(c.name)), str(c.state)) for c in own]
+    for point, name, kind in named[:_MAX_LABELS]:
+        mine = _around(point, _MARK if kind == "culprit" else _DOT)
+        room = [place for place in _places(point, len(name) * _CHAR) if _inside(place[3], layout)]
+        free = [
+            place for place in room if not any(_overlap(place[3], other) for other in taken if other != mine)
+        ]
+        # What hits several is named even where its name lies over dots.
+        for x, y, anchor, box in free[:1] or (room[:1] if kind == "culprit" else ()):
+            taken.append(box)
+            yield el("text", name, x=x, y=y, text_anchor=anchor, class_=kind)
+
+
+def _inside(box: Box, layout: Layout) -> bool:
+    return box[0] >= 0 and box[2] <= layout.width and box[1] >= 0 and box[3] <= layout.height
 
 
 def _short(name: str) -> str:
@@ -118,8 +162,8 @@ def _short(name: str) -> str:
     return name
 
 
-def _around(point: Point) -> Box:
-    return point[0] - 11, point[1] - 11, point[0] + 11, point[1] + 11
+def _around(point: Point, radius: float = _DOT) -> Box:
+    return point[0] - radius, point[1] - radius, point[0] + radius, point[1] + radius
 
 
 def _places(point: Point, width: float) -> Iterator[tuple[float, float, str, Box]]:

@@ -1,5 +1,6 @@
 """HTML that cannot be broken by what it shows: text is escaped unless it is :class:`Html` already."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from html import escape
@@ -56,3 +57,12 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a name of an element or attribute: {name!r}")
     return name
+
+
+def anchor(key: str) -> str:
+    """Return a name for an element that others link to, made of a key from outside.
+
+    >>> anchor("pop:ba-to")
+    'o-e681e7d7c4'
+    """
+    return f"o-{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:10]}"

@@ -1,12 +1,13 @@
 """Communes by systems, problems first, and the systems as a list for narrow screens. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from .line_cards import badges
-from .markup import Html, el
+from .markup import Html, anchor, el
 from .shapes import glyph
-from .snapshot import Cell, CommuneView, State, SystemView
+from .snapshot import Behind, Cell, CommuneView, State, SystemView
 from .view import problems_first
 from .wording import Words
 
@@ -16,11 +17,12 @@ _MARKS: Final = {Cell.UP: "●", Cell.DOWN: "✕", Cell.UNKNOWN: "?"}
 
 def has_problem(commune: CommuneView, systems: Sequence[SystemView]) -> bool:
     """Whether a speaking commune has a trouble of its own, a bad line too: a system that is down for all is
-    not that."""
+    not that, nor is a wide outage, which has its own place."""
     pairs = zip(commune.cells, systems, strict=True)
     own = any(cell is Cell.DOWN and system.state is not Cell.DOWN for cell, system in pairs)
     bad = bool(commune.verdicts) or commune.on_battery
-    return own or bad or commune.state in (State.DEGRADED, State.MAINTENANCE)
+    alone = commune.behind is None and commune.state is State.DEGRADED
+    return own or bad or alone or commune.state is State.MAINTENANCE
 
 
 def speaks(commune: CommuneView) -> bool:
@@ -49,10 +51,19 @@ def rest(communes: Sequence[CommuneView], systems: Sequence[SystemView], words: 
 
 
 def _silent(communes: Sequence[CommuneView], words: Words) -> Html:
-    """Communes without a row, by state: one line each state instead of empty rows."""
-    groups = {state: [c for c in communes if c.state is state and not speaks(c)] for state in State}
-    lines = (_silent_group(state, group, words) for state, group in groups.items() if group)
+    """Communes without a row: a line for each wide outage, which lists its communes itself, then one for each
+    state."""
+    mute = [commune for commune in communes if not speaks(commune)]
+    behind = Counter(commune.behind for commune in mute if commune.behind is not None)
+    groups = {state: [c for c in mute if c.state is state and c.behind is None] for state in State}
+    lines = [_behind_group(outage, count, words) for outage, count in behind.most_common()]
+    lines += (_silent_group(state, group, words) for state, group in groups.items() if group)
     return el("ul", lines, class_="silent", aria_label=words.say("matrix_silent"))
+
+
+def _behind_group(outage: Behind, count: int, words: Words) -> Html:
+    link = el("a", words.say("behind", name=words.of(outage.name)), href=f"#{anchor(outage.key)}")
+    return el("li", glyph(State.DOWN), el("p", link, f" ({count})"))
 
 
 def _silent_group(state: State, communes: Sequence[CommuneView], words: Words) -> Html:

@@ -11,7 +11,7 @@ import msgspec
 
 from alerts.promapi import Sample
 from inventory import names
-from inventory.names import HUB_SITE, JOB_AGENT, ComponentKind, Label, LineVerdict, Metric, Recorded
+from inventory.names import HUB_SITE, JOB_AGENT, ComponentKind, DeadZone, Label, LineVerdict, Metric, Recorded
 
 EVERY_SECONDS: Final = 15.0
 OLDEST_SECONDS: Final = 120.0
@@ -55,7 +55,16 @@ AGAINST_HUB: Final = _any_of(
     _AGAINST_HUB, f'{_FROM_AGENTS}, {Label.TARGET}=~"{ComponentKind.HUB}:.+", {Label.LINE}!=""'
 )
 SITES: Final = _any_of(_OF_SITES, _FROM_AGENTS)
-QUERIES: Final = (RECORDED, PERCENTILE, VERDICTS, AGAINST_HUB, SITES)
+DEAD_ZONES: Final = f"{Recorded.DEAD_ZONE} == 1"
+_KEPT: Final = "3h"
+LONG_AVAILABILITY: Final = (
+    f"max by ({Label.COMMUNE}) (last_over_time({Recorded.LINE_LONG_AVAILABILITY}[{_KEPT}]))"
+)
+LONG_UPPER: Final = f"max by ({Label.COMMUNE}) (last_over_time({Recorded.LINE_LONG_UPPER}[{_KEPT}]))"
+"""Of a commune's best line, since two that fail by turns carry it together."""
+QUERIES: Final = (
+    RECORDED, PERCENTILE, VERDICTS, AGAINST_HUB, SITES, DEAD_ZONES, LONG_AVAILABILITY, LONG_UPPER,
+)  # fmt: skip
 
 
 class LineKey(NamedTuple):
@@ -68,18 +77,22 @@ class LineKey(NamedTuple):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured last, by name of series and, where there are two, ``name/direction``.
 
-    ``sites`` by code of the commune; ``at`` is when it was asked for, in Unix seconds.
+    ``sites``, ``dead_zones``, and ``availability`` over 28 days with its ``upper`` bound by code of the
+    commune; ``at`` is when it was asked for, in Unix seconds.
     """
 
     at: float = 0.0
     lines: Mapping[LineKey, Mapping[str, float]] = {}
     verdicts: Mapping[LineKey, tuple[LineVerdict, ...]] = {}
     sites: Mapping[str, Mapping[str, float]] = {}
+    dead_zones: Mapping[str, tuple[DeadZone, ...]] = {}
+    availability: Mapping[str, float] = {}
+    upper: Mapping[str, float] = {}
 
 
 def measured(at: float, answers: Iterable[tuple[Sample, ...]]) -> Measured:
     """Put the answers to :data:`QUERIES` together."""
-    recorded, percentile, verdicts, against_hub, sites = answers
+    recorded, percentile, verdicts, against_hub, sites, dead_zones, availability, upper = answers
     lines: dict[LineKey, dict[str, float]] = {}
     for sample in (*recorded, *against_hub):
         _note(lines.setdefault(_line(sample), {}), sample, sample.label(_NAME))
@@ -88,7 +101,15 @@ def measured(at: float, answers: Iterable[tuple[Sample, ...]]) -> Measured:
     by_site: dict[str, dict[str, float]] = {}
     for sample in sites:
         _note(by_site.setdefault(sample.label(Label.SITE), {}), sample, sample.label(_NAME))
-    return Measured(at=at, lines=lines, verdicts=_verdicts(verdicts), sites=by_site)
+    return Measured(
+        at=at,
+        lines=lines,
+        verdicts=_verdicts(verdicts),
+        sites=by_site,
+        dead_zones=_dead_zones(dead_zones),
+        availability=_by_commune(availability),
+        upper=_by_commune(upper),
+    )
 
 
 def _line(sample: Sample) -> LineKey:
@@ -108,3 +129,15 @@ def _verdicts(samples: Iterable[Sample]) -> dict[LineKey, tuple[LineVerdict, ...
     for sample in samples:
         found.setdefault(_line(sample), set()).add(sample.label(Label.VERDICT))
     return {key: tuple(v for v in LineVerdict if v in given) for key, given in found.items()}
+
+
+def _by_commune(samples: Iterable[Sample]) -> dict[str, float]:
+    """Shares of 1; what is none is left out."""
+    return {one.label(Label.COMMUNE): one.value for one in samples if 0 <= one.value <= 1}
+
+
+def _dead_zones(samples: Iterable[Sample]) -> dict[str, tuple[DeadZone, ...]]:
+    found: dict[str, set[str]] = {}
+    for sample in samples:
+        found.setdefault(sample.label(Label.COMMUNE), set()).add(sample.label(Label.REASON))
+    return {code: tuple(why for why in DeadZone if why in given) for code, given in found.items()}

@@ -1,17 +1,18 @@
 """Open outages as a list: what, why, how long, where, whom to call. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from inventory.model import Text
 
-from .markup import Html, el
+from .markup import Html, anchor, el
 from .shapes import glyph
-from .snapshot import Call, OutageView, State
+from .snapshot import FAR, Call, Health, OutageView, State, Sure
 from .wording import Words
 
 MAX_SHOWN: Final = 30
+MAX_NAMED: Final = 400
 _NAMED: Final = 6
 _NOT_DIALLED: Final = re.compile(r"[^0-9+*#]")
 
@@ -25,13 +26,12 @@ class Names:
 
 
 def outage_list(
-    outages: Sequence[OutageView], names: Names, words: Words, *, at: float, known: bool, hidden: int = 0
+    outages: Sequence[OutageView], names: Names, words: Words, *, at: float, health: Health, hidden: int = 0
 ) -> Html:
-    """Return the list; ``known`` is whether Alertmanager could be read."""
-    parts: list[Html] = []
-    if not known:
-        parts.append(el("p", words.say("alerts_unknown"), class_="warning", role="status"))
+    """Return the list, and what is missing in it while a source cannot be read."""
+    parts = [el("p", words.say(key), class_="warning", role="status") for key in _missing(health)]
     if not outages:
+        known = health.alertmanager_ok
         said = words.say("no_outage" if known else "no_outage_unknown")
         mark = glyph(State.UP if known else State.UNKNOWN)
         parts.append(el("p", mark, said, class_="calm"))
@@ -45,18 +45,23 @@ def outage_list(
     return Html("".join(parts))
 
 
+def _missing(health: Health) -> Iterator[str]:
+    if not health.alertmanager_ok:
+        yield "alerts_unknown"
+    if health.locator_ok is False:
+        yield "locator_away"
+
+
 def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Html:
     """Return one outage."""
-    tag = "silenced" if outage.silenced else None if outage.page else "ticket"
     alone = outage.communes[0] if len(outage.communes) == 1 else None
     what = words.of(outage.what)
     title = el("h3", el("a", what, href=f"/commune/{alone}") if alone else what)
     key = el("span", words.say("cause"), class_="key")
-    mark = el("span", words.say(tag), class_="tag") if tag else None
     shared = el("span", words.say("line_shared"), class_="tag shared-tag") if outage.shared else None
-    cause = el("p", key, _cause(words.of(outage.cause)), " ", shared, " ", mark, class_="cause")
+    cause = el("p", key, _cause(words.of(outage.cause)), " ", shared, _tags(outage, words), class_="cause")
     head = (
-        glyph(State.MAINTENANCE if outage.silenced else State.DOWN if outage.page else State.DEGRADED),
+        glyph(_mark(outage)),
         el("div", title, cause, class_="what"),
         age(outage.since, at, words),
     )
@@ -67,10 +72,63 @@ def outage_item(outage: OutageView, names: Names, words: Words, at: float) -> Ht
         _systems(outage, names, words),
         el("p", words.say("shared_line"), class_="shared-line") if outage.shared else None,
         call_line(outage.calls, words),
-        el("p", words.of(outage.evidence), class_="evidence") if outage.evidence else None,
+        _doubt(outage, words),
+        _evidence(outage, words),
         class_="muted" if outage.silenced else "page" if outage.page else "ticket",
+        id=anchor(outage.key),
+        tabindex="-1",
         data_component=outage.component,
     )
+
+
+def _mark(outage: OutageView) -> State:
+    if outage.silenced:
+        return State.MAINTENANCE
+    return State.DOWN if outage.page and outage.loss is None else State.DEGRADED
+
+
+def _tags(outage: OutageView, words: Words) -> Iterator[Html | str]:
+    """Short words beside the cause: how much is lost, how sure that is, who is at it."""
+    if outage.loss is not None:
+        yield from (
+            " ",
+            el("span", words.say("loses", share=_percent(outage.loss, words)), class_="tag loss"),
+        )
+    if outage.sure is not None:
+        yield from (" ", el("span", words.say(f"sure_{outage.sure}"), class_=f"tag {outage.sure}"))
+    quiet = "silenced" if outage.silenced else None if outage.page else "ticket"
+    if quiet:
+        yield from (" ", el("span", words.say(quiet), class_="tag"))
+    if outage.acknowledged_by is not None:
+        yield from (
+            " ",
+            el("span", words.say("acknowledged", who=outage.acknowledged_by), class_="tag answered"),
+        )
+
+
+def _percent(share: float, words: Words) -> str:
+    return words.say("percent", value=words.number(share * 100))
+
+
+def _doubt(outage: OutageView, words: Words) -> Html | None:
+    """Whom else to think of: those that cannot be told apart, and who is nearly as likely."""
+    said = []
+    if outage.others:
+        said.append(words.say("not_told_apart", names=", ".join(words.of(one) for one in outage.others)))
+    if outage.runner_up is not None and outage.sure is Sure.UNSURE:
+        said.append(words.say("could_be", name=words.of(outage.runner_up)))
+    return el("p", ". ".join(said), class_="doubt") if said else None
+
+
+def _evidence(outage: OutageView, words: Words) -> Html | None:
+    """One line: what the locator counted, else what the alert says."""
+    if outage.counted is None:
+        return el("p", words.of(outage.evidence), class_="evidence") if outage.evidence else None
+    failed, sent = (words.number(number) for number in outage.counted)
+    said = words.say("counted", failed=failed, sent=sent)
+    if outage.runner_up is not None and outage.sure is not Sure.UNSURE:
+        said = f"{said}. {words.say('next_best', name=words.of(outage.runner_up))}"
+    return el("p", said, class_="evidence")
 
 
 def _cause(said: str) -> tuple[Html | str | None, str]:
@@ -108,18 +166,25 @@ def contact(call: Call, words: Words) -> Html:
 
 
 def _affected(outage: OutageView, names: Names, words: Words) -> Html | None:
+    """The first communes by name, the others folded away; of a system only how many do not reach it."""
     if not outage.communes:
         return None
-    named = outage.communes[:_NAMED]
-    links = [el("a", words.of(names.communes[c]), href=f"/commune/{c}") for c in named if c in names.communes]
-    more = len(outage.communes) - len(named)
-    rest = f" {words.say('and_more', count=more)}" if more else None
-    return el(
-        "p",
-        el("span", words.say("affects", count=len(outage.communes)), class_="key"),
-        el("span", Html(", ".join(links)), rest, class_="names"),
-        class_="where",
-    )
+    if FAR.issuperset(outage.kinds):
+        return el("p", words.say("out_of_reach", count=len(outage.communes)), class_="where")
+    named = [code for code in outage.communes if code in names.communes]
+    links = [el("a", words.of(names.communes[code]), href=f"/commune/{code}") for code in named[:MAX_NAMED]]
+    more = len(outage.communes) - _NAMED
+    key = el("span", words.say("affects", count=len(outage.communes)), class_="key")
+    first = el("span", Html(", ".join(links[:_NAMED])), class_="names")
+    if more <= 0:
+        return el("p", key, first, class_="where")
+    beyond = len(outage.communes) - len(links)
+    rest = Html(", ".join(links[_NAMED:])), f" {words.say('and_more', count=beyond)}" if beyond else None
+    folded = el(
+        "details", el("summary", words.say("and_more", count=more)), el("p", rest, class_="names"),
+        id=f"{anchor(outage.key)}-all",
+    )  # fmt: skip
+    return Html(el("p", key, first, class_="where") + folded)
 
 
 def _systems(outage: OutageView, names: Names, words: Words) -> Html | None:

@@ -5,13 +5,14 @@ from typing import Final
 
 import msgspec
 
+from .ended import ended_list
 from .geo import Layout
 from .map import province_map
 from .markup import Html, el
 from .matrix import matrix, rest, system_list
-from .outage_list import Names, outage_list
+from .outage_list import Names, contact, outage_list
 from .shapes import glyph
-from .snapshot import Cell, Health, Snapshot, State
+from .snapshot import Call, Cell, Health, Snapshot, State
 from .wording import Words
 
 REFRESH_SECONDS: Final = 15
@@ -21,7 +22,8 @@ _PATTERNS: Final = ("age_seconds", "age_minutes", "age_hours", "age_days", "more
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page needs besides its content. ``theme``: light, dark, or "" for the system's choice.
+    """What a page needs besides its content. ``theme``: light, dark, or "" for the system's choice;
+    ``zones``: whether the map shows dead zones from the start.
 
     ``build`` changes with the program and the inventory: a browser that sees another one reloads.
     """
@@ -32,6 +34,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     build: str
     assets: Mapping[str, str] = {}
     theme: str = ""
+    zones: bool = False
     user: str | None = None
     page: str = ""
     path: str = "/"
@@ -90,8 +93,14 @@ def wall(frame: Frame, shown: Snapshot, layout: Layout, names: Names) -> Html:
         live("banner", parts["banner"]),
         el(
             "main",
-            _section("map", words.say("map"), live("map", parts["map"])),
-            _section("outages", words.say("outages"), live("outages", parts["outages"])),
+            _section("map", words.say("map"), layers(frame), live("map", parts["map"])),
+            _section(
+                "outages",
+                words.say("outages"),
+                live("duty", parts["duty"]),
+                live("outages", parts["outages"]),
+                live("ended", parts["ended"]),
+            ),
             _section(
                 "matrix",
                 words.say("matrix"),
@@ -109,14 +118,23 @@ def fragments(shown: Snapshot, layout: Layout, names: Names, words: Words) -> di
     return {
         "banner": banner(shown.health, words),
         "counters": counters(shown, words),
-        "map": province_map(shown.communes, layout, words),
+        "map": province_map(shown.communes, layout, words, shown.outages),
+        "duty": duty(shown.on_call, words),
         "outages": outage_list(
-            shown.outages, names, words, at=shown.at, known=shown.health.alertmanager_ok, hidden=shown.hidden
+            shown.outages, names, words, at=shown.at, health=shown.health, hidden=shown.hidden
         ),
+        "ended": ended_list(shown.ended, words),
         "systems": system_list(shown.systems, words),
         "matrix": matrix(shown.communes, shown.systems, words),
         "rest": rest(shown.communes, shown.systems, words),
     }
+
+
+def duty(on_call: Call | None, words: Words) -> Html:
+    """Return who is on call, with the number; nothing where the inventory names nobody."""
+    if on_call is None:
+        return Html("")
+    return el("p", el("span", words.say("on_call"), class_="key"), contact(on_call, words), class_="on-call")
 
 
 def live(name: str, content: Html, *, tag: str = "div") -> Html:
@@ -127,6 +145,13 @@ def live(name: str, content: Html, *, tag: str = "div") -> Html:
 def _section(name: str, title: str, *content: Html) -> Html:
     heading = el("h2", title, id=f"{name}-title", tabindex="-1")
     return el("section", heading, *content, class_=name, aria_labelledby=f"{name}-title")
+
+
+def layers(frame: Frame) -> Html:
+    """Return the switch of the map's layer of dead zones; the style sheet alone obeys it, so that it works
+    without JavaScript and outlives every fragment."""
+    box = el("input", type="checkbox", id="zones", checked=frame.zones)
+    return el("label", box, frame.words.say("zones"), class_="layers")
 
 
 def header(frame: Frame, health: Health, *content: Html) -> Html:

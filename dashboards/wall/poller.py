@@ -1,4 +1,4 @@
-"""The one task that reads Prometheus and Alertmanager for all viewers together."""
+"""The one task that reads Prometheus, Alertmanager and the locator for all viewers together."""
 
 import asyncio
 import logging
@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from alerts.amapi import AmApi
+from alerts.ledgerapi import LedgerApi
+from alerts.locatorapi import LocatorApi
 from alerts.promapi import ApiError, PromApi
 from inventory.names import Label
 
@@ -19,6 +21,8 @@ from .measured import measured as put_together
 from .meters import Meters
 
 EVERY_SECONDS: Final = 2.0
+LEDGER_SECONDS: Final = 10.0
+DAY_SECONDS: Final = 86400.0
 AHEAD_SECONDS: Final = 60.0
 """A heartbeat further ahead of our clock is not believed: it would look fresh until its time comes."""
 log = logging.getLogger(__name__)
@@ -27,7 +31,8 @@ Fields = dict[str, Any]
 
 
 class Poller:
-    """Reads the sources; what cannot be read keeps its last answer, with the error beside it."""
+    """Reads the sources; what cannot be read keeps its last answer, with the error beside it. A hub may run
+    without a ``locator``."""
 
     def __init__(
         self,
@@ -35,11 +40,16 @@ class Poller:
         alertmanager: AmApi,
         meters: Meters,
         wall_clock: Callable[[], float] = time.time,
+        locator: LocatorApi | None = None,
+        *,
+        ledger: LedgerApi | None = None,
     ) -> None:
         self._prometheus = prometheus
         self._alertmanager = alertmanager
         self._meters = meters
         self._now = wall_clock
+        self._locator = locator
+        self._ledger = ledger
 
     async def run(self, publish: Callable[[Answers], None], every_seconds: float = EVERY_SECONDS) -> None:
         """Poll for ever; a poll that takes longer than its turn delays the next, never overlaps it."""
@@ -55,20 +65,25 @@ class Poller:
     async def poll(self, previous: Answers) -> Answers:
         """Return the answers of now. Raises nothing but cancellation."""
         asked = self._now()  # a slow answer must not make agents look silent
-        states, alerts, measured = await asyncio.gather(
-            self._read("prometheus", self._states(asked), previous.prometheus_error),
-            self._read("alertmanager", self._alerts(), previous.alertmanager_error),
+        states, alerts, blamed, past, measured = await asyncio.gather(
+            self._read("prometheus", lambda: self._states(asked), previous.prometheus_error),
+            self._read("alertmanager", self._alerts, previous.alertmanager_error),
+            self._blamed(asked, previous),
+            self._past(asked, previous),
             self._measured(asked, previous.measured),
         )
-        answers = msgspec.structs.replace(previous, at=asked, measured=measured, **states, **alerts)
+        answers = msgspec.structs.replace(
+            previous, at=asked, measured=measured, **states, **alerts, **blamed, **past
+        )
         remembered = _latest(previous.last_heard, answers.last_heard, answers.heartbeats)
         answers = msgspec.structs.replace(answers, last_heard=remembered)
         self._meters.newest(max(answers.heartbeats.values(), default=None))
         return answers
 
-    async def _read(self, source: str, reading: Awaitable[Fields], before: str | None) -> Fields:
+    async def _read(self, source: str, read: Callable[[], Awaitable[Fields]], before: str | None) -> Fields:
+        """Called only once it runs: a poll that is ended before leaves nothing behind that nobody awaits."""
         try:
-            fields = await reading
+            fields = await read()
         except ApiError as error:
             self._meters.polled(source, ok=False)
             if before is None:
@@ -100,8 +115,31 @@ class Poller:
             log.debug("measurements of lines cannot be read", extra={"error": str(error)})
             return previous
 
+    async def _blamed(self, now: float, previous: Answers) -> Fields:
+        """A locator that answers but has not judged for a while has nothing to say of now."""
+        if self._locator is None:
+            return {}
+        locator = self._locator
+
+        async def reading() -> Fields:
+            found = await locator.blamed()
+            return {"blamed": found.outages, "locator_at": now} if found.fresh else {}
+
+        fields = await self._read("locator", reading, previous.locator_error)
+        return {"locator_at": previous.locator_at or 0.0, **fields}
+
+    async def _past(self, now: float, previous: Answers) -> Fields:
+        """What cannot be read keeps its last answer: what is over stays over."""
+        if self._ledger is None or 0 <= now - previous.past_at < LEDGER_SECONDS:
+            return {}
+        try:
+            return {"past": await self._ledger.recent(now - DAY_SECONDS), "past_at": now}
+        except ApiError as error:
+            log.debug("the ledger cannot be read", extra={"error": str(error)})
+            return {"past_at": now}
+
     async def _alerts(self) -> Fields:
-        return {"alerts": await self._alertmanager.alerts()}
+        return {"alerts": await self._alertmanager.answered_alerts()}
 
 
 def _believed(times: Mapping[str, float], now: float) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from inventory import names
-from inventory.names import LineVerdict, Metric, Recorded
+from inventory.names import DeadZone, LineVerdict, Metric, Recorded
 
 from .answers import Answers
 from .directory import Offer, Place
@@ -26,6 +26,11 @@ def verdicts(answers: Answers, place: Place) -> tuple[LineVerdict, ...]:
         for verdict in answers.measured.verdicts.get(LineKey(place.code, line), ())
     }
     return tuple(verdict for verdict in LineVerdict if verdict in found)
+
+
+def dead_zone(answers: Answers, code: str) -> tuple[DeadZone, ...]:
+    """Return why a commune is a chronic dead zone; it is, or is not, whether it speaks just now or not."""
+    return answers.measured.dead_zones.get(code, ()) if is_known(answers) else ()
 
 
 def on_battery(answers: Answers, place: Place) -> bool:

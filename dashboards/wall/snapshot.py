@@ -1,12 +1,12 @@
 """What the wall shows at one moment: frozen structs, the same for every viewer. Times: Unix seconds."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from inventory.model import Text
-from inventory.names import LineVerdict
+from inventory.names import DeadZone, LineVerdict
 
 
 class State(StrEnum):
@@ -28,7 +28,17 @@ class Cell(StrEnum):
     UNKNOWN = "unknown"
 
 
-Reason = Literal["cut_off", "agent_silent", "hub_silent", "lan", "line", "systems", "stale", "planned"]
+class Sure(StrEnum):
+    """How sure the locator is of a culprit, in words instead of nats."""
+
+    UNSURE = "unsure"  # under 3 nats, odds of 20 to 1: the messages say "it may also be"
+    LIKELY = "likely"
+    SURE = "sure"  # from 7 nats on, odds of 1,000 to 1
+
+
+Reason = Literal[
+    "cut_off", "agent_silent", "hub_silent", "lan", "line", "systems", "lossy", "stale", "planned"
+]  # fmt: skip
 """Why a commune is in its state; the words stand in the catalogue."""
 
 
@@ -41,9 +51,16 @@ class Call(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+class Behind(msgspec.Struct, frozen=True):
+    """A wide outage, as the communes that it hits refer to it: ``key`` of the :class:`OutageView`."""
+
+    key: str
+    name: Text
+
+
 class CommuneView(msgspec.Struct, frozen=True, kw_only=True):
     """A commune. ``cells`` are in the order of ``Snapshot.systems``; ``since`` starts its state;
-    ``verdicts`` are those of all its lines, the gravest first."""
+    ``verdicts`` are those of all its lines, the gravest first; ``behind`` is the wide outage that hits it."""
 
     code: str
     name: Text
@@ -55,6 +72,13 @@ class CommuneView(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...] = ()
     verdicts: tuple[LineVerdict, ...] = ()
     on_battery: bool = False
+    dead_zone: tuple[DeadZone, ...] = ()
+    """Why it is a chronic dead zone, the gravest reason first."""
+    availability: float | None = None
+    upper: float | None = None
+    """Of the 28 days: that of its best line, and its 95 % upper bound."""
+    dossiers_per_day: float = 0.0
+    behind: Behind | None = None
 
 
 class SystemView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +94,12 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
 
 class OutageView(msgspec.Struct, frozen=True, kw_only=True):
     """An open outage. ``what`` names the component or place, ``cause`` says its kind in words; ``since``
-    is when it began, some seconds before the alert."""
+    is when it began, some seconds before the alert.
+
+    What only the locator knows: ``sure``; ``loss``, a share of 1 where some packets pass; ``others`` that
+    cannot be told apart from ``what``; ``runner_up``, the next best explanation; ``counted``, failed and all
+    measurements through it.
+    """
 
     key: str
     component: str
@@ -79,25 +108,73 @@ class OutageView(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     page: bool
     silenced: bool = False
+    acknowledged_by: str | None = None
     shared: bool = False
     """Whether a line that it is about carries office work and dossiers together."""
     communes: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     evidence: Text | None = None
     calls: tuple[Call, ...] = ()
+    sure: Sure | None = None
+    loss: float | None = None
+    others: tuple[Text, ...] = ()
+    runner_up: Text | None = None
+    counted: tuple[int, int] | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of component that it may be."""
+        return tuple(self.component.partition(":")[0].split("|"))
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it stands between communes and hub: only such an outage colours communes."""
+        return self.page and CUTTING.issuperset(self.kinds)
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is something that several communes share."""
+        return self.cuts and SHARED.issuperset(self.kinds)
+
+
+CUTTING: Final = frozenset({"power", "lan", "line", "area", "pop", "ring", "isp", "hub"})
+FAR: Final = frozenset({"wan", "dns", "host", "datacentre", "system"})
+SHARED: Final = frozenset({"area", "pop", "ring", "isp", "hub"})
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the wall may be believed: errors of its sources, and the age of the newest heartbeat."""
+    """Whether the wall may be believed: errors of its sources, and the age of the newest heartbeat.
+
+    ``locator_ok`` is None where there is no locator.
+    """
 
     prometheus_ok: bool = True
     alertmanager_ok: bool = True
+    locator_ok: bool | None = None
     newest: float | None = None
     stale: bool = False
 
 
+class EndedView(msgspec.Struct, frozen=True, kw_only=True):
+    """An outage that is over, as the ledger knows it now. ``badge`` says what was learned afterwards, and
+    ``said`` what was told at first; None where nothing was learned. ``what`` names component or place."""
+
+    key: str
+    component: str
+    what: Text
+    cause: Text
+    since: float
+    until: float
+    communes: tuple[str, ...] = ()
+    badge: Text | None = None
+    is_undecided: bool = False
+    said: Text | None = None
+    said_since: float | None = None
+    said_until: float | None = None
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything. ``hidden`` counts alerts that a larger outage explains."""
+    """Everything. ``hidden`` counts alerts that a larger outage explains; ``on_call`` has the duty now."""
 
     at: float
     province: str
@@ -106,6 +183,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     systems: tuple[SystemView, ...] = ()
     outages: tuple[OutageView, ...] = ()
     hidden: int = 0
+    on_call: Call | None = None
+    ended: tuple[EndedView, ...] = ()
 
     def count(self, state: State) -> int:
         """Return how many communes are in ``state``."""
@@ -186,5 +265,6 @@ class CommuneDetail(msgspec.Struct, frozen=True, kw_only=True):
     outages: tuple[OutageView, ...]
     health: Health
     at: float
+    ended: tuple[EndedView, ...] = ()
     lines: tuple[LineView, ...] = ()
     site: SiteView = SiteView()

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from alerts.rotation import Holidays, no_holidays
 from inventory.model import Inventory
 
 from . import commune_page, page
@@ -40,7 +41,9 @@ class Wall:
         inventory: Inventory,
         stale_seconds: float = STALE_SECONDS,
         wall_clock: Callable[[], float] = time.time,
+        holidays: Holidays = no_holidays,
     ) -> None:
+        self._holidays = holidays
         self._stale_seconds = stale_seconds
         self._changed = asyncio.Event()
         self._cache: dict[tuple[str, str], _Rendered] = {}
@@ -52,7 +55,7 @@ class Wall:
 
     def use(self, inventory: Inventory) -> None:
         """Take an inventory, at start and on reload; browsers see another build and reload."""
-        self.directory: Directory = build(inventory)
+        self.directory: Directory = build(inventory, self._holidays)
         places = self.directory.places.values()
         self.layout: Layout = layout({p.code: (p.latitude, p.longitude) for p in places})
         content = msgspec.json.encode(inventory) + version("thongsuot").encode()

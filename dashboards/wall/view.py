@@ -1,6 +1,6 @@
 """From query results to what the wall shows. Pure: same answers, same snapshot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from inventory.names import HUB_SITE
@@ -8,12 +8,15 @@ from inventory.names import HUB_SITE
 from . import quality
 from .answers import Answers, Key
 from .directory import Directory, Place
+from .ended import ended
 from .outages import outages
 from .snapshot import (
+    Behind,
     Cell,
     CommuneDetail,
     CommuneView,
     Health,
+    OutageView,
     Reason,
     SiteView,
     Snapshot,
@@ -22,6 +25,8 @@ from .snapshot import (
     TargetView,
 )
 
+LOCATOR_SECONDS: Final = 12.0
+"""Without a word of the locator for so long, the wall goes by the alerts alone."""
 STALE_SECONDS: Final = 20.0
 """Newest data older than this and the wall says so instead of showing states."""
 _ORDER: Final = {state: rank for rank, state in enumerate(State)}
@@ -29,8 +34,9 @@ _ORDER: Final = {state: rank for rank, state in enumerate(State)}
 
 def snapshot(directory: Directory, answers: Answers, stale_seconds: float = STALE_SECONDS) -> Snapshot:
     """Return what is to be shown."""
-    scene = _Scene(directory, answers, stale_seconds)
-    shown, hidden = outages(directory, answers.alerts)
+    locator_ok = _locator_ok(answers)
+    shown, hidden = outages(directory, answers.alerts, answers.blamed if locator_ok else ())
+    scene = _Scene(directory, answers, stale_seconds, covered(shown))
     communes = tuple(scene.commune(place) for place in directory.places.values())
     return Snapshot(
         at=answers.at,
@@ -40,7 +46,20 @@ def snapshot(directory: Directory, answers: Answers, stale_seconds: float = STAL
         systems=tuple(scene.system(index, communes) for index in range(len(directory.systems))),
         outages=shown,
         hidden=hidden,
+        on_call=directory.duty(answers.at),
+        ended=ended(directory, answers.past, answers.at),
     )
+
+
+def covered(outages: Iterable[OutageView]) -> dict[str, OutageView]:
+    """Return by commune the outage that explains its trouble: what lets nothing pass before what loses some,
+    and the widest of several."""
+    cutting = [one for one in outages if one.cuts]
+    found: dict[str, OutageView] = {}
+    for one in sorted(cutting, key=lambda o: (o.loss is not None, -len(o.communes), o.key)):
+        for code in one.communes:
+            found.setdefault(code, one)
+    return found
 
 
 def problems_first(communes: tuple[CommuneView, ...]) -> tuple[CommuneView, ...]:
@@ -53,7 +72,7 @@ def detail(
 ) -> CommuneDetail:
     """Return one commune's page. Raises KeyError for a code that the inventory does not have."""
     place = directory.places[code]
-    scene = _Scene(directory, answers, stale_seconds)
+    scene = _Scene(directory, answers, stale_seconds, covered(shown.outages))
     contacts = [("site", call) for call in directory.calls((f"lan:{code}",))]
     for line in place.lines:
         name = f"line:{code}/{line}"
@@ -65,6 +84,7 @@ def detail(
         outages=tuple(outage for outage in shown.outages if code in outage.communes),
         health=shown.health,
         at=shown.at,
+        ended=tuple(one for one in shown.ended if code in one.communes),
         lines=quality.lines(answers, place, speaks=scene.measures(code)),
         site=quality.site(answers, code) if scene.measures(code) else SiteView(),
     )
@@ -73,9 +93,16 @@ def detail(
 class _Scene:
     """One poll's answers, asked about one commune or system after the other."""
 
-    def __init__(self, directory: Directory, answers: Answers, stale_seconds: float) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        answers: Answers,
+        stale_seconds: float,
+        explained: Mapping[str, OutageView],
+    ) -> None:
         self.directory = directory
         self.answers = answers
+        self.explained = explained
         self.planned = directory.planned(answers.at)
         self.health = _health(answers, stale_seconds)
         self.hub_fresh = self._fresh(HUB_SITE)
@@ -111,6 +138,9 @@ class _Scene:
     # --- one commune -----------------------------------------------------------------------------
     def commune(self, place: Place) -> CommuneView:
         state, reason, since = self._state(place)
+        outage = self.explained.get(place.code)
+        if state is State.UP and outage is not None and outage.loss is not None:
+            state, reason, since = State.DEGRADED, "lossy", outage.since
         if state in (State.DOWN, State.DEGRADED, State.UNKNOWN) and self._is_planned(place):
             state, reason = State.MAINTENANCE, "planned"
         measures = self.measures(place.code)
@@ -125,6 +155,11 @@ class _Scene:
             cells=self._cells(place.code),
             verdicts=quality.verdicts(self.answers, place) if measures else (),
             on_battery=measures and quality.on_battery(self.answers, place),
+            dead_zone=quality.dead_zone(self.answers, place.code),
+            availability=self.answers.measured.availability.get(place.code),
+            upper=self.answers.measured.upper.get(place.code),
+            dossiers_per_day=place.dossiers_per_day,
+            behind=Behind(outage.key, outage.what) if outage is not None and outage.wide else None,
         )
 
     def _is_planned(self, place: Place) -> bool:
@@ -221,12 +256,19 @@ def _cell(up: bool) -> Cell:
     return Cell.UP if up else Cell.DOWN
 
 
+def _locator_ok(answers: Answers) -> bool | None:
+    if answers.locator_at is None:
+        return None
+    return answers.at - answers.locator_at <= LOCATOR_SECONDS
+
+
 def _health(answers: Answers, stale_seconds: float) -> Health:
     newest = max(answers.heartbeats.values(), default=None)
     old = newest is None or answers.at - newest > stale_seconds
     return Health(
         prometheus_ok=answers.prometheus_error is None,
         alertmanager_ok=answers.alertmanager_error is None,
+        locator_ok=_locator_ok(answers),
         newest=newest,
         stale=old or answers.prometheus_error is not None,
     )

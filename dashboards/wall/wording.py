@@ -27,6 +27,10 @@ class Words(msgspec.Struct, frozen=True):
         """Return hours and minutes, such as 07:05."""
         return self._local(time).strftime("%H:%M")
 
+    def exactly(self, time: float) -> str:
+        """Return the clock to the second, such as 07:05:09."""
+        return self._local(time).strftime("%H:%M:%S")
+
     def moment(self, time: float) -> str:
         """Return clock and date, such as 07:05 22/11."""
         return self._local(time).strftime("%H:%M %d/%m")

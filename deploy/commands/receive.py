@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NAME = "receive"
 AREA = "receiver"
 DEFAULT_LISTEN = "127.0.0.1:9494"
+DEFAULT_ANSWER = "127.0.0.1:9500"
 DEFAULT_ALERTMANAGER = "http://127.0.0.1:9493"
 
 
@@ -26,6 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--alertmanager", default=DEFAULT_ALERTMANAGER, metavar="URL", help=t("receiver.alertmanager")
     )
     parser.add_argument("--prometheus", metavar="URL", help=t("receiver.prometheus"))
+    parser.add_argument(
+        "--answer-listen", default=DEFAULT_ANSWER, metavar="HOST:PORT", help=t("receiver.answer")
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from alerts.receiver import Receiver, Settings
     from common import statedir
     from common.web import ListenError, is_loopback, parse_listen
+    from deploy import holiday
     from deploy.commands._inventory import read
 
     directory = (arguments.state or statedir.default()) / "hub"
@@ -42,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         host, _ = parse_listen(arguments.listen)
         if not is_loopback(host):
             raise ListenError(t("receiver.error_loopback", listen=arguments.listen))
+        parse_listen(arguments.answer_listen)
     except ListenError as error:
         return _refuse(error, 2)
     inventory = read(arguments.file)
@@ -52,8 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         store_path=directory / "receiver.sqlite",
         alertmanager_url=arguments.alertmanager,
         prometheus_url=arguments.prometheus,
+        answer_listen=arguments.answer_listen,
     )
-    receiver = Receiver(settings, inventory, lambda: _load(arguments.file))
+    receiver = Receiver(settings, inventory, lambda: _load(arguments.file), holiday.of_year)
     try:
         with statedir.Lock(directory, "receiver.lock"):
             asyncio.run(_serve(receiver, settings))

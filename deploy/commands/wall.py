@@ -26,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     option(
         "--alertmanager", default="http://127.0.0.1:9493", metavar="URL", help=t("wall.option_alertmanager")
     )
+    option("--locator", default="http://127.0.0.1:9491", metavar="URL", help=t("wall.option_locator"))
     option("--users-file", type=Path, metavar="FILE", help=t("wall.option_users_file"))
     option("--trusted-proxy-header", metavar="NAME", help=t("wall.option_proxy_header"))
     option("--trusted-proxy", action="append", default=[], metavar="IP", help=t("wall.option_proxy"))
@@ -50,10 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     import asyncio
+    from datetime import UTC, datetime
 
     from common.web import ListenError
     from dashboards.wall.admission import AdmissionError, gate_for
     from dashboards.wall.serve import Options, run
+    from deploy import holiday
     from deploy.commands._inventory import read
 
     inventory = read(arguments.file)
@@ -69,12 +72,16 @@ def _serve(arguments: argparse.Namespace) -> int:
         listen=arguments.listen,
         prometheus=arguments.prometheus,
         alertmanager=arguments.alertmanager,
+        locator=arguments.locator,
         max_viewers=arguments.max_viewers,
         stale_seconds=arguments.stale_seconds,
     )
     reload = _Reload(arguments.file, arguments.users_file, gate)
     try:
-        asyncio.run(run(options, inventory, gate, reload=reload, announce=_announce))
+        holiday.of_year(datetime.now(UTC).year)  # its library takes long to load: not on the loop
+        asyncio.run(
+            run(options, inventory, gate, reload=reload, announce=_announce, holidays=holiday.of_year)
+        )
     except (ListenError, OSError) as error:
         return _refuse(error, 1)
     return 0

@@ -35,6 +35,7 @@ class Meters:
         self.connections = gauge(names.INGEST_CONNECTIONS)
         self.clock_doubt = gauge(names.INGEST_CLOCK_DOUBT)
         self.tokens = gauge(names.INGEST_TOKENS)
+        self.certificates = gauge(names.CERTIFICATE_EXPIRY)
         duration = names.INGEST_FORWARD_DURATION
         self.forwards = Histogram(duration.name, duration.help, buckets=_BOUNDS, registry=registry)
 

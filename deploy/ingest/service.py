@@ -26,6 +26,7 @@ from deploy.ingest import permits
 from deploy.ingest.app import make_app
 from deploy.ingest.configs import configs
 from deploy.ingest.engine import Client, Engine
+from deploy.ingest.expiry import earliest
 from deploy.ingest.forward import Forwarder
 from deploy.ingest.gateway import Gateway, Province
 from deploy.ingest.limits import Limits, TimeLimits
@@ -88,6 +89,7 @@ class Service:
             try:
                 self._identity_seen = await asyncio.to_thread(self._options.identity.stamps)
                 self.tls = await asyncio.to_thread(tls_context, self._options.identity)
+                await self._show_expiry(self._options.identity)
             except (OSError, ValueError) as error:
                 raise Unusable(_certificate_problem(self._options.identity, error)) from None
         try:
@@ -122,6 +124,15 @@ class Service:
         if seen != self._identity_seen:
             await self.entrance.renew(await asyncio.to_thread(tls_context, identity))
             self._identity_seen = seen
+            await self._show_expiry(identity)
+
+    async def _show_expiry(self, identity: Identity) -> None:
+        """Tell when the certificates in use expire. Raises OSError."""
+        self.meters.certificates.clear()
+        for purpose, path in (("gateway", identity.certificate), ("clients", identity.client_ca)):
+            moment = None if path is None else earliest(await asyncio.to_thread(path.read_bytes))
+            if moment is not None:
+                self.meters.certificates.labels(purpose).set(moment)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:

@@ -59,9 +59,9 @@ async def _exec(lab: Lab, order: Order, _terminal: Terminal) -> int:
         return await process.wait()
 
 
-async def _serve(lab: Lab, _order: Order, terminal: Terminal) -> int:
-    async with lab.running():
-        await serve(lab, terminal)
+async def _serve(lab: Lab, order: Order, terminal: Terminal) -> int:
+    async with lab.running(bare=order.bare):
+        await serve(lab, terminal, bare=order.bare)
     return 0
 
 
@@ -99,10 +99,10 @@ def main(argument: str) -> int:
     i18n.choose(order.language)
     log.set_up(level="warning")
     stream = sys.stderr if order.json or order.mode in {"serve", "exec"} else sys.stdout
-    terminal = Terminal(stream, names(province(), order.language))
+    terminal = Terminal(stream, names(province(order.province), order.language))
     places = Places(Path(order.run))
     try:
-        lab = Lab(*prepare(places), places)
+        lab = Lab(*prepare(places, order.province), places)
         if order.mode == "exec" and order.command[0] not in lab.nodes.topology.nodes:
             terminal.say("lab.no_node", node=order.command[0], nodes=" ".join(lab.nodes.topology.nodes))
             return 2

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from deploy.lab.impair import Impairment
 from deploy.lab.impaired import impair
-from deploy.lab.nodes import Nodes
+from deploy.lab.nodes import Nodes, signal_matching
 from deploy.lab.systems import flag
 from deploy.lab.topology import HUB, UPLINK
 
 _TABLE = "lab_fault"
+_LOCATOR = "\0locate\0"
+_REPLACED_SECONDS = 60.0
 HUB_STACK = "hub-stack"
 """Name of the program that runs the hub."""
 StartAgent = Callable[[str], Awaitable[None]]
@@ -28,6 +31,11 @@ def _drop(match_in: str, match_out: str) -> str:
 
 
 _UPLINK = _drop(f'iifname "{UPLINK}"', f'oifname "{UPLINK}"')
+_LOSSY = f"""table inet {_TABLE} {{{{
+  chain out {{{{ type filter hook postrouting priority 400; policy accept;
+    oifname "{UPLINK}" numgen random mod 1000 < {{promille}} counter drop; }}}}
+}}}}
+"""
 _ALL = _drop('iifname != "lo"', 'oifname != "lo"')
 
 
@@ -52,6 +60,10 @@ class Faults:
         self._nodes.places.boot_id(commune).write_text(f"{uuid.uuid4()}\n", encoding="ascii")
         self._heal.append(lambda: self._start_agent(commune))
 
+    async def cut_lan(self, commune: str) -> None:
+        """The agent reaches nothing, not even its gateway; router and line go on."""
+        await self._cut_above(f"agent-{commune}")
+
     async def kill_agent(self, commune: str) -> None:
         """Only the agent dies; its router still answers the hub."""
         await self._nodes.kill(f"agent-{commune}")
@@ -67,9 +79,41 @@ class Faults:
         await self._nodes.end(HUB_STACK)
         self._heal.append(self._start_hub)
 
+    async def kill_locator(self) -> None:
+        """The locator is killed, and what the supervisor starts in its place is stopped before it speaks.
+        Raises TimeoutError."""
+        killed = signal_matching(signal.SIGKILL, _LOCATOR)
+        self._heal.append(self.start_locator)
+        async with asyncio.timeout(_REPLACED_SECONDS):
+            while not set(signal_matching(signal.SIGSTOP, _LOCATOR)) - set(killed):  # noqa: ASYNC110 - a process
+                await asyncio.sleep(0.02)
+
+    async def start_locator(self) -> None:
+        """The locator that was stopped goes on, with the memory of the one that was killed."""
+        signal_matching(signal.SIGCONT, _LOCATOR)
+
     async def pop_down(self, pop: str) -> None:
         """The POP forwards nothing and answers nothing."""
         await self._cut(f"pop-{pop}", _ALL)
+
+    async def down(self, component: str) -> None:
+        """A router, resolver or system forwards nothing and answers nothing. Raises KeyError."""
+        await self._cut(self._node(component), _ALL)
+
+    async def service_dead(self, component: str) -> None:
+        """The program of a resolver or system is dead; its machine refuses at once. Raises KeyError."""
+        name = self._node(component)
+        await self._nodes.kill(name)
+        self._heal.append(lambda: self._nodes.again(name))
+
+    async def lossy(self, component: str, ratio: float) -> None:
+        """A router loses a share of what it sends towards the hub; its counter tells how many packets."""
+        ruleset = _LOSSY.format(promille=round(1000 * ratio))
+        await self._cut(self._node(component), ruleset)
+
+    async def hub_uplink(self) -> None:
+        """What the hub sends vanishes on its way out, and so does what is sent to it; it is not told."""
+        await self._cut_above(HUB)
 
     async def hub_unreachable(self) -> None:
         """Nothing reaches the hub from outside and nothing leaves it."""
@@ -100,6 +144,21 @@ class Faults:
         """Undo every fault, the last first."""
         while self._heal:
             await self._heal.pop()()
+
+    async def _cut_above(self, node: str) -> None:
+        """Cut a node's uplink at its other end, so that the node's own sends do not fail at once."""
+        link = self._nodes.topology.link_above(node)
+        if link is None:
+            raise KeyError(node)
+        name = link.parent_interface
+        await self._cut(link.parent, _drop(f'iifname "{name}"', f'oifname "{name}"'))
+
+    def _node(self, component: str) -> str:
+        nodes = self._nodes.topology.nodes.values()
+        for node in nodes:
+            if node.component == component:
+                return node.name
+        raise KeyError(component)
 
     async def _cut(self, node: str, ruleset: str) -> None:
         await self._nodes.must(node, [self._nft, "-f", "-"], ruleset)

@@ -19,7 +19,7 @@ from deploy import debian
 from deploy.lab import gateway, routers, systems, throughput
 from deploy.lab.faults import HUB_STACK, Faults
 from deploy.lab.nodes import Nodes
-from deploy.lab.order import Places
+from deploy.lab.order import SIX, Places
 from deploy.lab.topology import HUB, Topology, derive
 from deploy.lab.wires import build
 from deploy.render_agents import commune_config, to_yaml
@@ -28,15 +28,17 @@ from exporters.siteio.machine import BOOT_ID
 from inventory.load import dump, loads
 from inventory.model import Inventory
 
+PROVINCES: Final = {SIX: "province.yml", "twelve": "twelve.yml"}
+"""Inventories that are shipped, by name."""
 PROMETHEUS_URL: Final = "http://127.0.0.1:9490"
 ALERTMANAGER_URL: Final = "http://127.0.0.1:9493"
 _MOUNT_SECONDS: Final = 20
 
 
-def province() -> Inventory:
-    """Return the province of the lab as it is shipped."""
-    content = files("deploy.lab").joinpath("province.yml").read_bytes()
-    return loads(content, "province.yml", judge_options).inventory
+def province(name: str = SIX) -> Inventory:
+    """Return a province of the lab as it is shipped. Raises KeyError for one that is not in PROVINCES."""
+    content = files("deploy.lab").joinpath(PROVINCES[name]).read_bytes()
+    return loads(content, PROVINCES[name], judge_options).inventory
 
 
 def placed(inventory: Inventory, places: Places) -> Inventory:
@@ -60,12 +62,12 @@ def placed(inventory: Inventory, places: Places) -> Inventory:
     )  # fmt: skip
 
 
-def prepare(places: Places) -> tuple[Inventory, Topology]:
+def prepare(places: Places, name: str = SIX) -> tuple[Inventory, Topology]:
     """Mount, wire and write what has to be there before anything runs. Blocking, once, at the start.
 
     Raises OSError, subprocess.SubprocessError, debian.ToolMissing, topology.Unbuildable.
     """
-    inventory = placed(province(), places)
+    inventory = placed(province(name), places)
     topology = derive(inventory)
     places.namespaces.mkdir(parents=True, exist_ok=True)
     _mount("-t", "tmpfs", "-o", "mode=0755", "lab", str(places.namespaces))
@@ -92,6 +94,7 @@ class Lab:
         self.inventory = inventory
         self.places = places
         self.nodes = Nodes(topology, places)
+        self._bare = False
         self.faults = Faults(self.nodes, str(debian.find("nft")), self.start_agent, self.start_hub)
 
     @property
@@ -102,6 +105,7 @@ class Lab:
     @contextlib.asynccontextmanager
     async def running(self, bare: bool = False) -> AsyncIterator[None]:
         """Run everything while the context is open; ``bare`` leaves out hub stack and agents."""
+        self._bare = bare
         try:
             await asyncio.gather(
                 systems.start_resolver(self.nodes), systems.start_systems(self.nodes),
@@ -121,8 +125,14 @@ class Lab:
         await self.nodes.start(HUB_STACK, HUB, words, _environment())
 
     async def start_agent(self, commune: str) -> None:
-        """Start the agent of a commune, with the state that it had; does nothing while it runs."""
+        """Start the agent of a commune, with the state that it had; does nothing while it runs.
+
+        In a bare lab: whatever was started there by that name.
+        """
         if self.nodes.runs(f"agent-{commune}"):
+            return
+        if self._bare:
+            await self.nodes.again(f"agent-{commune}")
             return
         configuration = await asyncio.to_thread(self._write_agent, commune)
         words = [sys.executable, "-m", "agent", "--config", str(configuration)]

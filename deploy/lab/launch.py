@@ -12,7 +12,7 @@ from common import i18n, statedir
 from common.i18n import t
 from deploy import debian
 from deploy.lab import sandbox
-from deploy.lab.order import Mode, Order, Places
+from deploy.lab.order import SIX, Mode, Order, Places
 
 __all__ = ["PORTS", "Mode", "Wish", "execute", "launch"]
 
@@ -24,6 +24,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line asked for."""
 
     mode: Mode
+    province: str = SIX
+    bare: bool = False
     state: Path | None = None
     keep: bool = False
     ports: tuple[int, ...] = ()
@@ -53,7 +55,7 @@ def launch(wish: Wish) -> int:
     return 1
 
 
-def execute(state: Path | None, command: tuple[str, ...]) -> int:
+def execute(state: Path | None, command: tuple[str, ...], province: str = SIX) -> int:
     """Run a command in a node: of the lab that runs, else of one made for it (wires and systems)."""
     if len(command) < 2:
         _say(t("lab.exec_needs"))
@@ -67,7 +69,7 @@ def execute(state: Path | None, command: tuple[str, ...]) -> int:
     except OSError as error:
         _say(t("lab.cannot_write", path=error.filename or places.run, problem=error.strerror))
         return 1
-    return launch(Wish(mode="exec", state=state, once=True, command=command))
+    return launch(Wish(mode="exec", province=province, state=state, once=True, command=command))
 
 
 def _enter(places: Places, command: tuple[str, ...]) -> int:
@@ -85,8 +87,8 @@ def _places(state: Path | None) -> Places:
 
 def _order(wish: Wish, places: Places) -> Order:
     return Order(
-        mode=wish.mode, run=str(places.run), language=i18n.current(), leash=-1, scenario=wish.scenario,
-        once=wish.once, json=wish.json, command=wish.command,
+        mode=wish.mode, run=str(places.run), language=i18n.current(), leash=-1, province=wish.province,
+        bare=wish.bare, scenario=wish.scenario, once=wish.once, json=wish.json, command=wish.command,
     )  # fmt: skip
 
 

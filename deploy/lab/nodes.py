@@ -37,6 +37,7 @@ class Nodes:
         self.topology = topology
         self.places = places
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._started: dict[str, tuple[str, Sequence[str], Mapping[str, str] | None]] = {}
 
     def command(self, node: str, words: Sequence[str]) -> list[str]:
         """Return the words that run a command in ``node``. Raises KeyError for an unknown node."""
@@ -47,12 +48,19 @@ class Nodes:
         self, name: str, node: str, words: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
         """Start a program that stays; it writes to ``logs/<name>.log``."""
+        self._started[name] = node, words, environment
         self.places.logs.mkdir(parents=True, exist_ok=True)
         with (self.places.logs / f"{name}.log").open("ab") as log:
             self._running[name] = await asyncio.create_subprocess_exec(
                 *self.command(node, words), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, cwd=self.places.run,
             )  # fmt: skip
+
+    async def again(self, name: str) -> None:
+        """Start a program as it was started before; does nothing while it runs. Raises KeyError."""
+        if not self.runs(name):
+            node, words, environment = self._started[name]
+            await self.start(name, node, words, environment)
 
     def runs(self, name: str) -> bool:
         """Whether a program was started and has neither ended nor been killed."""
@@ -122,17 +130,22 @@ class Nodes:
 
 
 def kill_matching(*words: str) -> int:
-    """Kill -9 every process of the sandbox whose command line has all ``words``; returns how many.
+    """Kill -9 every process of the sandbox whose command line has all ``words``; returns how many."""
+    return len(signal_matching(signal.SIGKILL, *words))
+
+
+def signal_matching(number: signal.Signals, *words: str) -> list[int]:
+    """Send a signal to every process of the sandbox whose command line has all ``words``; returns which.
 
     ``/proc`` is the sandbox's own, so nothing outside can match.
     """
-    count = 0
+    reached = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid() and _matches(entry, words):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
-                count += 1
-    return count
+                os.kill(int(entry.name), number)
+                reached.append(int(entry.name))
+    return reached
 
 
 def _matches(process: Path, words: Sequence[str]) -> bool:

@@ -1,24 +1,29 @@
 """What the command outside asks of the process inside the sandbox, and where both keep their files."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 Mode = Literal["demo", "lab", "serve", "exec"]
+SIX: Final = "six"
+"""The province that is run where none is named."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """``listeners``: inherited listening socket by the port that it stands for.
 
     ``leash``: read end of a pipe whose other end the outer process holds; its end of file says stop.
-    ``command``: node and words, for ``exec``.
+    ``command``: node and words, for ``exec``. ``province``: a name of ``lab.PROVINCES``. ``bare``: without
+    hub stack and agents, for ``serve``.
     """
 
     mode: Mode
     run: str
     language: str
     leash: int
+    province: str = SIX
+    bare: bool = False
     scenario: str = ""
     once: bool = False
     json: bool = False

@@ -7,8 +7,10 @@ shows what went out before. Then, one at a time::
     {"do": "blip", "commune": "21040", "seconds": 2}
     {"do": "fault", "fault": "cut_line", "what": "21040"}, {"do": "heal"}
     {"do": "fault", "fault": "impair_line", "what": "21040", "up": {"delay_seconds": 0.1, "loss_ratio": 0.02}}
+    {"do": "fault", "fault": "lossy", "what": "pop:ba-to", "ratio": 0.3}
     {"do": "kill", "words": ["/prometheus ", ...]}    kill -9 of processes by their command line
     {"do": "start_agent", "commune": "21040"}
+    {"do": "start", "name": "other", "node": "hub", "words": ["..."]}     a program that stays
     {"do": "run", "node": "agent-21040", "words": ["ping", "-c1", "10.51.0.1"]}
     {"do": "green", "seconds": 60}                    waits until all is well
     {"do": "pages", "seconds": 10}                    what went out until then, played or not
@@ -33,24 +35,29 @@ from deploy.lab.story import GREEN_SECONDS
 from deploy.lab.terminal import Terminal
 
 _MAX_LINE_BYTES: Final = 1 << 16
+_SMALL: Final = 6
+"""Communes that start within the usual time; more of them take as much longer."""
 
 
 Fault = Literal[
     "", "cut_line", "cut_power", "kill_agent", "stop_agent", "pop_down", "maintenance_page", "hub",
-    "stop_hub", "impair_line",
+    "stop_hub", "impair_line", "cut_lan", "hub_uplink", "down", "service_dead", "lossy",
+    "kill_locator", "start_locator",
 ]  # fmt: skip
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One line of stdin."""
 
-    do: Literal["play", "blip", "fault", "heal", "kill", "start_agent", "run", "green", "pages"]
+    do: Literal["play", "blip", "fault", "heal", "kill", "start_agent", "start", "run", "green", "pages"]
     scenario: str = ""
     fault: Fault = ""
     what: str = ""
     up: Impairment = Impairment()
     down: Impairment = Impairment()
+    ratio: float = 0.3
     commune: str = ""
+    name: str = ""
     node: str = ""
     words: tuple[str, ...] = ()
     seconds: float = 2.0
@@ -87,8 +94,8 @@ class Servant:
                 await self._lab.faults.heal()
             case "kill":
                 return {"killed": kill_matching(*request.words)}
-            case "start_agent":
-                await self._lab.start_agent(request.commune)
+            case "start" | "start_agent":
+                await self._start(request)
             case "run":
                 ended = await self._lab.nodes.run(request.node, request.words, seconds=request.seconds)
                 return {"status": ended.status, "output": ended.output}
@@ -111,6 +118,12 @@ class Servant:
         plain: dict[str, Any] = msgspec.to_builtins(result)
         return plain
 
+    async def _start(self, request: Request) -> None:
+        if request.do == "start":
+            await self._lab.nodes.start(request.name, request.node, request.words)
+        else:
+            await self._lab.start_agent(request.commune)
+
     async def _fault(self, request: Request) -> None:
         if request.fault == "":
             raise KeyError("fault")
@@ -122,20 +135,29 @@ class Servant:
             "kill_agent": lambda: faults.kill_agent(what),
             "stop_agent": lambda: faults.stop_agent(what),
             "stop_hub": faults.stop_hub,
+            "kill_locator": faults.kill_locator,
+            "start_locator": faults.start_locator,
             "pop_down": lambda: faults.pop_down(what),
             "maintenance_page": lambda: faults.maintenance_page(what),
             "hub": faults.hub_unreachable,
+            "hub_uplink": faults.hub_uplink,
+            "cut_lan": lambda: faults.cut_lan(what),
+            "down": lambda: faults.down(what),
+            "service_dead": lambda: faults.service_dead(what),
+            "lossy": lambda: faults.lossy(what, request.ratio),
             "impair_line": lambda: faults.impair_line(what, request.up, request.down),
         }
         await verbs[request.fault]()
 
 
-async def serve(lab: Lab, terminal: Terminal) -> None:
-    """Answer until stdin ends. Raises green.NotGreen when the lab never became well."""
+async def serve(lab: Lab, terminal: Terminal, *, bare: bool = False) -> None:
+    """Answer until stdin ends. Raises green.NotGreen when the lab never became well; a ``bare`` one is not
+    waited for."""
     lines = _stdin()
     async with Watch(lab) as watch:
         servant = Servant(lab, watch, terminal)
-        await watch.wait(GREEN_SECONDS, terminal.health)
+        if not bare:
+            await watch.wait(GREEN_SECONDS * max(1.0, len(lab.communes) / _SMALL), terminal.health)
         _write({"ready": True})
         while line := await lines.get():
             _write(await servant.answer(line))

@@ -97,5 +97,5 @@ class Course:
         note(PROBE_HTTP_REDIRECTS, self.followed)
         note(TCP_RETRANSMITS, self._retransmits)
         if self.config.all_series:
-            note(PROBE_FAILED_REGEX, reason is Reason.BODY)
+            note(PROBE_FAILED_REGEX, reason in {Reason.BODY, Reason.MAINTENANCE})
         return self.phases.outcome(reason, self.veil.hide(f"{self.where}{said}") if said else "")

@@ -9,7 +9,15 @@ from exporters.httpio.answer import Answer
 from exporters.httpio.config import Ask, Config, Step
 from exporters.httpio.page import Page
 from exporters.httpio.part import Capture, Expectation
-from exporters.httpio.patterns import BUDGET_SECONDS, TooSlow, bounded, budget, compiled, find
+from exporters.httpio.patterns import (
+    BUDGET_SECONDS,
+    TooSlow,
+    bounded,
+    budget,
+    compiled,
+    find,
+    says_maintenance,
+)
 from exporters.httpio.template import UnknownName, expand
 from exporters.httpio.veil import Veil
 from exporters.net.failure import Failure
@@ -28,8 +36,8 @@ def status_expected(status: int, expected: Ask) -> bool:
 def judge(
     answer: Answer, ask: Ask, config: Config, veil: Veil, values: Mapping[str, str] = _NO_VALUES
 ) -> dict[str, str]:
-    """Return what the step captures. Raises Failure: status, body, too_large, or local for a pattern or
-    path that takes too long."""
+    """Return what the step captures. Raises Failure: status, body, maintenance, too_large, or local for a
+    pattern or path that takes too long."""
     if not status_expected(answer.status, ask):
         wanted = ", ".join(map(str, ask.expected_status)) or "2xx"
         raise Failure(Reason.STATUS, f"status {answer.status}, expected {wanted}")
@@ -42,8 +50,8 @@ def judge(
     page = Page(answer, config.searched_body_bytes, ask.namespaces)
     try:
         with budget() if ask.expect or captures else bounded(patterns):
-            for fault in _Faults(answer, ask, page, veil, values).all():
-                raise Failure(Reason.BODY, fault)
+            for reason, fault in _Faults(answer, ask, page, veil, values).all():
+                raise Failure(reason, fault)
             return {name: _captured(name, capture, page) for name, capture in captures.items()}
     except TooSlow:
         raise Failure(
@@ -58,20 +66,21 @@ class _Faults:
         self._status, self._ask, self._page = f"status {answer.status}, but ", ask, page
         self._veil, self._values = veil, values
 
-    def all(self) -> Iterator[str]:
-        """Return the faults one by one, as evidence."""
+    def all(self) -> Iterator[tuple[Reason, str]]:
+        """Return the faults one by one, with evidence."""
         ask, text = self._ask, self._page.text
         for pattern in ask.forbidden_body_regex:
             found = find(pattern, text)
             if found is not None:
-                yield f"{self._status}the page says {self._veil.quote(found, 120)}"
+                reason = Reason.MAINTENANCE if says_maintenance(found) else Reason.BODY
+                yield reason, f"{self._status}the page says {self._veil.quote(found, 120)}"
         if ask.body_regex is not None and find(ask.body_regex, text) is None:
             where = f"the first {len(text)} characters of the page"
-            yield f"{self._status}{ask.body_regex[:80]!r} is not in {where}"
+            yield Reason.BODY, f"{self._status}{ask.body_regex[:80]!r} is not in {where}"
         for expectation in ask.expect:
             fault = self._fault(expectation)
             if fault:
-                yield f"{self._status}{expectation}{fault}"
+                yield Reason.BODY, f"{self._status}{expectation}{fault}"
 
     def _fault(self, expected: Expectation) -> str:
         found = self._page.values(expected)

@@ -73,6 +73,16 @@ def _composed(text: str) -> str:
     return "".join(unicodedata.normalize("NFC", piece) for piece in _PIECE.findall(text))
 
 
+def says_maintenance(found: str) -> bool:
+    """Whether forbidden text that was found speaks of maintenance, by our own pattern or a person's.
+
+    >>> says_maintenance("Hệ thống đang bảo trì"), says_maintenance("Lỗi kết nối")
+    (True, False)
+    """
+    said = found.lower()
+    return "bảo trì" in said or "maintenance" in said
+
+
 def bounded(patterns: Iterable[str]) -> AbstractContextManager[None]:
     """Return :func:`budget`, or nothing where all patterns are our own, which take linear time."""
     return nullcontext() if _OWN.issuperset(patterns) else budget()

@@ -48,7 +48,9 @@ from exporters.net.phases import one_line
 from exporters.net.resolve import Address, IpVersion, literal, resolve
 from inventory.names import (
     DNS_ANSWER_STALE,
+    ICMP_LOST,
     ICMP_PATH_MTU,
+    ICMP_SENT,
     PROBE_ICMP_DURATION,
     PROBE_IP_PROTOCOL,
     Label,
@@ -57,6 +59,7 @@ from inventory.names import (
 
 KIND: Final = "icmp"
 METRICS: Final = (PROBE_IP_PROTOCOL, DNS_ANSWER_STALE, *report.METRICS, ICMP_PATH_MTU)
+PROMPT: Final = (ICMP_SENT, ICMP_LOST)
 LOSS_ALLOWING_SEARCH: Final = 0.2
 """More loss than this, and silence says too little about the size of a packet."""
 _RESOLVE: Final = ((str(Label.PHASE), "resolve"),)
@@ -127,7 +130,13 @@ async def probe(target: Target, config: Config) -> Outcome:
     if config.path_mtu and state.mtu.known_bytes is not None:
         samples += (Sample(ICMP_PATH_MTU, float(state.mtu.known_bytes)),)
     reason, evidence = _judge(answers, address, target.timeout_seconds)
-    return Outcome(reason=reason, duration_seconds=duration, samples=samples, evidence=one_line(evidence))
+    return Outcome(
+        reason=reason,
+        duration_seconds=duration,
+        samples=samples,
+        evidence=one_line(evidence),
+        partial=0 < len(answers.arrivals) < len(answers.rtts_ns),
+    )
 
 
 async def _address(target: Target, config: Config) -> tuple[Address, tuple[Sample, ...]]:

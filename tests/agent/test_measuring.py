@@ -38,7 +38,7 @@ def outcome(*samples: Sample, reason: Reason = Reason.OK) -> Outcome:
 def measured() -> Measured:
     site = Site("21040", "21040")
     target = AgentTarget(name="x", target="line:21040/main", line="main", probe="fake", address="x")
-    return Measured(site, target, lambda _: None, float, judges=False)
+    return Measured(site, target, lambda _: None, float, MEASURES)
 
 
 def shown(points: Iterable[Point]) -> dict[str, float]:
@@ -63,6 +63,30 @@ def test_counters_add_up_and_histograms_fill() -> None:
         "a_events_total": 5, "a_spread_bucket,1": 1, "a_spread_bucket,10": 2, "a_spread_bucket,+Inf": 2,
         "a_spread_sum": 5.5, "a_spread_count": 2,
     }  # fmt: skip
+
+
+def test_what_is_prompt_goes_with_the_results() -> None:
+    site = Site("21040", "21040")
+    target = AgentTarget(name="x", target="line:21040/main", line="main", probe="fake", address="x")
+    it = Measured(site, target, lambda _: None, float, Traits(prompt=(EVENTS,)))
+    it.take(outcome(Sample(EVENTS, 2.0), level(1)))
+    it.take(outcome(Sample(EVENTS, 1.0), level(1)))
+    assert own(it) == {"a_level,left": 1}
+    assert shown(it.points(Tier.STATE))["a_events_total"] == 3
+    assert all(series.from_zero for series, _ in it.points(Tier.STATE) if series.name == EVENTS.name)
+
+
+def test_loss_is_told_at_once_and_so_is_its_end() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.add("line", fine, partial=lambda: 1050 < virtual.now() < 1060)
+        await asyncio.sleep(100)
+        told = [at for at in bench.news if at > 1040]
+        assert len(told) == 3, "two bursts that lost something, and the first that did not"
+        assert all(1050 < at < 1066 for at in told)
+        await bench.stop()
+
+    virtual.run(main)
 
 
 def test_a_gauge_goes_with_the_outcome_that_lacks_it() -> None:

@@ -33,6 +33,7 @@ class Bench:
         self.bugs: Counter[str] = Counter()
         self.skipped = 0
         self.urgent: list[str] = []
+        self.news: list[float] = []
         self.runners: dict[str, Runner] = {}
         self.states: list[tuple[float, str, State]] = []
         self.flying = self.most_flying = 0
@@ -61,6 +62,7 @@ class Bench:
         traits: Traits = Traits(),  # noqa: B008 - frozen
         samples: tuple[Sample, ...] = (),
         urgent: Callable[[], bool] = lambda: False,
+        partial: Callable[[], bool] = lambda: False,
     ) -> Runner:
         async def measure(_: Target) -> Outcome:
             self.sent.setdefault(name, []).append(virtual.now())
@@ -72,7 +74,9 @@ class Bench:
             finally:
                 self.flying -= 1
             seconds = virtual.now() - began
-            return Outcome(reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent())
+            return Outcome(
+                reason=reason, duration_seconds=seconds, samples=samples, urgent=urgent(), partial=partial()
+            )
 
         target = AgentTarget(
             name=name,
@@ -83,7 +87,7 @@ class Bench:
             timeout_seconds=timeout,
             gate=gate,
         )
-        measured = Measured(self.site, target, self.book.shown_of, lambda at: at, judges=traits.judges)
+        measured = Measured(self.site, target, self.book.shown_of, lambda at: at, traits)
         runner = Runner(target, measure, measured, self.tools, traits)
         runner.gate = self.runners[gate] if gate else None
         self.runners[name] = runner
@@ -91,6 +95,7 @@ class Bench:
         return runner
 
     def _changed(self, key: str, confirmed: bool) -> None:
+        self.news.append(virtual.now())
         if confirmed:
             name = key.split("|")[2]
             self.states.append((virtual.now(), name, self.runners[name].measured.state))

@@ -39,7 +39,7 @@ def http(server: Http) -> Iterator[Http]:
             self.end_headers()
             self.wfile.write(server.body)
 
-        do_GET = do_POST  # noqa: N815 - the base class's name
+        do_GET = do_DELETE = do_POST  # noqa: N815 - the base class's names
 
         def log_message(self, format: str, *args: Any) -> None:
             """Tests print nothing."""

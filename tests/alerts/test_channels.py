@@ -7,8 +7,11 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
 import ssl
+import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +78,7 @@ def failure(kind: str, options: dict[str, Any], session: requests.Session) -> Tr
 
 # --- every kind ----------------------------------------------------------------------------------
 def test_the_kinds_are_found() -> None:
-    assert sorted(kinds()) == ["email", "sink", "webhook", "zalo"]
+    assert sorted(kinds()) == ["apprise", "email", "sink", "webhook", "zalo"]
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
@@ -93,6 +96,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "zalo": {"chat_id": "123", "token_env": "T"},
     "email": {"host": "mail.example", "sender": "a@b.vn", "recipients": ["c@d.vn"]},
     "sink": {"path": "x.jsonl"},
+    "apprise": {"url_env": "T"},
 }
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("webhook", {"url": "ftp://x"},
@@ -113,6 +117,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("email", {"password_env": "P"}, "username: expected together with exactly one of password_file and"),
     ("email", {"username": "u", "password_env": "P", "security": "none"},
      "security: expected tls or starttls where a password is sent"),
+    ("apprise", {"url_file": "x"}, "url_file: expected this or url_env, exactly one of them"),
+    ("apprise", {"url_env": None}, "url_file: expected this or url_env, exactly one of them"),
+    ("apprise", {"url": "json://x"}, "url: unknown key; expected one of: url_file, url_env"),
     ("sink", {"path": ""}, "path: “” does not fit; expected text"),
     *((kind, {"colour": "red"}, "colour: unknown key; expected one of: ") for kind in GOOD),
 ]  # fmt: skip
@@ -142,7 +149,7 @@ def test_wrong_options_are_refused_with_what_was_expected(
 def test_an_unknown_kind_is_refused_with_those_that_exist() -> None:
     with pytest.raises(Refused) as caught:
         convert_options("fax", {})
-    said = "fax: kind: “fax” does not fit; expected one of: email, sink, webhook, zalo"
+    said = "fax: kind: “fax” does not fit; expected one of: apprise, email, sink, webhook, zalo"
     assert caught.value.problems[0].full("en") == said
 
 
@@ -178,15 +185,49 @@ class Over:
 
 
 @contextmanager
+def garbage(answer: bytes) -> Iterator[int]:
+    """A server that reads a request, says ``answer`` and resets the connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(answer)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+@contextmanager
 def aimed(kind: str, server: Http, secret_file: str) -> Iterator[Over]:
-    with http(server):
-        if kind == "webhook":
-            yield Over(kind, {"url": f"{server.url}/{SECRET}", "secret_file": secret_file})
-        else:
-            yield Over(kind, {"chat_id": "9", "token_file": secret_file, "base_url": server.url})
+    with http(server), aimed_at(kind, server, secret_file) as over:
+        yield over
 
 
-HTTP_KINDS = ("webhook", "zalo")
+@contextmanager
+def aimed_at(kind: str, server: Http, secret_file: str) -> Iterator[Over]:
+    if kind == "webhook":
+        yield Over(kind, {"url": f"{server.url}/{SECRET}", "secret_file": secret_file})
+    elif kind == "apprise":
+        path = Path(secret_file).with_name("address")
+        path.write_text(f"{server.url.replace('http', 'json', 1)}/{SECRET}?rto=0.3\n")
+        yield Over(kind, {"url_file": str(path)})
+    else:
+        yield Over(kind, {"chat_id": "9", "token_file": secret_file, "base_url": server.url})
+
+
+HTTP_KINDS = ("apprise", "webhook", "zalo")
+NO_RETRY_AFTER = {"apprise"}  # the library keeps headers to itself
 STATUSES: list[tuple[int, dict[str, str], bool, float | None]] = [
     (301, {"Location": "http://127.0.0.1:1/"}, True, None),
     (400, {}, True, None),
@@ -223,6 +264,7 @@ def test_what_a_status_means(
 ) -> None:  # fmt: skip
     with aimed(kind, Http(status=status, headers=headers), secret_file) as over:
         error = failure(over.kind, over.options, session)
+    after = None if kind in NO_RETRY_AFTER else after
     assert (str(error), error.permanent, error.retry_after) == (f"answered HTTP {status}", permanent, after)
 
 
@@ -231,7 +273,8 @@ def test_nobody_listening_is_retried(kind: str, secret_file: str, session: reque
     with aimed(kind, Http(), secret_file) as over:
         pass
     error = failure(over.kind, over.options, session)
-    assert (str(error), error.permanent) == ("not reached (ConnectionError)", False)
+    said = "not delivered" if kind == "apprise" else "not reached (ConnectionError)"
+    assert (str(error), error.permanent) == (said, False)
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
@@ -241,12 +284,27 @@ def test_a_server_that_never_answers_is_retried(
     monkeypatch.setattr(http_channel, "TIMEOUTS", (0.2, 0.2))
     with aimed(kind, Http(hold=threading.Event()), secret_file) as over:
         error = failure(over.kind, over.options, session)
-    assert (str(error), error.permanent) == ("no answer in time", False)
+    assert (str(error), error.permanent) == (
+        "not delivered" if kind == "apprise" else "no answer in time",
+        False,
+    )
+
+
+@pytest.mark.parametrize("kind", HTTP_KINDS)
+@pytest.mark.parametrize("answer", [b"", b"\x00\xff\r\n\r\n", b"HTTP/1.1 999999 x\r\n\r\n", b"HTTP/1.1 2"])
+def test_garbage_and_resets_are_retried(
+    kind: str, answer: bytes, secret_file: str, session: requests.Session
+) -> None:
+    """Somebody who hangs up, says something else, or stops in the middle of a line."""
+    with garbage(answer) as port:
+        server = Http(url=f"http://127.0.0.1:{port}")
+        with aimed_at(kind, server, secret_file) as over:
+            assert not failure(over.kind, over.options, session).permanent
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
 def test_an_untrusted_certificate_is_not_talked_to(
-    kind: str, secret_file: str, session: requests.Session, tmp_path: Path
+    kind: str, secret_file: str, session: requests.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Smtp(tls=certificate(tmp_path)[0], implicit=True)
     with smtp(server):
@@ -257,16 +315,19 @@ def test_an_untrusted_certificate_is_not_talked_to(
                 "token_file": secret_file,
                 "base_url": f"https://localhost:{server.port}",
             },
+            "apprise": {"url_env": "ADDRESS"},
         }
+        monkeypatch.setenv("ADDRESS", f"jsons://localhost:{server.port}/{SECRET}")
         error = failure(kind, options[kind], session)
-    assert (str(error), error.permanent) == ("not reached (SSLError)", False)
+    said = "not delivered" if kind == "apprise" else "not reached (SSLError)"
+    assert (str(error), error.permanent) == (said, False)
     assert server.commands == []
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
 def test_ten_megabytes_of_answer_are_not_read(kind: str, secret_file: str, session: requests.Session) -> None:
     with aimed(kind, Http(body=b'{"ok":true,"x":"' + b"x" * 10_000_000), secret_file) as over:
-        if kind == "webhook":
+        if kind != "zalo":
             send(over.kind, over.options, session)
         else:
             assert not failure(over.kind, over.options, session).permanent
@@ -353,6 +414,35 @@ def test_a_webhook_without_a_secret_is_not_signed(session: requests.Session) -> 
     with http(Http()) as server:
         send("webhook", {"url": server.url}, session)
     assert "X-Thongsuot-Signature" not in server.requests[0][2]
+
+
+# --- apprise -------------------------------------------------------------------------------------
+def test_apprise_gets_title_and_text(secret_file: str, session: requests.Session) -> None:
+    with aimed("apprise", server := Http(), secret_file) as over:
+        send("apprise", over.options, session)
+    _, path, _, body = server.requests[0]
+    found = json.loads(body)
+    assert path.startswith(f"/{SECRET}")
+    assert (found["title"], found["type"]) == (VI.subject, "warning")
+    assert found["message"] == f"{VI.body}{base.SEPARATOR}{EN.subject}\n{EN.body}"
+
+
+@pytest.mark.parametrize("address", [SECRET, f"nosuch://{SECRET}", "json://", f"\udcff{SECRET}"])
+def test_an_address_that_apprise_does_not_know_is_not_shown(
+    address: str, tmp_path: Path, session: requests.Session
+) -> None:
+    path = tmp_path / "address"
+    path.write_bytes(address.encode("utf-8", "surrogateescape"))
+    assert not failure("apprise", {"url_file": str(path)}, session).permanent
+
+
+def test_without_the_library_it_says_what_to_install(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.setenv("ADDRESS", f"json://127.0.0.1/{SECRET}")
+    error = failure("apprise", {"url_env": "ADDRESS"}, session)
+    assert (str(error), error.permanent) == ("Apprise is not installed: install thongsuot[apprise]", False)
 
 
 # --- zalo ----------------------------------------------------------------------------------------

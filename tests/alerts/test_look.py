@@ -1,11 +1,15 @@
 """What Alertmanager and Prometheus say about themselves; what cannot be understood is unknown."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.amapi import Alert
 from alerts.httpapi import BadAnswerError
-from alerts.look import Look, _Status, decode
+from alerts.look import Look, _Status, decode, held
 from tests.alerts.fakes import Hub, hub
 from tests.alerts.outages import T0, alert
 
@@ -63,3 +67,43 @@ def test_a_strange_answer_is_an_error(answer: tuple[int, bytes]) -> None:
 def test_any_answer_is_an_error_of_ours(body: bytes) -> None:
     with pytest.raises(BadAnswerError):
         decode((200, body), _Status)
+
+
+# --- the locator among the alerts ----------------------------------------------------------------
+def shown(fingerprint: str, source: str, name: str = "PopDown", **changes: Any) -> Alert:
+    values: dict[str, Any] = {
+        "labels": {"alertname": name, "source": source, "component": "pop:x"},
+        "starts": T0, "updated": T0 + 95, "fingerprint": fingerprint,
+    }  # fmt: skip
+    return Alert(**values | changes)
+
+
+ALIVE = shown("alive", "locator", "LocatorAlive", starts=T0 - 9)
+
+
+def test_its_life_mutes_nobody_and_is_told_since_when() -> None:
+    quiet = shown("r", "rules", inhibited_by=("alive",))
+    larger = shown("s", "rules", inhibited_by=("alive", "hub"))
+    silenced = shown("t", "rules", silenced_by=("x",))
+    found = held((ALIVE, quiet, larger, silenced), T0 - 100, T0 + 100)
+    assert found.muted == {"s", "t"}, (
+        "an outage that the rules told of is escalated on when the locator is back"
+    )
+    assert found.locator is not None
+    assert found.locator.started_at == T0 - 9
+    assert [one.fingerprint for one in found.overheard] == ["r", "s", "t"]
+
+
+def test_what_it_no_longer_repeats_does_not_stand() -> None:
+    fresh, old = shown("n", "locator"), shown("o", "locator", updated=T0 + 69)
+    found = held((ALIVE, fresh, old, shown("r", "rules", updated=T0)), T0 - 100, T0 + 100)
+    assert set(found.alerts) == {"alive", "n", "r"}
+    assert [one.fingerprint for one in found.located] == ["n"]
+    assert held((fresh,), T0, T0 + 100).locator is None
+
+
+def test_planned_work_and_what_only_the_rules_judge_is_not_overheard() -> None:
+    planned = shown("p", "rules", inhibited_by=("alive",))
+    planned = msgspec.structs.replace(planned, labels={**planned.labels, "severity": "none"})
+    lossy = shown("l", "rules", "LineLossy", inhibited_by=("x",))
+    assert held((ALIVE, planned, lossy), T0, T0 + 100).overheard == ()

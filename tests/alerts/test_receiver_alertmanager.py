@@ -25,10 +25,10 @@ receivers: [{{name: thongsuot, webhook_configs: [{{url: '{url}/webhook', send_re
 """
 
 
-def alertmanager_process(directory: Path, receiver_url: str) -> Process:
+def alertmanager_process(directory: Path, receiver_url: str, port: int = 0) -> Process:
     config = directory / "alertmanager.yml"
     config.write_text(CONFIG.format(url=receiver_url))
-    port = free_port()
+    port = port or free_port()
     argv = unpacked.argv(
         debian.find("alertmanager"), f"--config.file={config}", f"--storage.path={directory / 'am'}",
         f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",

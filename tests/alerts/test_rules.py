@@ -23,8 +23,20 @@ WORDS = re.compile(r"[a-zA-Z_][a-zA-Z0-9_:]*")
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 PORTABLE = frozenset(
     [
-        *("abs", "and", "avg", "bool", "by", "count", "count_over_time", "group_left", "label_join"),
         *(
+            "abs",
+            "and",
+            "avg",
+            "bool",
+            "by",
+            "clamp_max",
+            "count",
+            "count_over_time",
+            "group_left",
+            "increase",
+        ),
+        *(
+            "label_join",
             "label_replace",
             "last_over_time",
             "max",
@@ -35,7 +47,18 @@ PORTABLE = frozenset(
             "on",
             "or",
         ),
-        *("quantile_over_time", "rate", "sum", "time", "timestamp", "unless", "vector", "without"),
+        *(
+            "quantile",
+            "quantile_over_time",
+            "rate",
+            "stddev_over_time",
+            "sum",
+            "time",
+            "timestamp",
+            "unless",
+            "vector",
+            "without",
+        ),
     ]
 )
 """What Prometheus 2.42 and VictoriaMetrics both run."""
@@ -68,9 +91,9 @@ def test_what_is_recorded_is_what_names_lists(small: Inventory) -> None:
 
 def test_expressions_use_only_known_names_and_portable_functions(small: Inventory) -> None:
     metrics = {metric.name for metric in names.all_metrics()}
-    known = metrics | set(Recorded) | PORTABLE | LABELS | {"commune", "line", "target", "process"}
-    known |= {"pop", "ring", "isp", "direction", "verdict", "method", "bound"}
-    known |= {"ALERTS", "alertname", "alertstate"}
+    known = metrics | set(Recorded) | PORTABLE | LABELS | {"commune", "line", "target", "process", "channel"}
+    known |= {"pop", "ring", "isp", "direction", "verdict", "method", "bound", "declared", "suspected"}
+    known |= {"ALERTS", "alertname", "alertstate", "technology", "seen", "version"}
     for rule in all_rules(small):
         words = set(WORDS.findall(DURATION.sub("", STRINGS.sub("", rule.expr))))
         assert words <= known, rule
@@ -89,7 +112,7 @@ def test_every_alert_has_what_the_receiver_needs(small: Inventory) -> None:
 
 def test_every_alert_about_an_outage_says_since_when(small: Inventory) -> None:
     without = {alert.name for alert in alerts(small) if "since" not in alert.annotations}
-    about_machines = {"AgentClockOff", "AgentDiskFull", "AgentHot", "HubProcessDown"}
+    about_machines = {"AgentClockOff", "AgentDiskFull", "AgentHot", "HubProcessDown", "MessageLost"}
     about_machines |= {"HubClockWrong", "AgentRefused"}
     assert without == {"Watchdog", "NeverReported"} | about_machines
 

@@ -9,10 +9,16 @@ from alerts import rules
 from alerts.outage import MONITORING_DOWN, WATCHDOG
 from alerts.rules_model import AlertRule
 from alerts.runbooks import INDEX, PAGES, link, page
-from inventory.names import ComponentKind
+from inventory.names import ComponentKind, Recorded, all_metrics
 from tests.alerts.outages import province
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "runbooks"
+
+HEADINGS_VI = ("Nghĩa là gì", "Xác nhận trong một phút", "Gọi ai", "Nói gì với nhà mạng", "Việc cần làm")
+HEADINGS_EN = (
+    "What it means", "How to confirm in one minute", "Whom to call", "What to tell the carrier", "What to do",
+)  # fmt: skip
+SERIES = re.compile(r"(?<![\w:])(?:thongsuot_[a-z_]+|[a-z_]+:thongsuot_[a-z_]+:[a-z0-9_]+)(?![\w:])")
 
 
 def alert_names() -> list[str]:
@@ -41,8 +47,11 @@ def test_a_component_without_an_alert_of_its_own_has_a_page() -> None:
 def test_a_page_says_what_to_do_in_both_languages(name: str) -> None:
     text = (DIRECTORY / f"{name}.md").read_text(encoding="utf-8")
     vietnamese, english = text.split('<a id="english"></a>')
-    assert "## Việc cần làm" in vietnamese
-    assert "## What to do" in english
+    for half, headings in ((vietnamese, HEADINGS_VI), (english, HEADINGS_EN)):
+        assert re.findall(r"^## (.+)$", half, re.MULTILINE) == list(headings)
+        assert all(len(text.strip()) > 20 for text in re.split(r"^## .+$", half, flags=re.MULTILINE)[1:])
+        assert "`" in half.split(f"## {headings[1]}")[1].split("\n## ")[0]  # a command, a page
+    vietnamese, english = (half.rpartition("\n## ")[2] for half in (vietnamese, english))
     steps = [len(re.findall(r"^\d+\. ", half, re.MULTILINE)) for half in (vietnamese, english)]
     assert steps[0] == steps[1] >= 3
 
@@ -54,3 +63,15 @@ def test_the_index_lists_every_page() -> None:
 
 def test_a_link_is_put_together() -> None:
     assert link("https://d.example/r/", "CommuneCutOff", "power") == "https://d.example/r/commune-cut-off.md"
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_page_asks_for_series_that_exist(name: str) -> None:
+    text = (DIRECTORY / f"{name}.md").read_text(encoding="utf-8")
+    known = {metric.name for metric in all_metrics()} | set(Recorded)
+    assert set(SERIES.findall(text)) <= known
+
+
+def test_every_page_belongs_to_an_alert() -> None:
+    named = {page(name, "") for name in alert_names()}
+    assert PAGES - named == set()

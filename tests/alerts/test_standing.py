@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from alerts.outage import monitoring_down
-from alerts.standing import Alertmanager, Judge, Prometheus, Verdict, View
+from alerts.standing import Alertmanager, Judge, Memory, Prometheus, Verdict, View
 from alerts.store import Phase, Standing
 from tests.alerts.outages import T0, outage
 
@@ -145,11 +145,49 @@ def test_what_ended_while_alertmanager_was_dead_is_over(alertmanager: float | No
 
 
 def test_of_what_no_rule_raised_alertmanager_knows_alone() -> None:
-    located = Standing(outage(source="locator"), "open")
+    other = Standing(outage(source="ours"), "open")
     judge = Judge(ask_prometheus=True, polls=1)
-    assert judge.verdicts((located,), view(None, firing=())) == ()
-    assert judge.verdicts((located,), view(GONE, started=NOW - 1, firing=())) == ()
-    assert judge.verdicts((located,), view(GONE, firing=None)) == (Verdict("f00d@1", "end", NOW),)
+    assert judge.verdicts((other,), view(None, firing=())) == ()
+    assert judge.verdicts((other,), view(GONE, started=NOW - 1, firing=())) == ()
+    assert judge.verdicts((other,), view(GONE, firing=None)) == (Verdict("f00d@1", "end", NOW),)
+
+
+# --- of the locator's ----------------------------------------------------------------------------
+def located(
+    alerts: Mapping[str, str], alive_since: float | None, *, phase: Phase = "open", started: float = T0 - 500
+) -> list[str]:
+    """What three looks decide of an outage of the locator's; it lives since then, or does not."""
+    locator = None if alive_since is None else Memory(started_at=alive_since)
+    held = Alertmanager(started_at=started, alerts=alerts, locator=locator)
+    judge, item = Judge(ask_prometheus=True), Standing(outage(source="locator"), phase)
+    looks = [judge.verdicts((item,), View(now=NOW, alertmanager=held)) for _ in range(3)]
+    return [" ".join(verdict.action for verdict in found) for found in looks]
+
+
+def test_what_a_living_locator_no_longer_repeats_is_over() -> None:
+    assert located(STANDS, T0 - 9) == ["", "", ""]
+    assert located(GONE, T0 - 9) == ["", "", "end"]
+    assert located(GONE, T0 - 9, phase="silent") == ["", "", "end"]
+
+
+def test_a_locator_that_has_just_come_back_ends_nothing() -> None:
+    assert located(GONE, NOW - 89) == [""] * 3
+    assert located(GONE, NOW - 90) == ["", "", "end"]
+    assert located(GONE, T0 - 9, started=NOW - 89) == [""] * 3
+
+
+def test_without_a_locator_nobody_stands_behind_what_it_said() -> None:
+    for held in (STANDS, GONE):
+        assert located(held, None) == ["silence"] * 3
+        assert located(held, None, phase="silent") == [""] * 3
+
+
+def test_an_alertmanager_that_has_just_started_knows_nothing_of_a_locator() -> None:
+    assert located(GONE, None, started=NOW - 89) == [""] * 3
+
+
+def test_a_locator_that_is_back_takes_up_what_it_said() -> None:
+    assert located(STANDS, NOW - 1, phase="silent") == ["reopen"] * 3
 
 
 def test_other_alerts_of_prometheus_do_not_count() -> None:

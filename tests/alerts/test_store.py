@@ -213,7 +213,7 @@ def test_a_file_of_a_later_program_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(StoreError, match="the store has version 9, this program knows version 1"):
+    with pytest.raises(StoreError, match="the store has version 9, this program knows version 3"):
         Store(path)
 
 
@@ -262,3 +262,31 @@ def test_whatever_comes_each_page_and_each_resolution_goes_once(
             assert told.index((identity, "firing")) < told.index((identity, "resolved"))
         else:
             assert (identity, "resolved") in told
+
+
+# --- years ---------------------------------------------------------------------------------------
+def test_what_was_kept_long_enough_makes_room_for_what_comes(store: Store) -> None:
+    store.change("PRAGMA synchronous = OFF")  # no power cut comes here
+    day, sizes, now = 86400.0, [], T0
+    for number in range(900):  # one a day, of which 200 days are kept
+        now = T0 + number * day
+        one = outage(
+            id=f"f@{number}", fingerprint=f"f{number % 50}", starts_at=now, evidence_vi="im lặng " * 9
+        )
+        store.take(CHANNELS, now, firing=[one])
+        store.take((), now + 600, resolved=[one])
+        for delivery in (*store.pending("zalo"), *store.pending("mail")):
+            store.settle(delivery.seq, "sent", now)
+        if number % 30 == 29:
+            while store.prune(now - 200 * day, 25):
+                pass
+            sizes.append(store.size_bytes())
+    assert max(sizes[15:]) <= 1.1 * max(sizes[7:10]), "from then on it grows no more"
+    kept = store.rows("SELECT count(*) FROM outages")[0][0]
+    assert kept <= 231
+    for table in ("deliveries", "handling", "witnesses"):
+        assert store.rows(f"SELECT count(*) FROM {table}")[0][0] <= 4 * kept
+    assert sizes[-1] / kept < 4096, "bytes of an outage and its four messages"
+    while store.prune(now + day, 500):
+        pass
+    assert store.size_bytes() < 0.5 * sizes[-1], "what is forgotten is given back"

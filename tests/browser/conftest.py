@@ -15,7 +15,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
-from common.i18n import t
 from inventory.load import load
 
 from .field import Field
@@ -34,7 +33,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PHONE = ViewportSize(width=360, height=740)
+PHONE = ViewportSize(width=390, height=844)
 DESK = ViewportSize(width=1366, height=900)
 TELEVISION = ViewportSize(width=1920, height=1080)
 Open = Callable[..., Awaitable[Page]]
@@ -132,16 +131,19 @@ async def bad_hour(parts: Stack, now: float) -> None:
     for code in some:
         field.fail(code, systems[2], now - 95)
     field.fail_everywhere(systems[1], now - 320)
-    count = len(behind)
-    await parts.alert(
-        f"pop:{pop}",
-        since=now - 740,
-        communes=" ".join(behind),
-        evidence_vi=t("evidence.network", "vi", failed=count, members=count),
-        evidence_en=t("evidence.network", "en", failed=count, members=count),
+    carrier = next(s.carrier for s in field.inventory.segments if s.id == pop)
+    await parts.locate(f"pop:{pop}", *behind, since=now - 754, runner_up=f"isp:{carrier}")
+    members = (f"power:{lost}", f"line:{lost}/main")
+    await parts.locate(
+        f"power|line:{lost}", lost, since=now - 11_040, members=members, confidence=31.0,
+    )  # fmt: skip
+    await parts.locate(
+        systems[1],
+        *others[:80],
+        since=now - 320,
+        systems=(systems[1].removeprefix("system:"),),
+        confidence=60.0,
     )
-    await parts.alert(f"power|line:{lost}", since=now - 11_030, communes=lost)
-    await parts.alert(systems[1], since=now - 310, systems=systems[1].removeprefix("system:"))
     await parts.alert(f"agent:{dead}", since=now - 1880, communes=dead, severity="ticket")
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from inventory import names
 from inventory.graph import Plan, plans
 from inventory.model import Inventory, Line
-from inventory.names import HUB_SITE, JOB_AGENT, LineVerdict, Metric, Recorded
+from inventory.names import HUB_SITE, JOB_AGENT, DeadZone, LineVerdict, Metric, Recorded
 
 DAY_SECONDS = 86400
 SCRAPED = "field_scraped_total"
@@ -37,6 +37,7 @@ class Field:
         self.frozen_at: float | None = None
         self.verdicts: dict[tuple[str, str], set[str]] = {}  # (commune, line) -> what is wrong with it
         self.on_battery: set[str] = set()
+        self.dead_zones: dict[str, str] = {}  # commune -> why
         self._changed: dict[tuple[str, str], float] = {}
 
     # --- what happens ----------------------------------------------------------------------------
@@ -75,6 +76,15 @@ class Field:
     def sample_lines(self, now: float, at: float | None = None) -> Iterator[str]:
         """Yield the exposition at ``now``; with ``at`` each line has a time (OpenMetrics)."""
         stamp = "" if at is None else f" {at:.3f}"
+        for code, why in self.dead_zones.items():
+            yield f'{Recorded.DEAD_ZONE}{{commune="{code}",reason="{why}"}} 1{stamp}'
+            if why == DeadZone.AVAILABILITY:
+                share = 0.79 + int(code) % 13 / 100
+                for recorded, value in (
+                    (Recorded.LINE_LONG_AVAILABILITY, share),
+                    (Recorded.LINE_LONG_UPPER, share + 0.03),
+                ):
+                    yield f'{recorded}{{commune="{code}",line="main"}} {value:.4f}{stamp}'
         for site, its_plans in self._plans.items():
             if site in self.never:
                 continue

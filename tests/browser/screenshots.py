@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import expect
 
 from common.i18n import LANGUAGES, t
+from inventory.names import DeadZone
 
 from .conftest import DESK, PHONE, TELEVISION, Open
 from .stack import Stack, wall_over
@@ -40,10 +42,30 @@ async def bad_lines(parts: Stack) -> str:
     return calm
 
 
+async def doubts(parts: Stack) -> None:
+    """A ring that loses a third of its packets, probably; and chronic dead zones."""
+    field = parts.field
+    rings = [s for s in field.inventory.segments if s.kind == "ring"]
+    behind = {
+        ring.id: [c.code for c in field.inventory.communes if any(ring.id in li.segments for li in c.lines)]
+        for ring in rings
+    }
+    ring = next(r for r in rings if len(behind[r.id]) == min(map(len, behind.values())))
+    sent = 10 * len(behind[ring.id])
+    await parts.locate(
+        f"ring:{ring.id}", *behind[ring.id], since=time.time() - 95, loss=0.31, confidence=2.2,
+        runner_up=f"isp:{ring.carrier}", sent=sent, failed=int(sent * 0.31),
+    )  # fmt: skip
+    places = [field.codes[number] for number in (3, 17, 29, 44, 66, 90)]
+    field.dead_zones = {code: str(DeadZone.AVAILABILITY) for code in places}
+    field.dead_zones[places[4]] = DeadZone.WEAK_SIGNAL
+
+
 @pytest.mark.parametrize(
     ("name", "path", "size", "more"),
     [
         ("wall", "", DESK, {"full_page": True}),
+        ("wall-zones", "?zones=on&lang=en", DESK, {"full_page": True, "doubts": True}),
         ("wall-tv", "", TELEVISION, {"dark": True}),
         ("wall-phone", "", PHONE, {"scale": 2}),
         ("wall-commune", "commune/{code}", DESK, {"full_page": True}),
@@ -54,6 +76,8 @@ async def test_picture(
     whole: Stack, visit: Open, name: str, path: str, size: Any, more: dict[str, Any]
 ) -> None:
     code = await bad_lines(whole)
+    if more.get("doubts"):
+        await doubts(whole)
     await whole.settled()
     async with wall_over(whole) as url:
         page = await visit(
@@ -64,3 +88,16 @@ async def test_picture(
         await page.evaluate("at => document.querySelector(at)?.scrollIntoView()", more.get("at", "header"))
         await page.wait_for_timeout(1500)
         await page.screenshot(path=PICTURES / f"{name}.png", full_page=more.get("full_page", False))
+        make_small(PICTURES / f"{name}.png")
+
+
+def make_small(picture: Path) -> None:
+    """Keep the 256 commonest colours: a third of the bytes, and no two grounds become one."""
+    with Image.open(picture) as opened:
+        whole = opened.convert("RGB")
+    found: Any = whole.getcolors(1 << 24)  # (count, (red, green, blue))
+    commonest = sorted(found, key=lambda entry: entry[0], reverse=True)[:256]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in commonest for part in colour])
+    few = whole.quantize(palette=palette, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)

@@ -1,4 +1,7 @@
-"""Real Prometheus and Alertmanager for the browser tests, on free loopback ports, in a directory."""
+"""Real Prometheus and Alertmanager for the browser tests, on free loopback ports, in a directory.
+
+The locator's page is played from a table, with the locator's own structs.
+"""
 
 import asyncio
 import contextlib
@@ -10,12 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
 from alerts.amapi import AmApi
+from alerts.ledger import Entry, Ledger
+from alerts.locate.model import Cause
+from alerts.pinpoint.holding import Open
+from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.promapi import PromApi
 from common.web import serve
 from dashboards.wall.gate import Gate, OpenGate
@@ -82,25 +90,73 @@ class Stack:
         self.alertmanager = alertmanager
         self._prometheus = child
         self._open: dict[str, dict[str, object]] = {}
+        self.blamed: dict[str, Open] = {}
+        self.locating = True
+        self.locator = ""
+        self.ledger: Path | None = None
         self.url = ""
 
     async def alert(
         self, component: str, *, since: float | None = None, ends: bool = False, **more: str
     ) -> None:
         """Post an alert as a rule or the locator would; annotations by keyword."""
-        start = datetime.fromtimestamp(since or time.time(), UTC)
         labels = {
             name: more.pop(name, usual) for name, usual in (("alertname", "Test"), ("severity", "page"))
         }
+        await self._tell(component, since or time.time(), labels, more, ends=ends)
+
+    async def _tell(
+        self,
+        component: str,
+        since: float,
+        labels: dict[str, str],
+        said: dict[str, str],
+        *,
+        ends: bool = False,
+    ) -> None:
         alert: dict[str, object] = {
             "labels": {**labels, "component": component, "kind": component.partition(":")[0]},
-            "annotations": more,
-            "startsAt": start.isoformat(),
+            "annotations": said,
+            "startsAt": datetime.fromtimestamp(since, UTC).isoformat(),
         }
         if ends:
             alert["endsAt"] = datetime.now(UTC).isoformat()
         self._open[component] = alert
         await self._post(alert)
+
+    async def locate(self, component: str, *communes: str, since: float, **more: Any) -> None:
+        """Find an outage as the locator does: on its page, and as an alert that says the same."""
+        kind = component.partition(":")[0]
+        cause: dict[str, Any] = {
+            "component": component, "kind": kind, "members": (component,), "loss": 0.99, "confidence": 24.0,
+            "runner_up": None, "affected": (), "communes": communes, "systems": (), "evidence": (),
+            "sent": 10 * max(len(communes), 4), "failed": 10 * max(len(communes), 4),
+        }  # fmt: skip
+        found = Open(
+            identity=component, kind=kind, cause=Cause(**(cause | more)), since=since, known_at=since + 5
+        )
+        self.blamed[component] = found
+        told = found.cause
+        said = {
+            "communes": " ".join(told.communes), "systems": " ".join(told.systems),
+            "class": " ".join(told.members), "confidence": f"{told.confidence:.1f}",
+        }  # fmt: skip
+        await self._tell(component, since, {"alertname": "Located", "severity": "page"}, said)
+
+    def learn(self, *rows: Entry) -> None:
+        """Write to the ledger, as locator and reviser do."""
+        assert self.ledger is not None
+        book = Ledger(self.ledger)
+        book.add(*rows)
+        book.close()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer as the locator's page does; one that is away is refused."""
+        if not self.locating:
+            raise web.HTTPServiceUnavailable
+        return web.Response(
+            body=msgspec.json.encode(list(self.blamed.values())), content_type="application/json"
+        )
 
     async def end_alerts(self) -> None:
         """End whatever was posted, and see that it is gone."""
@@ -109,6 +165,8 @@ class Stack:
         if alerts:
             await self._post(*alerts)
         self._open.clear()
+        self.blamed.clear()
+        self.locating = True
         async with AmApi(self.alertmanager) as api:
 
             async def none_open() -> bool:
@@ -197,7 +255,14 @@ async def stack(field: Field, directory: Path, past: Iterable[str] | None = None
             process(prometheus, f"{urls['prometheus']}/-/ready", directory / "prometheus.log") as child,
             process(alertmanager, f"{urls['alertmanager']}/-/ready", directory / "am.log"),
         ):
-            yield Stack(field, urls["prometheus"], urls["alertmanager"], child)
+            parts = Stack(field, urls["prometheus"], urls["alertmanager"], child)
+            page = web.Application()
+            page.add_routes([web.get("/api/outages", parts.answer), web.get("/-/ready", parts.answer)])
+            parts.ledger = directory / "ledger.sqlite"
+            LedgerPage(parts.ledger).add(page)
+            async with serve(page, "127.0.0.1:0") as at:
+                parts.locator = f"http://{at[0]}:{at[1]}"
+                yield parts
 
 
 @asynccontextmanager
@@ -209,6 +274,7 @@ async def wall_over(
         listen=listen,
         prometheus=parts.prometheus,
         alertmanager=parts.alertmanager,
+        locator=parts.locator,
         max_viewers=max_viewers,
         stale_seconds=8.0,
         poll_seconds=0.25,

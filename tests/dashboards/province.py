@@ -44,6 +44,39 @@ def of_hub(inventory: Inventory, steps: int) -> Iterator[Written]:
         )
 
 
+def of_locator(steps: int) -> Iterator[Written]:
+    """Two open outages, the second of its component, and a locator at work."""
+    for metric, values in (
+        (names.OUTAGE, "1x"), (names.OUTAGE_COMMUNES, "2x"), (names.OUTAGE_CONFIDENCE, "21x"),
+    ):  # fmt: skip
+        for component in ("pop:ba-to", "power|line:21040"):
+            yield _of_outage(metric, component), f"{values}{steps}"
+    half = steps // 2
+    yield _of_outage(names.OUTAGE_SINCE, "pop:ba-to"), f"100x{half - 1} 200x{steps - half}"
+    yield _of_outage(names.OUTAGE_SINCE, "power|line:21040"), f"150x{steps}"
+    own = {"job": JOB_HUB, "instance": "locator"}
+    for metric in (names.LOCATOR_TIME, names.LOCATOR_TICK, names.LOCATOR_INFERENCE):
+        for bound in ("5", "10", "+Inf"):
+            yield {"__name__": f"{metric.name}_bucket", **own, "le": bound}, f"0+1x{steps}"
+    for metric, result in ((names.LOCATOR_TICKS, "judged"), (names.LOCATOR_POSTS, "ok")):
+        yield {"__name__": metric.name, **own, "result": result}, f"0+1x{steps}"
+    yield {"__name__": names.LOCATOR_TICK_AT.name, **own}, f"1x{steps}"
+    for decision in ("page", "ticket"):
+        told = {"job": JOB_HUB, "instance": "receiver", "decision": decision}
+        yield {"__name__": names.DECISIONS.name, **told}, f"0+1x{steps}"
+
+
+def _of_outage(metric: Metric, component: str) -> Labels:
+    kind = component.partition(":")[0]
+    return {
+        "__name__": metric.name,
+        "job": JOB_HUB,
+        "instance": "locator",
+        "component": component,
+        "kind": kind,
+    }
+
+
 def of_site(
     inventory: Inventory,
     site: str,

@@ -17,7 +17,7 @@ from inventory.names import Recorded, all_metrics
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "boards"
 BOARDS = {name: json.loads(body) for name, body in export().items()}
-KINDS = ("lines", "overview")
+KINDS = ("lines", "outages", "overview")
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 
 

@@ -11,7 +11,7 @@ import yaml
 from alerts import rules
 from alerts.promapi import PromApi
 from common.i18n import LANGUAGES, t
-from dashboards.grafana import boards, export, line_queries, queries
+from dashboards.grafana import boards, export, line_queries, outage_queries, queries
 from dashboards.grafana.boards import fill_in
 from dashboards.grafana.check import ANY, check_queries
 from deploy.cli import main
@@ -35,11 +35,19 @@ pytestmark = pytest.mark.promtool
 def series() -> list[province.Written]:
     """Return six minutes of a province in which one commune falls silent and one system is down."""
     inventory = province.small()
-    found = list(province.of_hub(inventory, STEPS))
+    found = [*province.of_hub(inventory, STEPS), *province.of_locator(STEPS)]
     for site in (*(commune.code for commune in inventory.communes), HUB_SITE):
         steps = 60 if site == SILENT else STEPS
         found += province.of_site(inventory, site, steps, step_seconds=STEP_SECONDS, down=DOWN, poor=POOR)
+    # What rules take from 28 days cannot be played in minutes.
+    found += [(labels, f"1x{STEPS}") for labels in _of_weeks()]
     return found
+
+
+def _of_weeks() -> Iterator[Labels]:
+    for commune in province.small().communes:
+        for recorded in (Recorded.LINE_LONG_AVAILABILITY, Recorded.LINE_LONG_UPPER, Recorded.LINE_LONG_DAYS):
+            yield {"__name__": recorded, "commune": commune.code, "line": "main"}
 
 
 def rule_test(expressions: dict[str, str], value: dict[str, float]) -> dict[str, object]:
@@ -92,6 +100,9 @@ VALUES = {
     f"count({queries.commune_map('name')})": 6,
     f"count({queries.matrix('name')})": 24,  # stale results of the silent commune still stand here
     f"count({queries.open_alerts()})": 3,
+    outage_queries.open_count(): 2,
+    outage_queries.began(): 3,
+    f"count({outage_queries.since('name')})": 2,
     line_queries.lines_with("under_contract"): 1,
     f"count({line_queries.by_direction(Recorded.LINE_UTILISATION, 'name')})": 12,
 }
@@ -118,6 +129,7 @@ BOTH_WAYS = (Recorded.LINE_UTILISATION, Recorded.LINE_TRAFFIC, Recorded.LINE_BUS
 def _recorded() -> Iterator[Labels]:
     """What the rules record, by their levels, and one open alert."""
     inventory = province.small()
+    yield from _of_weeks()
     for commune in inventory.communes:
         for recorded in (Recorded.SILENT, Recorded.CUT_OFF, Recorded.LAST_HEARD):
             yield {"__name__": recorded, "commune": commune.code}
@@ -145,6 +157,7 @@ def everything() -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
     inventory = province.small()
     raw = [
         *province.of_hub(inventory, 1),
+        *province.of_locator(4),
         *province.of_site(inventory, HUB_SITE, 1, step_seconds=30, down=DOWN),
     ]
     for commune in inventory.communes:
@@ -153,6 +166,14 @@ def everything() -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
         yield labels, _points(grows=values.startswith("0+"))
     for labels in _recorded():
         yield labels, _points(grows=False)
+
+
+OVER_THE_RANGE = (
+    "systems", "path_changes", "outages_count", "outages_commune_time", "locate_median",
+    *["locate_p95", "pages_per_cause"] * 2,  # on two boards
+    *["outages_worst"] * 3, "outages_by_kind", "outages_time_by_kind", "outages_told",
+)  # fmt: skip
+"""Panels, once for each query that asks for the board's time range."""
 
 
 async def test_the_check_asks_a_real_prometheus_and_names_what_has_no_data(tmp_path: Path) -> None:
@@ -168,7 +189,7 @@ async def test_the_check_asks_a_real_prometheus_and_names_what_has_no_data(tmp_p
     assert not {finding.query.expression for finding in missing} & always
     assert len(missing) == sum(len(list(boards.queries(board))) for board in BOARDS) - 2 * len(always)
     assert sorted(finding.query.panel for finding in wrong) == sorted(
-        t(f"boards.{key}", language) for key in ("systems", "path_changes") for language in LANGUAGES
+        t(f"boards.{key}", language) for key in OVER_THE_RANGE for language in LANGUAGES
     )
     assert all(finding.verdict == "refused" and "bad_data" in finding.detail for finding in wrong)
 

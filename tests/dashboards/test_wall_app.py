@@ -171,19 +171,28 @@ async def test_it_is_not_ready_before_the_first_answers() -> None:
 async def test_a_viewer_hears_what_changes_and_nothing_else(site: Served) -> None:
     async with site.client.get(f"{site.url}/events?lang=en") as stream:
         first = await events(stream, "tick")
-        assert set(first) == {"banner", "counters", "map", "outages", "systems", "matrix", "rest"}
+        assert set(first) == {
+            "banner", "counters", "map", "duty", "outages", "ended", "systems", "matrix", "rest",
+        }  # fmt: skip
         site.wall.publish(healthy())
         assert await events(stream, "tick") == {}
         broken = msgspec.structs.replace(healthy(), alerts=(alert("pop:ba-to", communes="21484"),))
         site.wall.publish(broken)
         changed = await events(stream, "tick")
-        assert set(changed) == {"outages", "counters"}
+        assert set(changed) == {"outages", "counters", "map"}
         assert "POP Ba Tơ" in changed["outages"]
 
 
 async def test_one_communes_page_has_a_stream_of_its_own(site: Served) -> None:
     async with site.client.get(f"{site.url}/events?page=21040&lang=en") as stream:
-        assert set(await events(stream, "tick")) == {"banner", "quality", "site", "status", "targets"}
+        assert set(await events(stream, "tick")) == {
+            "banner",
+            "ended",
+            "quality",
+            "site",
+            "status",
+            "targets",
+        }
         site.wall.publish(silent(healthy(), "21040"))
         assert "Agent silent" in (await events(stream, "tick"))["status"]
 

@@ -28,7 +28,7 @@ def sample(name: str, value: float, **labels: str) -> Sample:
 def answered(*recorded: Sample, verdicts: tuple[str, ...] = (), sites: tuple[Sample, ...] = ()) -> Measured:
     found = tuple(sample(Recorded.LINE_VERDICT, 1, verdict=verdict) for verdict in verdicts)
     busy = (Sample({"commune": BINH_SON, "line": "main", "direction": "down"}, 0.93, NOW),)
-    return measured(NOW, (recorded, busy, found, (), sites))
+    return measured(NOW, (recorded, busy, found, (), sites, (), (), ()))
 
 
 def page(answers: Answers, code: str = BINH_SON) -> CommuneDetail:

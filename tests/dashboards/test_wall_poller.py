@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from alerts.locatorapi import Outage
 from alerts.promapi import Sample, UnreachableError
 from dashboards.wall.answers import CHANGED, HEARTBEATS, LAST_HEARD, UP, Answers, Key
 from dashboards.wall.measured import QUERIES, VERDICTS, LineKey, Measured
@@ -13,7 +15,7 @@ from dashboards.wall.poller import Poller
 from inventory.names import LineVerdict
 
 from .wall_data import NOW, alert
-from .wall_fakes import FakeAlertmanager, FakePrometheus
+from .wall_fakes import FakeAlertmanager, FakeLocator, FakePrometheus
 
 
 def samples(**values: float) -> tuple[Sample, ...]:
@@ -113,3 +115,25 @@ async def test_polling_goes_on_until_it_is_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_the_locator_is_asked_where_there_is_one() -> None:
+    assert (await poller(FakePrometheus(), FakeAlertmanager()).poll(Answers(at=0))).locator_at is None
+    outage = Outage(component="pop:ba-to", kind="pop", loss=0.99, confidence=9.0, since=NOW - 9)
+    locator = FakeLocator((outage,))
+    registry = CollectorRegistry()
+    both = Poller(FakePrometheus(), FakeAlertmanager(), Meters(registry), lambda: NOW, locator)
+    first = await both.poll(Answers(at=0))
+    assert (first.blamed, first.locator_at, first.locator_error) == ((outage,), NOW, None)
+    locator.found = UnreachableError("refused")
+    second = await both.poll(msgspec.structs.replace(first, locator_at=NOW - 30))
+    assert (second.blamed, second.locator_at, second.locator_error) == ((outage,), NOW - 30, "refused")
+    counted = {"source": "locator", "result": "failed"}
+    assert registry.get_sample_value("thongsuot_wall_polls_total", counted) == 1
+
+
+async def test_a_locator_that_does_not_judge_says_nothing_of_now() -> None:
+    blind = FakeLocator((), fresh=False)
+    one = Poller(FakePrometheus(), FakeAlertmanager(), Meters(CollectorRegistry()), lambda: NOW, blind)
+    found = await one.poll(Answers(at=0))
+    assert (found.locator_at, found.locator_error) == (0.0, None)

@@ -20,6 +20,7 @@ from dashboards.wall.matrix import matrix, rest, shared_words, system_list
 from dashboards.wall.outage_list import Names, outage_list
 from dashboards.wall.shapes import shape
 from dashboards.wall.snapshot import (
+    Behind,
     Call,
     Cell,
     CommuneDetail,
@@ -30,6 +31,7 @@ from dashboards.wall.snapshot import (
     SiteView,
     Snapshot,
     State,
+    Sure,
     SystemView,
     TargetView,
     WayView,
@@ -37,7 +39,7 @@ from dashboards.wall.snapshot import (
 from dashboards.wall.view import snapshot
 from dashboards.wall.wording import Words
 from inventory.model import Text
-from inventory.names import LineVerdict
+from inventory.names import DeadZone, LineVerdict
 
 from .wall_data import EN, NOW, VI, directory, down, healthy, silent
 
@@ -46,6 +48,7 @@ HOSTILE = st.text(max_size=20) | st.sampled_from(
 )
 NAME = st.builds(lambda value: Text(vi=value, en=value), HOSTILE)
 TIME = st.none() | st.floats(0, 4e9)
+SHARE = st.none() | st.floats(0, 1)
 CALL = st.builds(
     Call, name=NAME, phone=st.none() | HOSTILE, email=st.none() | HOSTILE, note=st.none() | HOSTILE
 )
@@ -54,6 +57,8 @@ COMMUNE = st.builds(
     longitude=st.none() | st.floats(-180, 180), state=st.sampled_from(State), since=TIME,
     cells=st.tuples(st.sampled_from(Cell), st.sampled_from(Cell)), on_battery=st.booleans(),
     verdicts=st.lists(st.sampled_from(LineVerdict), max_size=3, unique=True).map(tuple),
+    dead_zone=st.lists(st.sampled_from(DeadZone), max_size=2, unique=True).map(tuple), availability=SHARE,
+    behind=st.none() | st.builds(Behind, HOSTILE, NAME), dossiers_per_day=st.floats(0, 1e6),
 )  # fmt: skip
 MAYBE = st.none() | st.floats(-10, 1e12)
 WAY = st.builds(
@@ -72,9 +77,12 @@ SITE = st.builds(
 )  # fmt: skip
 SYSTEM = st.builds(SystemView, id=HOSTILE, name=NAME, state=st.sampled_from(Cell), reached=st.integers(0, 9))
 OUTAGE = st.builds(
-    OutageView, key=HOSTILE, component=HOSTILE, what=NAME, cause=NAME, since=st.floats(0, 4e9),
-    page=st.booleans(), silenced=st.booleans(), communes=st.tuples(HOSTILE), systems=st.tuples(HOSTILE),
-    evidence=st.none() | NAME, calls=st.tuples(CALL),
+    OutageView, key=HOSTILE, what=NAME, cause=NAME, since=st.floats(0, 4e9), page=st.booleans(),
+    component=HOSTILE | st.sampled_from(("pop:x", "isp:y", "system:z")), silenced=st.booleans(),
+    communes=st.tuples(HOSTILE), systems=st.tuples(HOSTILE), acknowledged_by=st.none() | HOSTILE,
+    evidence=st.none() | NAME, calls=st.tuples(CALL), sure=st.none() | st.sampled_from(Sure), loss=SHARE,
+    others=st.lists(NAME, max_size=2).map(tuple), runner_up=st.none() | NAME,
+    counted=st.none() | st.tuples(st.integers(0, 9), st.integers(0, 99)),
 )  # fmt: skip
 SNAPSHOT = st.builds(
     Snapshot, at=st.just(NOW), province=HOSTILE, health=st.builds(Health, stale=st.booleans(), newest=TIME),
@@ -200,8 +208,8 @@ def test_rows_are_communes_with_a_trouble_of_their_own() -> None:
 
 def test_calm_is_said_only_when_it_is_known() -> None:
     names = Names({}, {})
-    assert "No open outage" in outage_list((), names, EN, at=NOW, known=True)
-    unknown = checked(outage_list((), names, EN, at=NOW, known=False))
+    assert "No open outage" in outage_list((), names, EN, at=NOW, health=Health())
+    unknown = checked(outage_list((), names, EN, at=NOW, health=Health(alertmanager_ok=False)))
     assert "No open outage" not in unknown
     assert "Alertmanager cannot be read" in unknown
 
@@ -213,12 +221,12 @@ def test_an_outage_says_what_where_how_long_and_whom_to_call() -> None:
         calls=(Call(Text(vi="n", en="NOC"), "0255 3-822 (1)"),),
     )  # fmt: skip
     names = Names({f"{n:05}": Text(vi=f"c{n}", en=f"c{n}") for n in range(8)}, {})
-    markup = outage_list((outage,), names, EN, at=NOW, known=True)
+    markup = outage_list((outage,), names, EN, at=NOW, health=Health())
     said = checked(markup)
     assert "POP X" in said
     assert "12 min" in said
     assert "Affects 8 communes" in said
-    assert "c5 and 2 more" in said
+    assert "c5and 2 morec6, c7" in said  # folded away
     assert 'href="tel:02553822' in markup
     assert f'data-since="{NOW - 750:.0f}"' in markup
 

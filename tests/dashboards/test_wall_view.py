@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from alerts.promapi import Sample
 from dashboards.wall.answers import Answers, Key, by_key, by_label
 from dashboards.wall.outages import outages, split
+from dashboards.wall.page import duty
 from dashboards.wall.snapshot import Cell, CommuneView, Snapshot, State
 from dashboards.wall.view import detail, problems_first, snapshot
 from inventory.model import Maintenance, Text
 
-from .wall_data import NOW, alert, directory, down, healthy, silent, small
+from .wall_data import EN, NOW, alert, directory, down, healthy, silent, small
 
 BINH_SON, VAN_TUONG, BA_DINH = "21040", "21061", "21499"  # Ba Dinh's router does not answer ping: none given
 
@@ -205,6 +206,14 @@ def test_what_a_larger_outage_explains_is_counted_and_the_dead_mans_switch_is_no
     assert hidden == 1
 
 
+def test_an_acknowledged_outage_stays_where_it_is_and_says_who() -> None:
+    silenced = msgspec.structs.replace(alert("pop:ba-to"), silenced_by=("s",))
+    (one,), _ = outages(directory(), (silenced,))
+    (other,), _ = outages(directory(), (msgspec.structs.replace(silenced, acknowledged_by="Bình"),))
+    assert (one.silenced, one.acknowledged_by) == (True, None)
+    assert (other.silenced, other.acknowledged_by) == (False, "Bình")
+
+
 def test_an_unknown_component_names_itself() -> None:
     (one, other), _ = outages(directory(), (alert("pop:nowhere"), alert("")))
     assert {one.what.vi, other.what.vi} == {"pop:nowhere", "Test"}
@@ -263,3 +272,21 @@ def test_an_outage_of_everybodys_stands_before_those_of_some() -> None:
     )
     found, _ = outages(directory(), alerts)
     assert [o.component for o in found] == ["system:ho-tich", "pop:ba-to", "power|line:21040", "agent:21061"]
+
+
+def test_who_is_on_call_now_is_said_and_a_province_without_a_rotation_names_nobody() -> None:
+    given = small().oncall
+    assert given is not None
+    turns = msgspec.structs.replace(given, rotation=("so-khcn", "vnpt-noc"), every="day")
+    rotating = directory(msgspec.structs.replace(small(), oncall=turns))
+    today, tomorrow = (
+        snapshot(rotating, msgspec.structs.replace(healthy(), at=NOW + days * 86400)).on_call
+        for days in (0, 1)
+    )
+    assert today is not None
+    assert tomorrow is not None
+    assert today.name != tomorrow.name
+    assert str(today.phone) in duty(today, EN)
+    nobody = directory(msgspec.structs.replace(small(), oncall=None))
+    assert snapshot(nobody, healthy()).on_call is None
+    assert duty(None, EN) == ""

@@ -1,6 +1,7 @@
-"""Prometheus and Alertmanager that answer from a table."""
+"""Prometheus, Alertmanager and a locator that answer from a table."""
 
 from alerts.amapi import Alert, AmApi
+from alerts.locatorapi import Blamed, LocatorApi, Outage
 from alerts.promapi import ApiError, PromApi, Sample, Series
 
 
@@ -38,3 +39,15 @@ class FakeAlertmanager(AmApi):
         if isinstance(self.found, ApiError):
             raise self.found
         return self.found
+
+
+class FakeLocator(LocatorApi):
+    def __init__(self, found: tuple[Outage, ...] | ApiError = (), *, fresh: bool = True) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.found = found
+        self.fresh = fresh
+
+    async def blamed(self) -> Blamed:
+        if isinstance(self.found, ApiError):
+            raise self.found
+        return Blamed(self.found, 0, self.fresh)

@@ -19,7 +19,7 @@ import psutil
 from deploy import debian
 
 READY_SECONDS = 60
-_OFFSETS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
+_OFFSETS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
 def free_base() -> int:

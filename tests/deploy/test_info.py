@@ -133,3 +133,22 @@ def test_promtool_finds_nothing_wrong(small: Inventory) -> None:
         capture_output=True, timeout=60, check=False, env=debian.environment(),
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_contract_of_its_own_goes_before_the_provinces_limits() -> None:
+    small = load(ROOT / "tests/inventory/small.yml").inventory
+    first, *others = small.communes
+    line = replace(first.lines[0], rtt_ms_max=20, loss_ratio_max=0.002)
+    own = replace(first, lines=(line,))
+    system = replace(small.systems[0], slow_seconds=0.4)
+    changed = replace(small, communes=(own, *others), systems=(system, *small.systems[1:]))
+    found = {(row.metric, *row.values): row.value for row in rows(changed)}
+    for metric, values, value in (
+        (names.LINE_RTT_LIMIT, (first.code, "main"), 0.02),
+        (names.LINE_RTT_LIMIT, (others[0].code, "main"), 0.05),
+        (names.LINE_LOSS_LIMIT, (first.code, "main"), 0.002),
+        (names.LINE_LOSS_LIMIT, (others[0].code, "main"), 0.01),
+        (names.SYSTEM_SLOW_LIMIT, (f"system:{system.id}",), 0.4),
+        (names.SYSTEM_SLOW_LIMIT, (f"system:{small.systems[1].id}",), 1.0),
+    ):
+        assert found[(metric, *values)] == value

@@ -36,6 +36,7 @@ CARRIER = {"alertname": "CarrierDown", "component": "isp:viettel", "isp": "isp:v
 HUB = {"alertname": "HubCutOff", "component": "hub:main"}
 SYSTEM = {"alertname": "SystemDown", "component": "system:dvc"}
 ELSEWHERE = {**COMMUNE, "commune": "21040", "component": "power|line:21040", "pop": "pop:x", "ring": "ring:y"}
+LOSSY = {**ELSEWHERE, "alertname": "LineLossy", "component": "line:21100/main", "commune": "21100"}
 HOMELESS = {"alertname": "CommuneCutOff", "component": "power|line:21061", "commune": "21061"}
 
 
@@ -58,7 +59,11 @@ def post(alertmanager: Process, *alerts: dict[str, str], over: bool = False) -> 
     ends = datetime.now(UTC) + timedelta(minutes=-1 if over else 10)
     starts = datetime.now(UTC) - timedelta(minutes=5)
     body = [
-        {"labels": {"severity": "page", **a}, "startsAt": starts.isoformat(), "endsAt": ends.isoformat()}
+        {
+            "labels": {"severity": "page", "source": "rules", **a},
+            "startsAt": starts.isoformat(),
+            "endsAt": ends.isoformat(),
+        }
         for a in alerts
     ]
     assert call(f"{alertmanager.url}/api/v2/alerts", json.dumps(body).encode())[0] == 200
@@ -86,6 +91,44 @@ def inhibited(alertmanager: Process, expected: set[str], *alerts: dict[str, str]
             time.sleep(0.05)
     finally:
         post(alertmanager, *alerts, over=True)
+
+
+ALIVE = {
+    "alertname": "LocatorAlive",
+    "component": "hub:main/locator",
+    "source": "locator",
+    "severity": "none",
+}
+
+
+def test_a_living_locator_keeps_the_rules_quiet_about_what_it_judges_and_nothing_else(
+    alertmanager: Process,
+) -> None:
+    quiet = [POP, COMMUNE, SYSTEM]
+    expected = components(*quiet)
+    assert inhibited(alertmanager, expected, ALIVE, *quiet, LOW, LOSSY) == expected
+
+
+def test_nothing_that_the_rules_say_hides_what_the_locator_says(alertmanager: Process) -> None:
+    """Theirs are not notified while it lives; were its own muted by them, nobody would be told anything."""
+    told = [{**one, "source": "locator"} for one in (COMMUNE, LINE)]
+    unheard = [POP, CARRIER, {**COMMUNE, "component": "power|lan|line|agent:21484"}]
+    expected = components(*unheard)
+    assert inhibited(alertmanager, expected, ALIVE, *told, *unheard) == expected
+
+
+def test_what_a_dead_locator_said_keeps_nothing_quiet(alertmanager: Process) -> None:
+    said = {**HOMELESS, "component": "line:21061/main", "source": "locator"}
+    assert inhibited(alertmanager, components(BATTERY), said, HOMELESS, LOW, BATTERY) == components(BATTERY)
+    same = {**POP, "component": "pop:x", "source": "locator"}
+    post(alertmanager, same, {**same, "source": "rules"}, LOW, BATTERY)
+    end = time.monotonic() + 20
+    found: list[dict[str, Any]] = []
+    while not any(one["status"]["inhibitedBy"] for one in found) and time.monotonic() < end:
+        found = json.loads(call(f"{alertmanager.url}/api/v2/alerts")[1])
+    post(alertmanager, same, {**same, "source": "rules"}, LOW, BATTERY, over=True)
+    muted = {one["labels"]["component"] for one in found if one["status"]["inhibitedBy"]}
+    assert muted == components(BATTERY)
 
 
 def components(*alerts: dict[str, str]) -> set[str]:

@@ -88,7 +88,9 @@ def test_wrong_channel_options_are_refused_at_start(
     words = ["receive", str(file), "--listen", "127.0.0.1:0", "--state", str(tmp_path / "state")]
     assert cli.main([*words, "--lang", "en"]) == 2
     said = capsys.readouterr().err
-    assert "channels[0].kind: “fax” does not fit; expected one of: email, sink, webhook, zalo" in said
+    assert (
+        "channels[0].kind: “fax” does not fit; expected one of: apprise, email, sink, webhook, zalo" in said
+    )
 
 
 def test_a_reload_judges_the_options_of_channels_and_checks(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_the_out_of_order_window_is_the_spool_and_a_day(small: Inventory) -> Non
 def test_prometheus_scrapes_every_process_of_the_hub(small: Inventory) -> None:
     job = next(j for j in prometheus(small)["scrape_configs"] if j["job_name"] == "thongsuot-hub")
     names = {config["labels"]["instance"] for config in job["static_configs"]}
-    assert names == {"supervisor", "receiver", "wall", "prometheus", "alertmanager"}
+    assert names == {"supervisor", "receiver", "locator", "wall", "prometheus", "alertmanager"}
 
 
 # --- Alertmanager --------------------------------------------------------------------------------

@@ -202,3 +202,48 @@ def test_a_hub_whose_clock_is_wrong_says_that_nothing_is_lost(tmp_path: Path) ->
     found = annotations(tmp_path, small, played, "HubClockWrong", 225)
     assert found["evidence_en"].endswith("agents keep everything")
     assert found["evidence_vi"].endswith("các máy đo vẫn giữ đủ số liệu")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "alertname", "second", "said"),
+    [
+        (
+            "the certificate of system:lgsp expires: a ticket",
+            "CertificateExpiring",
+            900,
+            "the certificate expires at 04/01/1970 00:30 UTC",
+        ),
+        (
+            "the agent of commune 21040 is behind",
+            "AgentOutdated",
+            30 * 21600,
+            "the agent runs version 1.0, the hub runs 1.1",
+        ),
+        (
+            "names such as that of system:ho-tich have one name server less",
+            "DnsFailing",
+            120,
+            "people do not; name servers that give no answer: 10.0.0.53",
+        ),
+        (
+            "system:lgsp answers within its limit",
+            "SystemSlow",
+            900,
+            "over 10 minutes: 0.9 s from the hub (usually 0.3), ? s from the communes",
+        ),
+        ("the agent of commune 21040 gives samples up", "AgentLosingSamples", 600, "last hour (full);"),
+        (
+            "line:21040/main is within its limit, but lossy",
+            "LineLossy",
+            1200,
+            "at most 1 % is expected; usually at most 0.0 %",
+        ),
+    ],
+)
+def test_what_still_answers_says_what_was_found(
+    tmp_path: Path, beginning: str, alertname: str, second: int, said: str
+) -> None:
+    small = province(SMALL)
+    found = annotations(tmp_path, small, scene(small, beginning), alertname, second)
+    assert said in found["evidence_en"]
+    assert float(found["since"] or 0) <= second  # one evaluation in six hours finds none before it

@@ -47,7 +47,7 @@ def test_a_port_base_out_of_range_is_refused(base: int, capsys: pytest.CaptureFi
     with pytest.raises(ValueError, match=str(base)):
         endpoints(base)
     assert main(["up", str(SMALL), f"--port-base={base}"]) == 2
-    assert "expected a number from 1 to 65526" in capsys.readouterr().err
+    assert "expected a number from 1 to 65525" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", ["9490", "host", "host:", ":1", "h:99999", "h:x"])

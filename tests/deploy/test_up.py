@@ -17,7 +17,7 @@ from tests.deploy.hub import Hub, call, until
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/inventory/small.yml"
-PROCESSES = {"receiver", "alertmanager", "prometheus", "agent", "wall"}
+PROCESSES = {"locator", "receiver", "alertmanager", "prometheus", "agent", "wall"}
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 

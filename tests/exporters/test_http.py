@@ -116,7 +116,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         pytest.param(answering(b"220 smtp ready\r\n"), Reason.PROTOCOL, id="smtp"),
         pytest.param(answering(bytes(range(256)) * 100), Reason.PROTOCOL, id="noise"),
         pytest.param(answering(page(b"", "503 x")), Reason.STATUS, id="503"),
-        pytest.param(answering(page("<h1>Hệ thống đang bảo trì".encode())), Reason.BODY, id="maintenance"),
+        pytest.param(answering(page("<h1>Hệ thống đang bảo trì".encode())), Reason.MAINTENANCE, id="planned"),
         pytest.param(
             answering(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n" * 1000] * 20), Reason.TOO_LARGE, id="header"
         ),

@@ -49,8 +49,16 @@ def verdict(body: str | bytes, config: Config | None = None, status: str = "200 
 )
 def test_a_maintenance_page_is_not_health(body: str) -> None:
     said = verdict(body)
-    assert said.startswith("body: status 200, but the page says ")
+    assert said.startswith("maintenance: status 200, but the page says ")
     assert verdict(body, Config(forbidden_body_regex=())) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"), [("(?i)tạm ngừng để bảo trì", "maintenance"), ("(?i)tạm ngừng", "body")]
+)
+def test_a_persons_own_pattern_may_speak_of_maintenance(pattern: str, reason: str) -> None:
+    said = verdict("<p>Tạm ngừng để bảo trì</p>", Config(forbidden_body_regex=(pattern,)))
+    assert said.startswith(f"{reason}: ")
 
 
 def test_a_flood_of_accents_is_composed_in_linear_time() -> None:

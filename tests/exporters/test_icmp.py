@@ -186,6 +186,7 @@ async def test_loss_is_what_was_sent_and_not_answered_by_the_deadline(wire: "Wir
     assert values(silent, "thongsuot_icmp_loss_ratio") == [1]
     assert values(silent, "thongsuot_icmp_packets_sent_total") == [4]
     assert values(silent, "thongsuot_icmp_packets_lost_total") == [4]
+    assert not silent.partial
     assert values(silent, "thongsuot_icmp_rtt_distribution_seconds") == []
 
 

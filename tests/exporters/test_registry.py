@@ -78,6 +78,7 @@ def test_a_whole_module_is_a_kind() -> None:
         ({"probe": None}, "probe must be"),
         ({"probe": print}, "probe must be"),
         ({"check_address": None}, "check_address"),
+        ({"PROMPT": ("probe_success",)}, "PROMPT"),
     ],
 )
 def test_a_broken_module_is_told_what_is_missing(changes: dict[str, object], words: str) -> None:

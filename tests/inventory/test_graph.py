@@ -59,11 +59,12 @@ def test_heartbeat_runs_from_hub_to_agent_by_every_line() -> None:
 def test_what_the_hub_measures() -> None:
     found = by_name(small(), "hub")
     outside = found["line:21040/main"]
-    assert outside.path.legs == ((*reversed(LINE), "area:bac", "power:21040"),)  # neither LAN nor agent
+    way = ("hub:main", *reversed(LINE), "area:bac", "power:21040")
+    assert outside.path.legs == (way,)  # neither LAN nor agent; the hub's own uplink like everybody
     assert (outside.commune, outside.line, outside.target) == ("21040", "main", "line:21040/main")
     assert "line:21499/main" not in found  # no router address
-    assert found["pop:binh-son"].path.legs == (("isp:vnpt", "ring:east", "pop:binh-son"),)
-    assert found["isp:vnpt"].path.legs == (("isp:vnpt",),)
+    assert found["pop:binh-son"].path.legs == (("hub:main", "isp:vnpt", "ring:east", "pop:binh-son"),)
+    assert found["isp:vnpt"].path.legs == (("hub:main", "isp:vnpt"),)
     assert found["system:ho-tich"].path.legs == (("hub:main", "dns:resolver", "wan:main", "system:ho-tich"),)
     assert all(plan.commune == "" for name, plan in found.items() if not name.startswith("line:"))
 

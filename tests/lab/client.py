@@ -39,8 +39,12 @@ class LabError(Exception):
 class LabClient:
     """A lab in a process of its own, everything below ``state``. Use as a context manager."""
 
-    def __init__(self, state: Path, *, wait: bool = True, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, state: Path, *, wait: bool = True, environment: dict[str, str] | None = None,
+        options: tuple[str, ...] = (), start_seconds: float = START_SECONDS,
+    ) -> None:  # fmt: skip
         self.state = state
+        self._options, self._start_seconds = options, start_seconds
         self._environment = environment
         self._wait = wait
         self._answers: queue.Queue[str] = queue.Queue()
@@ -49,7 +53,7 @@ class LabClient:
         self.state.mkdir(parents=True, exist_ok=True)
         self._log = (self.state / "lab.stderr").open("wb")
         self.process = subprocess.Popen(
-            command("lab", "--serve", "--lang", "en", "--state", str(self.state)),
+            command("lab", "--serve", *self._options, "--lang", "en", "--state", str(self.state)),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
             env=self._environment,
         )  # fmt: skip
@@ -77,8 +81,8 @@ class LabClient:
         return status
 
     def wait_ready(self) -> None:
-        """Wait until everything in the lab is green."""
-        assert self._next(START_SECONDS) == {"ready": True}
+        """Wait until everything in the lab is green (a bare one: until it stands)."""
+        assert self._next(self._start_seconds) == {"ready": True}
 
     @property
     def run_directory(self) -> Path:

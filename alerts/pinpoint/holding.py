@@ -1,0 +1,231 @@
+"""From causes, tick by tick, to outages that begin and end once. Pure.
+
+A cause is told of when it has been found for some ticks in a row (wide ones 2, those of a single commune 6,
+so that they can roll up into a wide one) and its failures span long enough and still arrive: a blip of three
+seconds stays in the window for longer than it lasted. Who loses only a part waits longer, since the same blip
+looks like that for a while. An outage ends when its cause was not found for some ticks in a row
+(:mod:`alerts.pinpoint.ending`), or at once when a wider one explains all that it did.
+
+From tick to tick a cause is the same one while the classes share a component: evidence that arrives narrows
+a class, and must neither begin a new outage nor start the wait anew. What gets worse is the same outage too,
+of another grade.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from alerts.locate.model import Cause
+from alerts.pinpoint.ending import Ending, span_of
+from alerts.pinpoint.grade import RANK, Grade, blamed, grade, is_partial, is_wide
+from alerts.pinpoint.sight import Sight
+from inventory.graph import CLASS_KINDS, class_id
+from inventory.names import ComponentKind
+
+WIDE_TICKS: Final = 2
+COMMUNE_TICKS: Final = 6
+SPAN_SECONDS: Final = 3.5
+PARTIAL_WIDE_TICKS: Final = 4
+PARTIAL_COMMUNE_TICKS: Final = 10
+PARTIAL_SPAN_SECONDS: Final = 6.0
+WORSE_TICKS: Final = 4
+"""For so many ticks in a row an outage must be found worse than told before that is told."""
+ARRIVING_SECONDS: Final = 5.0
+STILL: Final = 0.5
+"""An outage lasts while so large a part of its loss is still seen, though too little to accuse anybody."""
+NEWS_OF_LOSS: Final = 0.15
+"""A loss is estimated anew each second, and is news only when it is another."""
+_OF_COMMUNE: Final = frozenset(str(kind) for kind in CLASS_KINDS)
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True):
+    """An outage that is told of.
+
+    ``identity`` names the class as it was when it was told of; ``cause`` is what the latest tick found.
+    ``since`` is the first failure seen, ``known_at`` the tick at which it was told of (Unix seconds).
+    ``grade`` is the worst that it was told to be. ``maintained``: a system that shows a maintenance page.
+    """
+
+    identity: str
+    kind: str
+    cause: Cause
+    since: float
+    known_at: float
+    grade: Grade = "down"
+    maintained: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """An outage that is over since ``at`` (Unix seconds).
+
+    ``into`` is the identity of the wider one that it turned out to be part of.
+    """
+
+    outage: Open
+    at: float
+    into: str | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one tick changed; ``changed`` are those whose cause says something new."""
+
+    begun: tuple[Open, ...] = ()
+    changed: tuple[Open, ...] = ()
+    ended: tuple[Ended, ...] = ()
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    cause: Cause
+    ticks: int
+    since: float
+
+
+class Holding:
+    """Keeps what is open from tick to tick; ``recovered`` is what a run before had told of."""
+
+    def __init__(self, recovered: Iterable[Open] = ()) -> None:
+        self._open: dict[str, Open] = {outage.identity: outage for outage in recovered}
+        self._candidates: list[_Candidate] = []
+        self._said: dict[str, Cause] = {name: outage.cause for name, outage in self._open.items()}
+        self._worse: dict[str, int] = {}
+        self._ending = Ending()
+
+    @property
+    def open(self) -> tuple[Open, ...]:
+        """What is open, oldest first."""
+        return tuple(self._open.values())
+
+    def forget_routes(self) -> None:
+        """The inventory is another: numbers of routes mean others now. What is open stays open."""
+        for name, outage in self._open.items():
+            cause = msgspec.structs.replace(outage.cause, affected=())
+            self._open[name] = msgspec.structs.replace(outage, cause=cause)
+
+    def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
+        """Take in what was found at ``sight.at``; called once a second."""
+        changed, seen, new = [], set(), []
+        for cause in causes:
+            known = next((one for one in self.open if _alike(one.cause, cause)), None)
+            if known is None:
+                new.append(cause)
+                continue
+            seen.add(known.identity)
+            self._ending.found(known.identity, cause, sight)
+            now = msgspec.structs.replace(known, cause=cause, grade=self._graded(known, cause))
+            self._open[known.identity] = now
+            if now.grade != known.grade or not _same(self._said[known.identity], cause):
+                self._said[known.identity] = cause
+                changed.append(now)
+        self._candidates = [self._candidate(cause, sight) for cause in new]
+        begun = self._begin(sight)
+        seen |= {outage.identity for outage in begun}
+        explained = {route for cause in causes for route in cause.affected}
+        return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight, explained)))
+
+    def _graded(self, known: Open, cause: Cause) -> Grade:
+        """Return the grade of an outage: worse only once it was worse for a while, and never better."""
+        found = grade(cause)
+        worse = RANK[found] > RANK[known.grade]
+        self._worse[known.identity] = self._worse.get(known.identity, 0) + 1 if worse else 0
+        return found if self._worse[known.identity] >= WORSE_TICKS else known.grade
+
+    def _candidate(self, cause: Cause, sight: Sight) -> _Candidate:
+        before = next((one for one in self._candidates if _alike(one.cause, cause)), None)
+        span = span_of(cause, sight, partial=is_partial(cause))
+        first = sight.at if span is None else span.first
+        if before is None:
+            return _Candidate(cause, 1, first)
+        return _Candidate(cause, before.ticks + 1, min(before.since, first))
+
+    def _begin(self, sight: Sight) -> list[Open]:
+        told = (_told(found, sight) for found in self._candidates)
+        begun = {one.identity: one for one in told if one is not None and one.identity not in self._open}
+        for name, outage in begun.items():
+            self._ending.begun(name, outage.cause, sight.at)
+            self._said[name] = outage.cause
+        self._open |= begun
+        return list(begun.values())
+
+    def _endings(self, seen: set[str], sight: Sight, explained: set[int]) -> Iterable[Ended]:
+        for outage in self.open:
+            name = outage.identity
+            if name in seen:
+                continue
+            into = self._wider(outage, seen)
+            if into is None and _may_last(outage, sight, explained):
+                continue
+            over = self._ending.missed(name, outage.cause, sight)
+            if over or into is not None:
+                del self._open[name], self._said[name]
+                self._worse.pop(name, None)
+                ended = self._ending.close(name, outage.since, sight.at)
+                yield Ended(outage, ended if into is None else sight.at, into)
+
+    def _wider(self, outage: Open, seen: set[str]) -> str | None:
+        """Return what now explains all that ``outage`` did, if anything does."""
+        mine = set(outage.cause.affected)
+        wider = (one for one in self.open if one.identity in seen and mine and mine < set(one.cause.affected))
+        return next((one.identity for one in wider), None)
+
+
+def identity(cause: Cause) -> tuple[str, str]:
+    """Return name and kind of an outage: of the component, or of the class that cannot be told apart.
+
+    A class within one commune is named by its kinds, such as ``power|line:21040``; of others the likeliest
+    component is named.
+    """
+    members = blamed(cause)
+    split = [member.partition(":") for member in members]
+    communes = {rest.partition("/")[0] for _, _, rest in split}
+    kinds = {kind for kind, _, _ in split}
+    if len(members) > 1 and len(communes) == 1 and kinds <= _OF_COMMUNE:
+        chosen = [ComponentKind(kind) for kind in kinds]
+        name = class_id(communes.pop(), chosen)
+        return name, name.partition(":")[0]
+    return cause.component, cause.kind
+
+
+def held_ticks(cause: Cause) -> int:
+    """Return for how many ticks a cause must be found before it is told of."""
+    if is_partial(cause):
+        return PARTIAL_WIDE_TICKS if is_wide(cause) else PARTIAL_COMMUNE_TICKS
+    return WIDE_TICKS if is_wide(cause) else COMMUNE_TICKS
+
+
+def _told(found: _Candidate, sight: Sight) -> Open | None:
+    cause = found.cause
+    partial = is_partial(cause)
+    span = span_of(cause, sight, partial=partial)
+    if span is None or found.ticks < held_ticks(cause):
+        return None
+    least = PARTIAL_SPAN_SECONDS if partial else SPAN_SECONDS
+    if span.last - found.since < least or sight.at - span.last > ARRIVING_SECONDS:
+        return None
+    name, kind = identity(cause)
+    return Open(
+        identity=name, kind=kind, cause=cause, since=found.since, known_at=sight.at, grade=grade(cause),
+        maintained=name in sight.maintained,
+    )  # fmt: skip
+
+
+def _may_last(outage: Open, sight: Sight, explained: set[int]) -> bool:
+    """Whether an outage that was not found has not been seen to be over either.
+
+    Between two checks of what is checked once a minute nothing is counted, and one failure alone accuses
+    nobody; nor is anybody accused of what is planned from now on. ``explained``: routes that fail, if they
+    do, because of what was found.
+    """
+    routes = [route for route in outage.cause.affected if route not in explained and route < len(sight.sent)]
+    sent = sum(sight.sent[route] for route in routes)
+    failed = sum(sight.failed[route] for route in routes)
+    return bool(routes) and (not sent or failed > STILL * outage.cause.loss * sent)
+
+
+def _alike(one: Cause, other: Cause) -> bool:
+    return not set(one.members).isdisjoint(other.members)
+
+
+def _same(one: Cause, other: Cause) -> bool:
+    said = [(c.members, is_partial(c), c.communes, c.systems) for c in (one, other)]
+    return said[0] == said[1] and abs(one.loss - other.loss) < NEWS_OF_LOSS

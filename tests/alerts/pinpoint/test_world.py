@@ -1,0 +1,90 @@
+"""The live half in virtual time: what is told of, when, once, and when it ends."""
+
+import pytest
+
+from alerts.pinpoint.holding import Open
+from inventory.names import Reason
+from tests.alerts.pinpoint.world import World
+from tests.dashboards import province
+
+PATIENCE = 40
+
+
+def first(world: World, seconds: int = PATIENCE) -> tuple[float, list[Open]]:
+    """Run on; returns when the first outage was told of, and all that were."""
+    when = 0.0
+    told: list[Open] = []
+    for second, step in world.run(seconds):
+        when = when or (second if step.begun else 0.0)
+        told += step.begun
+    return when, told
+
+
+@pytest.mark.parametrize(
+    ("component", "told"),
+    [
+        ("line:21040/main", "power|line:21040"),
+        ("power:21040", "power|line:21040"),
+        ("agent:21040", "lan|agent:21040"),
+        ("pop:ba-to", "pop:ba-to"),
+        ("hub:main", "hub:main"),
+    ],
+)
+def test_one_fault_is_one_outage_and_ends_once(component: str, told: str) -> None:
+    world = World(province.small())
+    world.fault(component)
+    _when, found = first(world)
+    assert [one.identity for one in found] == [told]
+    world.heal()
+    ended = [end for _, step in world.run(PATIENCE) for end in step.ended]
+    assert [end.outage.identity for end in ended] == [told]
+    assert not world.holding.open
+
+
+@pytest.mark.parametrize("reason", [Reason.REFUSED, Reason.BODY, Reason.STALLED])
+def test_a_system_is_named_by_what_it_says(reason: Reason) -> None:
+    world = World(province.small())
+    world.fault("system:ho-tich", reason=reason)
+    _when, found = first(world)
+    assert [one.identity for one in found] == ["system:ho-tich"]
+
+
+@pytest.mark.parametrize(
+    ("component", "loss", "grade", "seconds"),
+    [
+        ("pop:ba-to", 0.3, "lossy", 12),
+        ("isp:viettel", 0.5, "lossy", 12),
+        ("line:21040/main", 0.5, "ticket", 25),
+    ],
+)
+def test_what_loses_a_part_is_located(component: str, loss: float, grade: str, seconds: int) -> None:
+    world = World(province.small(), noise=0.005)
+    world.fault(component, loss)
+    _, found = first(world, seconds)
+    assert [(one.identity, one.grade) for one in found] == [(component, grade)]
+    assert abs(found[0].cause.loss - loss) < 0.2
+    world.heal()
+    healed = world.now
+    ended = [end for _, step in world.run(25) for end in step.ended]
+    assert [end.outage.identity for end in ended] == [component]
+    assert abs(ended[0].at - healed) <= 3, "the end is told late, and dated right"
+
+
+def test_the_end_of_a_cut_is_known_soon_and_dated_to_the_second() -> None:
+    world = World(province.small())
+    world.fault("pop:ba-to")
+    assert len(first(world, 15)[1]) == 1
+    world.heal()
+    healed = world.now
+    (end,) = [(second, one) for second, step in world.run(12) for one in step.ended]
+    assert end[0] <= 9
+    assert abs(end[1].at - healed) <= 1.5
+
+
+def test_blips_tell_nobody() -> None:
+    world = World(province.small(), noise=0.005)
+    for loss in (1.0, 0.5):
+        world.fault("pop:ba-to", loss)
+        assert list(world.run(3)) == []
+        world.heal()
+        assert list(world.run(17)) == []
