@@ -28,7 +28,8 @@ NOT_HERE = {
 """Panels of what this province does not measure, or not now."""
 MACHINES = {"Temperature", "One-way delay (as good as both clocks)"}
 """Panels of what not every machine can tell."""
-HOURLY = {"95th percentile of utilisation over 7 days"}
+HOURLY = {"95th percentile of utilisation over 7 days", "Communes and dead zones"}
+"""Panels of what is worked out now and then, over days."""
 QUIET = {"Lines that need attention"}
 
 
