@@ -77,10 +77,15 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     id: str | None = None
 
 
+class _State(msgspec.Struct, frozen=True):
+    state: str = ""
+
+
 class _Shown(msgspec.Struct, frozen=True, rename="camel"):
     id: str
     comment: str = ""
     created_by: str = ""
+    status: _State = _State()
 
 
 class _Made(msgspec.Struct):
@@ -131,12 +136,23 @@ def answer_comment(who: str | None, outage_id: str) -> str:
     return f"answered by {who or ''}: {outage_id}"
 
 
-def parse_answers(body: bytes) -> dict[str, str]:
-    """Parse the answer of ``/api/v2/silences``: id -> who answered. Raises BadAnswerError."""
+def _shown(body: bytes) -> tuple[_Shown, ...]:
     try:
-        found = msgspec.json.decode(body, type=tuple[_Shown, ...])
+        return msgspec.json.decode(body, type=tuple[_Shown, ...])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswerError(f"silences: {error}") from error
+
+
+def parse_silences_of(body: bytes, outage_id: str) -> tuple[str, ...]:
+    """Parse the answer of ``/api/v2/silences``: what answers about an outage made and is not over. Raises
+    BadAnswerError."""
+    ours = (one for one in _shown(body) if one.created_by == CREATOR and one.status.state != "expired")
+    return tuple(one.id for one in ours if one.comment.endswith(f": {outage_id}"))
+
+
+def parse_answers(body: bytes) -> dict[str, str]:
+    """Parse the answer of ``/api/v2/silences``: id -> who answered. Raises BadAnswerError."""
+    found = _shown(body)
     said = ((one.id, _ANSWERED.fullmatch(one.comment)) for one in found if one.created_by == CREATOR)
     return {identity: match[1] for identity, match in said if match}
 
@@ -178,6 +194,14 @@ class AmApi(JsonApi):
             return msgspec.json.decode(body, type=_Made).silenceID
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadAnswerError(f"silence: {error}") from error
+
+    async def end_silences_of(self, outage_id: str) -> None:
+        """End what answers about an outage made, be it that nobody remembers it. Raises ApiError."""
+        status, body = await self.get("/api/v2/silences", {})
+        if status != 200:
+            raise BadAnswerError(f"HTTP status {status}")
+        for identity in parse_silences_of(body, outage_id):
+            await self.end_silence(identity)
 
     async def end_silence(self, identity: str) -> None:
         """End a silence; one that is unknown or over is fine. Raises ApiError."""

@@ -66,7 +66,7 @@ class Silences:
         outage, known = item.outage, item.silence_id
         if item.over:
             if known is not None:
-                await self._api.end_silence(known.lstrip(REPLACE))
+                await self._api.end_silences_of(outage.id)
                 await self._store(handling.silence_made, outage.id, None)
             return
         wanted = known is None or known.startswith(REPLACE)
@@ -76,8 +76,7 @@ class Silences:
         asked = matchers(outage, [member.outage for member in members])
         if not asked:
             return
-        if known is not None:
-            await self._api.end_silence(known.lstrip(REPLACE))
+        await self._api.end_silences_of(outage.id)  # also one that was made and, by a crash, not noted
         made = await self._api.make_silence(_silence(item, item.silenced_until, asked, now))
         await self._store(handling.silence_made, outage.id, made)
         log.info("silenced in Alertmanager", extra={"outage": outage.id, "silence": made})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.amapi import AmApi, answer_comment, parse_answers
+from alerts.amapi import AmApi, answer_comment, parse_answers, parse_silences_of
 from alerts.httpapi import BadAnswerError
 from tests.alerts.servers import Http, http
 
@@ -57,3 +57,23 @@ async def test_ending_what_is_over_already_is_fine(status: int, body: bytes, fin
                 with pytest.raises(BadAnswerError, match=f"HTTP status {status}"):
                     await api.end_silence("a/b")
     assert server.requests[0][:2] == ("DELETE", "/api/v2/silence/a%2Fb")
+
+
+def test_silences_of_an_outage_are_those_that_answers_made_and_that_are_not_over() -> None:
+    def shown(identity: str, comment: str, by: str = "thongsuot", state: str = "active") -> dict[str, object]:
+        return {"id": identity, "comment": comment, "createdBy": by, "status": {"state": state}}
+
+    body = json.dumps(
+        [
+            shown("a", answer_comment("Bình", "x@1")),
+            shown("b", answer_comment(None, "x@1"), state="pending"),
+            shown("c", answer_comment("Bình", "x@1"), state="expired"),
+            shown("d", answer_comment("Bình", "y@1")),
+            shown("e", answer_comment("Bình", "x@1"), by="somebody"),
+            {"id": "f"},
+        ]
+    ).encode()
+    assert parse_silences_of(body, "x@1") == ("a", "b")
+    for wrong in (b"", b"{}", b'[{"id": 5}]', b"\xff"):
+        with pytest.raises(BadAnswerError):
+            parse_silences_of(wrong, "x@1")
