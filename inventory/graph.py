@@ -299,7 +299,7 @@ def _from_hub(index: _Index, **values: Any) -> Plan:
     """An ICMP probe of the hub's own agent: one for each line of a province, so of the fewest series."""
     probing = index.inventory.probing
     return Plan(
-        kind="icmp", site=HUB_SITE, interval_seconds=probing.interval_seconds,
+        kind="icmp", site=HUB_SITE, interval_seconds=probing.outside_in_seconds,
         timeout_seconds=probing.timeout_seconds, options={"details": False}, **values,
     )  # fmt: skip
 

@@ -384,6 +384,7 @@ class Probing(_Base, frozen=True, kw_only=True):
     """Intervals and deadlines (design: measuring). Deadlines of locator probes are at most 2 s."""
 
     interval_seconds: Annotated[float, Meta(ge=1, le=300)] = 5
+    outside_in_seconds: Annotated[float, Meta(ge=1, le=300)] = 2.5  # pings of the hub's own agent
     timeout_seconds: Annotated[float, Meta(gt=0, le=2)] = 2
     heartbeat_seconds: Annotated[float, Meta(ge=1, le=60)] = 2
     state_push_seconds: Annotated[float, Meta(ge=1, le=60)] = 5

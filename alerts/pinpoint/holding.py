@@ -3,8 +3,10 @@
 A cause is told of when it has been found for some ticks in a row (wide ones 2, those of a single commune 6,
 so that they can roll up into a wide one) and its failures span long enough and still arrive: a blip of three
 seconds stays in the window for longer than it lasted. Who loses only a part waits longer, since the same blip
-looks like that for a while. An outage ends when its cause was not found for some ticks in a row
-(:mod:`alerts.pinpoint.ending`), or at once when a wider one explains all that it did.
+looks like that for a while, as does a fault that has just begun; but less long when on most of its paths
+bursts of pings lose a part of their packets, as neither makes them do. An outage ends when its cause was not
+found for some ticks in a row (:mod:`alerts.pinpoint.ending`), or at once when a wider one explains all that
+it did.
 
 From tick to tick a cause is the same one while the classes share a component: evidence that arrives narrows
 a class, and must neither begin a new outage nor start the wait anew. What gets worse is the same outage too,
@@ -29,6 +31,11 @@ SPAN_SECONDS: Final = 3.5
 PARTIAL_WIDE_TICKS: Final = 4
 PARTIAL_COMMUNE_TICKS: Final = 10
 PARTIAL_SPAN_SECONDS: Final = 6.0
+LOSSY_WIDE_TICKS: Final = 3
+LOSSY_WIDE_SPAN_SECONDS: Final = 4.0
+"""Instead of the two above, where most of what is affected loses packets and does not fail."""
+LOSSY_LEAST: Final = 3
+"""Paths that lose packets, at least: the beginning of a cut takes a part of a burst or two."""
 WORSE_TICKS: Final = 4
 """For so many ticks in a row an outage must be found worse than told before that is told."""
 ARRIVING_SECONDS: Final = 5.0
@@ -186,20 +193,27 @@ def identity(cause: Cause) -> tuple[str, str]:
     return cause.component, cause.kind
 
 
-def held_ticks(cause: Cause) -> int:
-    """Return for how many ticks a cause must be found before it is told of."""
-    if is_partial(cause):
-        return PARTIAL_WIDE_TICKS if is_wide(cause) else PARTIAL_COMMUNE_TICKS
-    return WIDE_TICKS if is_wide(cause) else COMMUNE_TICKS
+def held(cause: Cause, sight: Sight) -> tuple[int, float]:
+    """Return for how many ticks a cause must be found, and how many seconds its failures must span, before it
+    is told of."""
+    if not is_partial(cause):
+        return WIDE_TICKS if is_wide(cause) else COMMUNE_TICKS, SPAN_SECONDS
+    if not is_wide(cause):
+        return PARTIAL_COMMUNE_TICKS, PARTIAL_SPAN_SECONDS
+    lossy = sum(route in sight.lossy and route not in sight.spans for route in cause.affected)
+    failing = sum(route in sight.spans for route in cause.affected)
+    if lossy >= LOSSY_LEAST and lossy > failing:
+        return LOSSY_WIDE_TICKS, LOSSY_WIDE_SPAN_SECONDS
+    return PARTIAL_WIDE_TICKS, PARTIAL_SPAN_SECONDS
 
 
 def _told(found: _Candidate, sight: Sight) -> Open | None:
     cause = found.cause
     partial = is_partial(cause)
     span = span_of(cause, sight, partial=partial)
-    if span is None or found.ticks < held_ticks(cause):
+    ticks, least = held(cause, sight)
+    if span is None or found.ticks < ticks:
         return None
-    least = PARTIAL_SPAN_SECONDS if partial else SPAN_SECONDS
     if span.last - found.since < least or sight.at - span.last > ARRIVING_SECONDS:
         return None
     name, kind = identity(cause)

@@ -1,17 +1,24 @@
 """From one sight to its causes: what the locator finds, as far as enough witnesses bear it out. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from alerts.locate.locator import Locator
 from alerts.locate.model import Cause
 from alerts.pinpoint.attest import attested
+from alerts.pinpoint.events import Event
+from alerts.pinpoint.grade import is_partial
 from alerts.pinpoint.sight import Sight
 from alerts.pinpoint.watching import Watching
+from inventory.names import Reason
 
 _ALL = 0.95
 """From this loss on, what passes nevertheless is noise: it is down."""
+_MOST_PARTIAL = 0.89
+"""Something else passes, or nobody would have called it partial; it waits as long as what is."""
+PUSHED_SECONDS = 5.0
+"""So often results are pushed that are no news."""
 
 
 def causes(
@@ -26,10 +33,30 @@ def causes(
 
 def _measured(cause: Cause, sight: Sight) -> Cause:
     """Return a cause of partial loss with the share of packets that pings over it lost: that was counted,
-    while the likeliest loss leans towards what the prior thinks of faint faults."""
-    pings = [sight.bursts[route] for route in cause.affected if route in sight.bursts]
-    bursts = sum(number for _, number in pings)
-    lost = sum(loss for loss, _ in pings)
-    if cause.loss >= _ALL or not bursts or not lost:
+    while the likeliest loss leans towards what the prior thinks of faint faults.
+
+    Bursts count from the first on that lost any: those before it are about a time before the fault. So may be
+    what is dated a little later and lost none, since only what lost some is pushed at once.
+    """
+    pings = [[_share(event) for event in sight.bursts.get(route, ())] for route in cause.affected]
+    since = min((at for found in pings for at, loss, _ in found if loss), default=None)
+    if cause.loss >= _ALL or since is None:
         return cause
-    return msgspec.structs.replace(cause, loss=round(lost / bursts, 3))
+    present = [one for found in pings for one in _after(found, since)]
+    share = sum(loss * count for _, loss, count in present) / sum(count for _, _, count in present)
+    most = _MOST_PARTIAL if is_partial(cause) else 1.0
+    return msgspec.structs.replace(cause, loss=round(min(share, most), 3))
+
+
+def _share(event: Event) -> tuple[float, float, int]:
+    """Return when bursts completed, what share of their packets was lost, and how many bursts."""
+    return event.at, event.loss if event.reason is Reason.OK else 1.0, event.count
+
+
+def _after(found: list[tuple[float, float, int]], since: float) -> Iterator[tuple[float, float, int]]:
+    """Yield the bursts of one route that completed after ``since``, of which it is sure."""
+    lossy = False
+    for at, loss, count in found:
+        lossy = lossy or (loss > 0 and at >= since)
+        if lossy or at >= since + PUSHED_SECONDS:
+            yield at, loss, count

@@ -1,10 +1,10 @@
 """What the locator sees at one moment: results and failures on each path. Pure.
 
-Three things keep the past from looking like the present. A probe that now fails every time counts from its
-first failure on: what passed before is about a time before the fault, and would look like partial loss; and
-likewise from its first success on once it is well again. Of
-a site whose heartbeat is missing nothing else counts at all. And while the hub itself was not listening,
-silence proves nothing.
+Three things keep the past from looking like the present. A probe that now fails counts from the first of the
+failures at its end: what passed before is about a time before the fault, and would look like partial loss;
+likewise from its first success on once it is well again. Of a site whose heartbeats are missing nothing else
+counts at all, and of one whose heartbeat is late nothing does that passed before. And while the hub itself
+was not listening, silence proves nothing.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ LATE_SECONDS: Final = 0.5
 DEADLINE_SECONDS: Final = 2.0
 """Of the probes that the locator listens to."""
 _SURE: Final = 2
-"""Results in a row after which a probe counts as failing every time, or as well again."""
+"""Results in a row after which a probe that failed as often counts as well again."""
 MOST_RESULTS: Final = 20
 """Results of one path in a window beyond which its counts are scaled down: a probe in doubt is sent once a
 second, three may be under way. Who counts more is wrong or lies, and must not outvote others."""
@@ -57,10 +57,9 @@ class Sight(msgspec.Struct, frozen=True):
     """``sent`` and ``failed`` for each route; ``spans`` by route for those that failed.
 
     ``lossy``: by route, when bursts lost a part of their packets. ``well``: by route that had failures, the
-    first success after the last of them. ``bursts``: by route of pings, the shares of their packets that
-    bursts lost, added up, and how many bursts. ``maintained``: what mostly shows a maintenance page where it
-    fails. ``silent``: communes whose agent is not heard. ``deaf``:
-    nothing at all is heard, not even the hub's own agent, so that nothing can be said.
+    first success after the last of them. ``bursts``: by route of pings, what they found, oldest first.
+    ``maintained``: what mostly shows a maintenance page where it fails. ``silent``: communes whose agent is
+    not heard. ``deaf``: nothing at all is heard, not even the hub's own agent, so that nothing can be said.
     """
 
     at: float
@@ -71,7 +70,7 @@ class Sight(msgspec.Struct, frozen=True):
     deaf: bool
     lossy: dict[int, Span] = {}
     well: dict[int, float] = {}
-    bursts: dict[int, tuple[float, int]] = {}
+    bursts: dict[int, list[Event]] = {}
     maintained: frozenset[str] = frozenset()
 
 
@@ -99,6 +98,7 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
         return tally.sight(heard.at, frozenset(), deaf=True)
     silent = frozenset(beat.commune for beat in watching.beats.values() if _is_silent(beat, heard))
     losing = _losing(watching, heard, silent)
+    late = frozenset(beat.commune for beat in watching.beats.values() if _is_late(beat, heard))
     patient = heard.at - heard.listening_since < resume_seconds
     for beat in watching.beats.values():
         lossy = beat.commune in losing
@@ -110,10 +110,12 @@ def sight(watching: Watching, heard: Heard, resume_seconds: float = 30.0) -> Sig
         watched = watching.probes.get(probe)
         if watched is None or probe.site in silent or not _speaks(probe.site, heard):
             continue
+        if probe.site in late and _fine(found):
+            continue
         blurred = probe.site in losing and probe.kind != _PINGS
         tally.count(_far_end(watched.paths) if blurred else watched.paths, found)
         if probe.kind == _PINGS:
-            tally.weigh(watched.paths[Aspect.WHOLE], found)
+            tally.bursts[watched.paths[Aspect.WHOLE]] = found if _fine(found) else recent(found)
     seen = tally.sight(heard.at, silent)
     return msgspec.structs.replace(seen, maintained=maintained(watching, heard, silent))
 
@@ -169,14 +171,16 @@ def _far_end(paths: dict[Aspect, int]) -> dict[Aspect, int]:
 def recent(found: list[Event]) -> list[Event]:
     """Return the events that speak of the present, as they were sent: all of them, or the run at their end.
 
-    Failures in a row say that all before is over; so do successes in a row after such failures.
+    A failure at the end says that all before is over, or is stray: then it is followed by a success within a
+    second or two, since a probe in doubt is sent again at once, and who is told of waits longer. Successes in
+    a row after failures in a row say that those are over.
     """
     found = as_sent(found)
     run = _run(found, len(found))
+    if found and not _works(found[-1]):
+        return found[run:]
     if sum(event.count for event in found[run:]) < _SURE:
         return found
-    if not _works(found[-1]):
-        return found[run:]
     before = _run(found, run)
     was_down = run > 0 and sum(event.count for event in found[before:run]) >= _SURE
     return found[run:] if was_down else found
@@ -206,6 +210,11 @@ def _is_silent(beat: Beat, heard: Heard) -> bool:
     return last is None or heard.at - last > MISSING_BEATS * beat.every_seconds + LATE_SECONDS
 
 
+def _is_late(beat: Beat, heard: Heard) -> bool:
+    last = heard.beats.get(beat.commune)
+    return last is None or heard.at - last > beat.every_seconds + LATE_SECONDS
+
+
 def _speaks(site: str, heard: Heard) -> bool:
     last = heard.beats.get(site)
     return site != HUB_SITE or (last is not None and heard.at - last <= WINDOW_SECONDS)
@@ -215,8 +224,7 @@ def _count_beats(tally: "_Tally", beat: Beat, heard: Heard, *, lossy: bool) -> N
     resumed = heard.resumed.get(beat.commune)
     if resumed is not None:
         tally.well[beat.path] = resumed
-    last = heard.beats.get(beat.commune)
-    if last is not None and heard.at - last <= WINDOW_SECONDS and not lossy:
+    if not lossy and not _is_late(beat, heard):
         tally.add(beat.path, sent=max(1, int(WINDOW_SECONDS / beat.every_seconds)))
 
 
@@ -235,16 +243,7 @@ class _Tally:
         self.spans: dict[int, Span] = {}
         self.lossy: dict[int, Span] = {}
         self.well: dict[int, float] = {}
-        self.bursts: dict[int, tuple[float, int]] = {}
-
-    def weigh(self, route: int, found: list[Event]) -> None:
-        """Note what share of their packets pings lost."""
-        if _fine(found):
-            self.bursts[route] = (0.0, sum([event.count for event in found]))
-            return
-        present = recent(found)
-        lost = sum(event.count * (event.loss if _works(event) else 1.0) for event in present)
-        self.bursts[route] = (lost, sum(event.count for event in present))
+        self.bursts: dict[int, list[Event]] = {}
 
     def count(self, paths: dict[Aspect, int], found: list[Event]) -> None:
         """Count what events say about the routes of a probe, and note since when it is well."""

@@ -3,8 +3,8 @@
 Every probe runs every 5 s at its own second and fails one time in 200 for no reason; upon that it runs again
 in each of the next three seconds. One result in twenty is lost. Heartbeats come every 2 s, one in 200 is
 lost. What is counted is what the live locator would count (:mod:`alerts.pinpoint.sight`): ten seconds, of a
-probe that failed twice in a row only that, of a silent agent only the silence. Causes go through the holding
-rules of the live locator (:mod:`alerts.pinpoint.holding`).
+probe that fails at last only the failures at the end, of a silent agent only the silence. Causes go through
+the holding rules of the live locator (:mod:`alerts.pinpoint.holding`).
 
 An hour is drawn at once. The locator is asked only for the seconds in which some suspect might pay; for the
 others its first bound, computed here for many seconds together, says that the answer is empty.
@@ -130,17 +130,15 @@ class Soak:
         return done, fails
 
     def _only_runs(self, done: Table, fails: Table, sent: Table, failed: Table) -> None:
-        """Of a probe whose last two results failed, count the failures at the end alone."""
-        several = np.flatnonzero((_windowed(fails) >= 2).any(axis=1))
-        for path in several.tolist():
+        """Of a probe whose last result failed, count the failures at the end alone."""
+        for path in np.flatnonzero(fails.any(axis=1)).tolist():
             results = np.flatnonzero(done[path])
-            for place in np.flatnonzero(fails[path, results[1:]] & fails[path, results[:-1]]).tolist():
-                end = results[place + 2] if place + 2 < len(results) else done.shape[1]
-                for second in range(int(results[place + 1]), int(min(end, results[place + 1] + WINDOW))):
+            for place in np.flatnonzero(fails[path, results]).tolist():
+                at = int(results[place])
+                end = int(results[place + 1]) if place + 1 < len(results) else done.shape[1]
+                for second in range(at, min(end, at + WINDOW)):
                     window = results[(results > second - WINDOW) & (results <= second)]
-                    run = _run(fails[path, window])
-                    if run >= 2:
-                        sent[path, second] = failed[path, second] = run
+                    sent[path, second] = failed[path, second] = _run(fails[path, window])
 
     def _heartbeats(self, draw: np.random.Generator, sent: Table, failed: Table, fails: Table) -> None:
         """Count heartbeats; while an agent is silent, nothing else of it counts."""

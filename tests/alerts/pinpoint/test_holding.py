@@ -8,6 +8,9 @@ from alerts.locate.model import Cause
 from alerts.pinpoint.ending import CALM_SECONDS, END_TICKS, LONGER
 from alerts.pinpoint.holding import (
     COMMUNE_TICKS,
+    LOSSY_LEAST,
+    LOSSY_WIDE_SPAN_SECONDS,
+    LOSSY_WIDE_TICKS,
     PARTIAL_COMMUNE_TICKS,
     PARTIAL_SPAN_SECONDS,
     WIDE_TICKS,
@@ -127,6 +130,28 @@ def test_who_loses_a_part_waits_longer_and_one_line_is_a_ticket() -> None:
     assert (told.grade, told.identity, told.kind) == ("ticket", "line:1/main", "line"), "power is up or down"
     faint = cause("pop:a", affected=(0, 1), loss=0.1)
     assert next(iter(play(Holding(), [faint], range(10, 40)).values())).begun[0].grade == "ticket"
+
+
+def test_bursts_that_lose_a_part_on_most_paths_are_no_blip() -> None:
+    routes = tuple(range(2 * LOSSY_LEAST))
+    pop = cause("pop:a", affected=routes, loss=0.3)
+
+    def begun(lossy: int, failing: int, first: float) -> int:
+        holding = Holding()
+        for tick in range(10, 40):
+            at = float(tick)
+            seen = Sight(
+                at, [], [], {route: Span(first, at) for route in routes[len(routes) - failing :]},
+                frozenset(), deaf=False, lossy={route: Span(first, at) for route in routes[:lossy]},
+            )  # fmt: skip
+            if holding.tick([pop], seen).begun:
+                return tick - 10
+        raise AssertionError
+
+    assert begun(LOSSY_LEAST, 0, first=0.0) == LOSSY_WIDE_TICKS - 1
+    assert begun(LOSSY_LEAST, 0, first=10.0) == LOSSY_WIDE_SPAN_SECONDS
+    assert begun(LOSSY_LEAST, LOSSY_LEAST, first=10.0) == PARTIAL_SPAN_SECONDS, "a cut that has just begun"
+    assert begun(LOSSY_LEAST - 1, 0, first=10.0) == PARTIAL_SPAN_SECONDS
 
 
 def test_what_gets_worse_is_the_same_outage_of_another_grade() -> None:

@@ -56,7 +56,9 @@ def test_nothing_from_before_a_fault_softens_it() -> None:
     before, after = Event(NOW - 8, Reason.OK, 4), Event(NOW - 2, Reason.TIMEOUT, 2)
     assert of(sight(SEEN, heard({SYSTEM: [before, after]})), Aspect.WHOLE) == (2, 2)
     one = Event(NOW - 2, Reason.TIMEOUT, 1)
-    assert of(sight(SEEN, heard({SYSTEM: [before, one]})), Aspect.WHOLE) == (5, 1)
+    assert of(sight(SEEN, heard({SYSTEM: [before, one]})), Aspect.WHOLE) == (1, 1)
+    again = Event(NOW - 1, Reason.OK, 1)
+    assert of(sight(SEEN, heard({SYSTEM: [before, one, again]})), Aspect.WHOLE) == (6, 1), "it was stray"
 
 
 def test_nothing_from_a_fault_outlasts_it() -> None:
@@ -105,6 +107,22 @@ def test_a_silent_commune_says_nothing_but_its_silence() -> None:
     assert of(found, Aspect.WHOLE) == (0, 0)
     assert (found.sent[beat], found.failed[beat]) == (4, 4)
     assert found.spans[beat] == Span(NOW - 7, NOW)
+
+
+def test_a_late_heartbeat_does_not_say_any_longer_that_all_is_well() -> None:
+    beat = SEEN.beats["21040"]
+    for late, counted in ((2.4, (5, 0)), (2.6, (0, 0)), (6.4, (0, 0)), (6.6, (3, 3))):
+        found = sight(SEEN, heard(beats={"21040": NOW - late}))
+        assert (found.sent[beat.path], found.failed[beat.path]) == counted, late
+
+
+def test_what_passed_before_a_heartbeat_is_late_is_of_the_past() -> None:
+    well, failed = Event(NOW - 8, Reason.OK, 4), Event(NOW - 2, Reason.TIMEOUT, 1)
+    late = {"21040": NOW - 3}
+    assert of(sight(SEEN, heard({SYSTEM: [well]}, beats=late)), Aspect.WHOLE) == (0, 0)
+    assert of(sight(SEEN, heard({SYSTEM: [well, failed]}, beats=late)), Aspect.WHOLE) == (1, 1)
+    lossy = Event(NOW - 2, Reason.OK, 1, 0.5)
+    assert of(sight(SEEN, heard({PING: [well, lossy]}, beats=late)), Aspect.WHOLE, PING) == (6, 1)
 
 
 def test_who_never_reported_is_not_missed() -> None:

@@ -28,7 +28,8 @@ from inventory.model import Inventory
 from inventory.names import HUB_SITE, ICMP_LOST, ICMP_SENT, Reason
 from inventory.plan import Path, Plan
 
-INTERVAL, AGAIN, DEADLINE, PUSH = 5.0, 1.0, 2.0, 2.0
+AGAIN, DEADLINE, PUSH = 1.0, 2.0, 2.0
+MOST_INTERVAL = 5.0
 PACKETS, EXCHANGES = 10, 3
 DOUBT = 4
 KEPT = 18.0
@@ -130,7 +131,7 @@ class _Site:
         self.code = code
         self._world, self._random = world, random.Random(seed)
         self._plans = [plan for plan in plans(world.inventory, code) if plan.role != "measure"]
-        self._due = {plan.name: world.now + self._random.uniform(0, INTERVAL) for plan in self._plans}
+        self._due = {plan.name: world.now + self._random.uniform(0, _interval(plan)) for plan in self._plans}
         self._counts: dict[tuple[Probe, Counted], int] = {(_probe(p), Reason.OK): 0 for p in self._plans}
         self._done: list[tuple[float, Plan, Reason, int]] = []
         self._lossy: set[str] = set()
@@ -148,7 +149,7 @@ class _Site:
                 took = DEADLINE if reason is Reason.TIMEOUT or lost else 0.05
                 self._done.append((self._due[plan.name] + took, plan, reason, lost))
                 self._doubt[plan.name] = DOUBT if reason is not Reason.OK else self._doubt[plan.name] - 1
-                self._due[plan.name] += AGAIN if self._doubt[plan.name] > 0 else INTERVAL
+                self._due[plan.name] += AGAIN if self._doubt[plan.name] > 0 else _interval(plan)
         completed = [done for done in self._done if done[0] <= now]
         self._done = [done for done in self._done if done[0] > now]
         failed = sum(self._complete(now, plan, reason, lost) for _, plan, reason, lost in completed) > 0
@@ -209,3 +210,8 @@ class _Site:
 
 def _probe(plan: Plan) -> Probe:
     return Probe(plan.site, plan.commune, plan.line, plan.target, plan.kind)
+
+
+def _interval(plan: Plan) -> float:
+    """Systems that are asked less often would make a simulated minute say little."""
+    return min(plan.interval_seconds, MOST_INTERVAL)
