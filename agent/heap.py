@@ -7,7 +7,7 @@ back first, so that targets which are gone leave nothing behind.
 
 From then on what is new is looked through by the clock. The collector itself counts by how many objects
 there are more than before; but each result takes the place of the one before it, so that many new ones
-gather uncounted, and a look that comes at last takes 20 ms.
+gather uncounted, and a look that comes at last takes 20 to 30 ms.
 """
 
 import asyncio

@@ -10,12 +10,14 @@ import msgspec
 
 from alerts import words
 from alerts.book import Book, commune_of, said, split
-from alerts.outage import Outage
+from alerts.outage import SEGMENT_LOSSY, Outage
 from common.i18n import t
 from inventory.graph import line_id
 from inventory.model import Commune, Language, Line
 
 WIDE_KINDS: Final = frozenset({"pop", "ring", "isp", "area"})
+LOSSY_KINDS: Final = WIDE_KINDS - {"area"}
+"""Of these those that can lose a part of what passes."""
 MAX_NAMES: Final = 5
 MAX_EVIDENCE_CHARS: Final = 160
 
@@ -36,7 +38,8 @@ def carrier_texts(
     measurements of days, not by telephone.
     """
     kinds, _ = split(outage.component)
-    if kinds[0] in WIDE_KINDS and outage.component in book.components:
+    wide = LOSSY_KINDS if outage.alertname == SEGMENT_LOSSY else WIDE_KINDS
+    if kinds[0] in wide and outage.component in book.components:
         return (_wide(outage, book, kinds[0], language, evidence_chars),)
     if "line" not in kinds or (outage.alertname.startswith("Line") and outage.alertname != "LineDown"):
         return ()
@@ -89,14 +92,15 @@ def _wide(outage: Outage, book: Book, kind: str, language: Language, evidence_ch
         listed = t(
             "carrier.more", language, names=listed, count=words.number(len(names) - MAX_NAMES, language)
         )
+    lossy = outage.alertname == SEGMENT_LOSSY
     text = t(
-        f"carrier.{kind}",
+        f"carrier.{kind}_lossy" if lossy else f"carrier.{kind}",
         language,
         name=said(book.components[outage.component].name, language),
         count=words.number(len(names), language),
         names=listed,
         since=_since(outage, book, language),
-        measured=_measured(outage, language, evidence_chars),
+        measured=_measured(outage, language, evidence_chars, "some_lost" if lossy else "nothing_passes"),
     )
     return CarrierText(t("carrier.label_power" if kind == "area" else "carrier.label", language), text)
 
@@ -105,6 +109,7 @@ def _since(outage: Outage, book: Book, language: Language) -> str:
     return words.moment(outage.starts_at, book.inventory.province.timezone, language)
 
 
-def _measured(outage: Outage, language: Language, most_chars: int) -> str:
+def _measured(outage: Outage, language: Language, most_chars: int, without: str = "nothing_passes") -> str:
+    """Return the evidence; ``without`` is what is said where there is none, or no room for it."""
     found = outage.evidence_in(language)
-    return words.cut(found, most_chars) if found and most_chars else t("carrier.nothing_passes", language)
+    return words.cut(found, most_chars) if found and most_chars else t(f"carrier.{without}", language)

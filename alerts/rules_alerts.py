@@ -23,7 +23,7 @@ from alerts.rules_labels import (
 )
 from alerts.rules_model import AlertRule, Tuning, selector
 from alerts.rules_since import first_failure
-from alerts.rules_systems import of_system
+from alerts.rules_systems import of_system, system_page
 from alerts.topology import SYSTEM_KINDS
 from inventory import names
 from inventory.names import Recorded
@@ -210,23 +210,13 @@ def _of_systems(recorded: Recorded) -> str:
 def _system_down(tuned: Tuning) -> AlertRule:
     """What shows a maintenance page is told as that (``rules_systems``)."""
     down = f"({_of_systems(Recorded.UNEXPLAINED)} unless on (target) {Recorded.MAINTENANCE_PAGE})"
-    return AlertRule(
-        name=SYSTEM_DOWN,
-        expr=f"sum without (target) ({paging(of_system(down))})",
-        for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
-        labels=SOURCE,
-        annotations={
-            "systems": "{{ $labels.component }}",
-            "communes": _lost_from(),
-            **notes.added(
-                notes.evidence("evidence.system_down"),
-                "evidence.name_lost",
-                selector(Recorded.NAMES_LOST, "member=%q"),
-                "component",
-            ),
-            **_member_since(),
-        },
+    evidence = notes.added(
+        notes.evidence("evidence.system_down"),
+        "evidence.name_lost",
+        selector(Recorded.NAMES_LOST, "member=%q"),
+        "component",
     )
+    return system_page(tuned, SYSTEM_DOWN, down, {"communes": _lost_from(), **evidence, **_member_since()})
 
 
 def _system_unreachable() -> AlertRule:

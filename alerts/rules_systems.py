@@ -116,23 +116,24 @@ def of_system(expression: str) -> str:
     return labelled(labelled(expression, "component", "$1", "target", "(.+)"), "kind", "system")
 
 
+def system_page(tuned: Tuning, name: str, down: str, annotations: dict[str, str]) -> AlertRule:
+    """Return the page about each system that ``down``, by label target, finds."""
+    return AlertRule(
+        name=name,
+        expr=f"sum without (target) ({paging(of_system(down))})",
+        for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
+        labels=SOURCE,
+        annotations={"systems": "{{ $labels.component }}", **annotations},
+    )
+
+
 def in_maintenance(tuned: Tuning, communes: str, since: dict[str, str]) -> AlertRule:
     """Return the page about a system that shows a maintenance page. ``communes`` and ``since`` are templates,
     those of a system that is down."""
     unexplained = selector(Recorded.UNEXPLAINED, 'target!=""')
     down = f"max by (target) ({unexplained} and on (target) {Recorded.MAINTENANCE_PAGE})"
-    return AlertRule(
-        name=SYSTEM_IN_MAINTENANCE,
-        expr=f"sum without (target) ({paging(of_system(down))})",
-        for_seconds=tuned.wide_evaluations * tuned.evaluation_seconds,
-        labels=SOURCE,
-        annotations={
-            "systems": "{{ $labels.component }}",
-            "communes": communes,
-            **notes.evidence("evidence.system_in_maintenance"),
-            **since,
-        },
-    )
+    said = {"communes": communes, **notes.evidence("evidence.system_in_maintenance"), **since}
+    return system_page(tuned, SYSTEM_IN_MAINTENANCE, down, said)
 
 
 def alerts() -> tuple[AlertRule, ...]:

@@ -46,6 +46,7 @@ PAGES: Final = frozenset(
         "on-battery",
         "pop-down",
         "ring-down",
+        "segment-lossy",
         "shared-segment-down",
         "system-down",
         "system-in-maintenance",

@@ -20,6 +20,10 @@ def _gauge(metric: names.Metric, registry: CollectorRegistry) -> Gauge:
     return Gauge(metric.name, metric.help, metric.labels, registry=registry)
 
 
+def _histogram(metric: names.Metric, buckets: tuple[float, ...], registry: CollectorRegistry) -> Histogram:
+    return Histogram(metric.name, metric.help, metric.labels, buckets=buckets, registry=registry)
+
+
 class Telemetry:
     """Counters of one receiver."""
 
@@ -28,27 +32,9 @@ class Telemetry:
         self._failing: dict[str, float] = {}
         self.webhooks = _counter(names.WEBHOOKS, registry)
         self.notifications = _counter(names.NOTIFICATIONS, registry)
-        self.delay = Histogram(
-            names.NOTIFICATION_DELAY.name,
-            names.NOTIFICATION_DELAY.help,
-            names.NOTIFICATION_DELAY.labels,
-            buckets=DELAY_BUCKETS,
-            registry=registry,
-        )
-        self.to_page = Histogram(
-            names.TIME_TO_PAGE.name,
-            names.TIME_TO_PAGE.help,
-            names.TIME_TO_PAGE.labels,
-            buckets=TO_PAGE_BUCKETS,
-            registry=registry,
-        )
-        self.send_duration = Histogram(
-            names.SEND_DURATION.name,
-            names.SEND_DURATION.help,
-            names.SEND_DURATION.labels,
-            buckets=SEND_BUCKETS,
-            registry=registry,
-        )
+        self.delay = _histogram(names.NOTIFICATION_DELAY, DELAY_BUCKETS, registry)
+        self.to_page = _histogram(names.TIME_TO_PAGE, TO_PAGE_BUCKETS, registry)
+        self.send_duration = _histogram(names.SEND_DURATION, SEND_BUCKETS, registry)
         self.decisions = _counter(names.DECISIONS, registry)
         self.answers = _counter(names.ANSWERS, registry)
         self.silences_failed = _counter(names.SILENCES_FAILED, registry)

@@ -1,4 +1,5 @@
-"""Blocking work beside the loop: one writer thread for the store, and sends that may be abandoned."""
+"""Blocking work beside the loop: one writer thread for the store, work that may be abandoned, and one job at
+a time."""
 
 import asyncio
 import contextlib
@@ -75,3 +76,43 @@ async def abandonable(work: Callable[[], None], deadline_seconds: float) -> None
     threading.Thread(target=run, name="send", daemon=True).start()
     async with asyncio.timeout(deadline_seconds):
         await done
+
+
+class OneJob:
+    """Blocking work beside the loop, a piece at a time, each in a thread of its own: a disk that hangs holds
+    one thread, keeps neither other work nor the process, and is given nothing more until it answers."""
+
+    def __init__(self) -> None:
+        self._idle = threading.Event()
+        self._idle.set()
+
+    async def __call__(self, work: Callable[[], R], deadline_seconds: float) -> R:
+        """Return what ``work`` returns, or raise what it raises. Raises TimeoutError at the deadline, and at
+        once while what was left behind at a deadline goes on. To be called from one loop."""
+        if not self._idle.is_set():
+            raise TimeoutError("the disk has not answered since the last time")
+        found: list[R] = []
+
+        def run() -> None:
+            try:
+                found.append(work())
+            finally:
+                self._idle.set()
+
+        self._idle.clear()
+        try:
+            await abandonable(run, deadline_seconds)
+        except RuntimeError:  # perhaps there was no thread to be had, then nothing runs
+            self._idle.set()
+            raise
+        return found[0]
+
+    async def rest(self, seconds: float) -> bool:
+        """Wait until nothing is under way, at most for so long; return whether that is so."""
+
+        def wait() -> None:
+            self._idle.wait(seconds)
+
+        if not self._idle.is_set():
+            await abandonable(wait, seconds + 1.0)
+        return self._idle.is_set()

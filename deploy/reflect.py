@@ -88,8 +88,5 @@ def _say_ready(options: Options, addresses: tuple[str, ...]) -> None:
 
 
 async def _until(stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
-        sdnotify.notify("WATCHDOG=1")
+    await sdnotify.serve_until(stop)
     sdnotify.notify("STOPPING=1")

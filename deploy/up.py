@@ -1,7 +1,6 @@
 """What ``thongsuot up`` runs: the stack, its page for Prometheus, and the signals that steer it."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -105,10 +104,7 @@ async def _serve_stack(hub: Up, inventory: Inventory, endpoints: Endpoints, stop
         sdnotify.notify("READY=1")
         searching = asyncio.create_task(hub.searcher.run(lambda: hub.inventory))
         try:
-            while not stop.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
-                sdnotify.notify("WATCHDOG=1")
+            await sdnotify.serve_until(stop)
         finally:
             searching.cancel()
             (ended,) = await asyncio.gather(searching, return_exceptions=True)

@@ -5,11 +5,9 @@ has them now, the latest begun first, each with what was said at first where it 
 import asyncio
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -17,55 +15,14 @@ from aiohttp import web
 from alerts.complaint import Complaint
 from alerts.ledger import Entry, Ledger, LedgerError
 from alerts.revision import shown
-from alerts.threads import abandonable
+from alerts.threads import OneJob
 
 DAY_SECONDS: Final = 86400.0
 LONGEST_SECONDS: Final = 400 * DAY_SECONDS
 USUAL_ROWS: Final = 200
 MOST_ROWS: Final = 1000
 READ_SECONDS: Final = 5.0
-T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-class OneJob:
-    """Blocking work beside the loop, a piece at a time, each in a thread of its own: a disk that hangs holds
-    one thread, keeps neither other work nor the process, and is given nothing more until it answers."""
-
-    def __init__(self) -> None:
-        self._idle = threading.Event()
-        self._idle.set()
-
-    async def __call__(self, work: Callable[[], T], deadline_seconds: float) -> T:
-        """Return what ``work`` returns, or raise what it raises. Raises TimeoutError at the deadline, and at
-        once while what was left behind at a deadline goes on. To be called from one loop."""
-        if not self._idle.is_set():
-            raise TimeoutError("the disk has not answered since the last time")
-        found: list[T] = []
-
-        def run() -> None:
-            try:
-                found.append(work())
-            finally:
-                self._idle.set()
-
-        self._idle.clear()
-        try:
-            await abandonable(run, deadline_seconds)
-        except RuntimeError:  # perhaps there was no thread to be had, then nothing runs
-            self._idle.set()
-            raise
-        return found[0]
-
-    async def rest(self, seconds: float) -> bool:
-        """Wait until nothing is under way, at most for so long; return whether that is so."""
-
-        def wait() -> None:
-            self._idle.wait(seconds)
-
-        if not self._idle.is_set():
-            await abandonable(wait, seconds + 1.0)
-        return self._idle.is_set()
 
 
 class LedgerPage:

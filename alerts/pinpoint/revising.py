@@ -24,10 +24,10 @@ from alerts.gaps.read import read
 from alerts.guard import forever
 from alerts.ledger import Entry, Ledger, LedgerError
 from alerts.pinpoint import revise
-from alerts.pinpoint.ledger_page import OneJob
 from alerts.pinpoint.revised_meters import RevisedMeters
 from alerts.promapi import ApiError, PromApi
 from alerts.revision import Revision, Said, entry_of, revision_of, said_of
+from alerts.threads import OneJob
 from inventory.model import Inventory
 
 EVERY_SECONDS: Final = 15.0

@@ -30,7 +30,7 @@ from alerts.locate.model import Cause
 from alerts.outage import LOCATOR, LOCATOR_ALIVE
 from alerts.pinpoint.holding import Holding, Open, Step
 from alerts.pinpoint.judging import causes
-from alerts.pinpoint.ledger_page import LedgerPage, OneJob
+from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.listening import Listening
 from alerts.pinpoint.meters import Meters
 from alerts.pinpoint.post import Posted, PostError, lasting, post
@@ -40,7 +40,7 @@ from alerts.pinpoint.sight import Heard, Sight, sight
 from alerts.pinpoint.telling import Telling
 from alerts.pinpoint.watching import Watching, watching
 from alerts.promapi import ApiError, PromApi
-from alerts.threads import abandonable
+from alerts.threads import OneJob, abandonable
 from alerts.topology import Upstream, topology
 from common import sdnotify
 from common.web import add_health, serve

@@ -11,12 +11,11 @@ from dashboards.grafana.panels import (
     RED,
     Mapping,
     background,
+    joined_table,
     map_panel,
     query,
     stat_panel,
-    table_panel,
     thresholds,
-    transformation,
     unit,
 )
 from inventory import names
@@ -55,18 +54,9 @@ def _table(say: Say, name: str, said: list[Mapping]) -> Any:
         "E": (f"max by (commune) ({names.COMMUNE_DOSSIERS.name}{{{queries.PICKED}}})", "column_dossiers"),
     }
     shown = {name: say("column_commune"), **{f"Value #{ref}": say(key) for ref, (_, key) in columns.items()}}
-    hidden = ["Time", *(f"Time {number}" for number in range(1, len(columns) + 1)), "commune"]
+    wanted = [query(asked, ref, instant=True) for ref, (asked, _) in columns.items()]
     return (
-        table_panel(say("dead_zones_table"), [query(x, ref, instant=True) for ref, (x, _) in columns.items()])
-        .with_transformation(transformation("joinByField", byField="commune", mode="outer"))
-        .with_transformation(
-            transformation(
-                "organize",
-                indexByName={field: index for index, field in enumerate(shown)},
-                excludeByName=dict.fromkeys(hidden, True),
-                renameByName=shown,
-            )
-        )
+        joined_table(say("dead_zones_table"), wanted, "commune", shown, "commune")
         .override_by_name(say("column_zone"), background(said))
         .override_by_name(say("column_availability"), [unit("percentunit")])
         .override_by_name(say("column_upper"), [unit("percentunit")])

@@ -10,6 +10,7 @@ from dashboards.grafana.panels import (
     AMBER,
     GREEN,
     RED,
+    joined_table,
     lines_panel,
     query,
     stat_panel,
@@ -107,20 +108,8 @@ def _worst(say: Say, name: str) -> Any:
 
 def _joined(title: str, wanted: list[Any], columns: dict[str, str]) -> Any:
     """Answers side by side, a row a component; each answer but the first brings its kind along again."""
-    hidden = ["Time", *(f"Time {n}" for n in range(1, 4)), "kind 2", "kind 3"]
     shown = {"kind 1" if field == "kind" else field: text for field, text in columns.items()}
-    return (
-        table_panel(title, wanted)
-        .with_transformation(transformation("joinByField", byField="component", mode="outer"))
-        .with_transformation(
-            transformation(
-                "organize",
-                indexByName={field: index for index, field in enumerate(shown)},
-                excludeByName=dict.fromkeys(hidden, True),
-                renameByName=shown,
-            )
-        )
-    )
+    return joined_table(title, wanted, "component", shown, "kind 2", "kind 3")
 
 
 def _speed(layout: Layout, say: Say) -> None:

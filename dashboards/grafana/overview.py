@@ -14,6 +14,7 @@ from dashboards.grafana.panels import (
     RED,
     Mapping,
     background,
+    joined_table,
     lines_panel,
     map_panel,
     query,
@@ -146,16 +147,7 @@ def _systems(layout: Layout, say: Say, name: str) -> None:
         "Value #C": say("column_availability"),
     }
     panel = (
-        table_panel(say("systems"), wanted)
-        .with_transformation(transformation("joinByField", byField="target", mode="outer"))
-        .with_transformation(
-            transformation(
-                "organize",
-                indexByName={field: index for index, field in enumerate(shown)},
-                excludeByName={"Time": True, "Time 1": True, "Time 2": True, "Time 3": True, "target": True},
-                renameByName=shown,
-            )
-        )
+        joined_table(say("systems"), wanted, "target", shown, "target")
         .override_by_name(say("column_from_hub"), background(_yes_no(say)))
         .override_by_name(say("column_from_communes"), [unit("percentunit")])
         .override_by_name(say("column_availability"), [unit("percentunit")])

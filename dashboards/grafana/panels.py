@@ -112,6 +112,24 @@ def table_panel(title: str, queries: Sequence[Any]) -> Any:
     return panel
 
 
+def joined_table(title: str, queries: Sequence[Any], field: str, shown: dict[str, str], *hidden: str) -> Any:
+    """A table of answers side by side, a row for each value of ``field``: columns ``shown``, by the name of
+    their field, in their order; times are hidden, and so is ``hidden``."""
+    times = ["Time", *(f"Time {number}" for number in range(1, len(queries) + 1))]
+    return (
+        table_panel(title, queries)
+        .with_transformation(transformation("joinByField", byField=field, mode="outer"))
+        .with_transformation(
+            transformation(
+                "organize",
+                indexByName={name: index for index, name in enumerate(shown)},
+                excludeByName=dict.fromkeys((*times, *hidden), True),
+                renameByName=shown,
+            )
+        )
+    )
+
+
 def background(mappings: Sequence[Mapping]) -> list[dashboard.DynamicConfigValue]:
     """Properties of a column whose cells are coloured by their value's mapping."""
     return [

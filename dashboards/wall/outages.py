@@ -157,14 +157,13 @@ def _what(directory: Directory, alert: Alert, kinds: tuple[str, ...], commune: s
 
 
 def _cause(kinds: tuple[str, ...], alertname: str) -> Text:
+    known = [kind for kind in kinds if kind in set(ComponentKind)]
+    name = alertname[:MAX_NAME_CHARS] or "?"
+    kind = Text(vi=_list(known, "vi"), en=_list(known, "en")) if known else Text(vi=name, en=name)
     said = f"wall.cause_{alertname.lower()}"  # where more can be said than what kind of thing it is
     if said in catalogue("vi"):
-        return Text(vi=t(said, "vi"), en=t(said, "en"))
-    known = [kind for kind in kinds if kind in set(ComponentKind)]
-    if not known:
-        name = alertname[:MAX_NAME_CHARS] or "?"
-        return Text(vi=name, en=name)
-    return Text(vi=_list(known, "vi"), en=_list(known, "en"))
+        return Text(vi=t(said, "vi", kind=kind.vi), en=t(said, "en", kind=kind.en))
+    return kind
 
 
 def kinds_text(kinds: Iterable[str]) -> Text:

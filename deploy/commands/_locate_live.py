@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import t
 from deploy.commands._inventory import read
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from alerts.pinpoint.service import Service
@@ -42,9 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         host, _ = parse_listen(arguments.listen)
     except ListenError as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     if not is_loopback(host):
-        return _refuse(t("receiver.error_loopback", listen=arguments.listen), 2)
+        return refuse(t("receiver.error_loopback", listen=arguments.listen), 2)
     inventory = read(arguments.file)
     if inventory is None:
         return 2
@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         with statedir.Lock(directory, "locator.lock"):
             asyncio.run(_serve(Service(settings, inventory, lambda: _load(arguments.file))))
     except statedir.Busy as error:
-        return _refuse(t("pinpoint.error_busy", path=error), 1)
+        return refuse(t("pinpoint.error_busy", path=error), 1)
     except (ListenError, LedgerError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
@@ -85,8 +85,3 @@ async def _serve(service: "Service") -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     await service.run(stop)
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

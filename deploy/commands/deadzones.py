@@ -3,10 +3,11 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import current, t
+from deploy.commands import _asking
+from deploy.commands._asking import asked
 
 if TYPE_CHECKING:
     from alerts.deadzone_list import Listing
@@ -14,15 +15,11 @@ if TYPE_CHECKING:
 
 NAME = "deadzones"
 AREA = "deadzones"
-DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=t("deadzones.option_file"))
-    parser.add_argument(
-        "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("deadzones.option_prometheus")
-    )
+    _asking.add(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help=t("deadzones.option_json"))
     form.add_argument("--csv", action="store_true", help=t("deadzones.option_csv"))
@@ -30,19 +27,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them. Exit status: 0 printed, 1 Prometheus cannot be read, 2 wrong input."""
-    import asyncio
-
-    from alerts.promapi import ApiError
     from deploy import deadzone_text
     from deploy.commands._inventory import read
 
     inventory = read(arguments.file)
     if inventory is None:
         return 2
-    try:
-        found = asyncio.run(_listing(arguments.prometheus, inventory))
-    except ApiError as error:
-        print(t("deadzones.error_prometheus", url=arguments.prometheus, problem=error), file=sys.stderr)
+    found = asked(_listing(arguments.prometheus, inventory), arguments.prometheus)
+    if found is None:
         return 1
     if arguments.json:
         sys.stdout.write(deadzone_text.as_json(found))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 NAME = "enroll"
 AREA = "enroll"
@@ -31,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     code = arguments.commune
     if code not in {commune.code for commune in inventory.communes}:
-        return _refuse(t("enroll.unknown_commune", code=code), 2)
+        return refuse(t("enroll.unknown_commune", code=code), 2)
     if arguments.days is not None and not 0 < arguments.days <= 36500:
-        return _refuse(t("enroll.wrong_days"), 2)
+        return refuse(t("enroll.wrong_days"), 2)
     now = time.time()
     expires = None if arguments.days is None else now + arguments.days * 86400
     store = Store((arguments.state or statedir.default()).absolute() / "hub" / "ingest")
@@ -50,9 +51,4 @@ def run(arguments: argparse.Namespace) -> int:
         where = inventory.hub.agent_token_file or "/etc/thongsuot/token"
         print(t("enroll.made", id=kept.id, code=code, where=where), file=sys.stderr)
         return 0
-    return _refuse(problem, 1)
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status
+    return refuse(problem, 1)

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from common.i18n import t
 from common.nearest import nearest
+from deploy.commands import _asking
+from deploy.commands._asking import asked
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from alerts.gaps.model import Gap
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 NAME = "gaps"
 AREA = "gaps"
-DEFAULT_PROMETHEUS: Final = "http://127.0.0.1:9490"
 _BACK: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 _UNITS: Final = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS: Final = 400 * 86400.0
@@ -28,20 +29,14 @@ _LONGEST_SECONDS: Final = 400 * 86400.0
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=t("gaps.option_file"))
+    _asking.add(parser)
     parser.add_argument("--since", default="7d", metavar="TIME", help=t("gaps.option_since"))
     parser.add_argument("--commune", metavar="CODE", help=t("gaps.option_commune"))
-    parser.add_argument(
-        "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("gaps.option_prometheus")
-    )
     parser.add_argument("--json", action="store_true", help=t("gaps.option_json"))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the gaps. Exit status: 0 printed, 1 Prometheus cannot be read, 2 wrong input."""
-    import asyncio
-
-    from alerts.promapi import ApiError
     from deploy.commands._inventory import read
 
     inventory = read(arguments.file)
@@ -50,15 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
     zone, now = ZoneInfo(inventory.province.timezone), time.time()
     since = since_unix(arguments.since, now, zone)
     if since is None:
-        return _refuse(t("gaps.error_since", since=arguments.since), 2)
+        return refuse(t("gaps.error_since", since=arguments.since), 2)
     codes = [commune.code for commune in inventory.communes]
     if arguments.commune is not None and arguments.commune not in codes:
         close = nearest(arguments.commune, codes, count=3, likeness=0.4) or codes[:8]
-        return _refuse(t("gaps.error_commune", wanted=arguments.commune, nearest=", ".join(close)), 2)
-    try:
-        found = asyncio.run(_read(arguments, inventory, (since, now)))
-    except ApiError as problem:
-        return _refuse(t("gaps.error_prometheus", url=arguments.prometheus, problem=problem), 1)
+        return refuse(t("gaps.error_commune", wanted=arguments.commune, nearest=", ".join(close)), 2)
+    found = asked(_read(arguments, inventory, (since, now)), arguments.prometheus)
+    if found is None:
+        return 1
     sys.stdout.write(_rendered(found, inventory, (since, now), as_json=arguments.json))
     return 0
 
@@ -108,8 +102,3 @@ def _rendered(
     start, end = (text.moment(at, zone) for at in period)
     title = t("gaps.title", start=start, end=end, timezone=timezone)
     return f"{title}\n\n{text.table(found, names, zone)}"
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

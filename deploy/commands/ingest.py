@@ -1,11 +1,11 @@
 """``thongsuot ingest F``: the gateway that agents push to, before Prometheus or another engine."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from deploy.ingest.engine import Engine
@@ -65,11 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
             identity=_identity(arguments, inventory),
         )
     except (ListenError, ValueError) as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     try:
         asyncio.run(service.run(options, inventory, _announce))
     except (service.Unusable, ListenError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
@@ -129,8 +129,3 @@ def _secret(name: str, path: str) -> str:
 
 def _announce(url: str) -> None:
     print(t("ingest.listening", url=url), flush=True)
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

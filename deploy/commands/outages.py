@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from alerts.ledger import Entry
@@ -49,12 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     now = time.time()
     since = since_unix(arguments.since, now, zone)
     if since is None:
-        return _refuse(t("gaps.error_since", since=arguments.since), 2)
+        return refuse(t("gaps.error_since", since=arguments.since), 2)
     path = (arguments.state or statedir.default()) / "hub" / "ledger.sqlite"
     try:
         entries = _entries(path, since)
     except LedgerError as error:
-        return _refuse(t("outages.error_ledger", path=path, problem=error), 1)
+        return refuse(t("outages.error_ledger", path=path, problem=error), 1)
     if len(entries) == MOST:
         print(t("outages.cut_short", count=MOST), file=sys.stderr)
     sys.stdout.write(_rendered(entries, arguments, (since, now), names, zone))
@@ -92,8 +93,3 @@ def _rendered(
     start, end = (moment(at, zone) for at in period)
     title = t("outages.title", start=start, end=end, timezone=zone)
     return f"{title}\n\n{outages_text.table(rows, names, zone)}"
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

@@ -1,11 +1,11 @@
 """``thongsuot receive F``: takes Alertmanager's notifications and tells people."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from alerts.receiver import Receiver, Settings
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise ListenError(t("receiver.error_loopback", listen=arguments.listen))
         parse_listen(arguments.answer_listen)
     except ListenError as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     inventory = read(arguments.file)
     if inventory is None:
         return 2
@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         with statedir.Lock(directory, "receiver.lock"):
             asyncio.run(_serve(receiver, settings))
     except statedir.Busy as error:
-        return _refuse(t("receiver.error_busy", path=error), 1)
+        return refuse(t("receiver.error_busy", path=error), 1)
     except (ListenError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
@@ -95,8 +95,3 @@ async def _serve(receiver: "Receiver", settings: "Settings") -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     await receiver.run(stop)
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

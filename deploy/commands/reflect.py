@@ -1,10 +1,10 @@
 """``thongsuot reflect``: the far end of measurements, at the hub or wherever a line ends."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 NAME = "reflect"
 AREA = "reflect"
@@ -55,14 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         options = reflect.options(arguments)
     except (Unusable, reflect_throughput.Refused) as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     try:
         asyncio.run(reflect.run(options))
     except (Unusable, ListenError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

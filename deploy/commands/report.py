@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import current, t
+from deploy.commands import _asking
+from deploy.commands._asking import asked
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from dashboards.reports.availability import Report
@@ -15,18 +18,14 @@ if TYPE_CHECKING:
 
 NAME = "report"
 AREA = "report"
-DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
 FILES = ("xlsx", "pdf")
 """Forms that are no text: they go into a file only."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=t("report.option_file"))
+    _asking.add(parser)
     parser.add_argument("--month", required=True, metavar="YYYY-MM", help=t("report.option_month"))
-    parser.add_argument(
-        "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("report.option_prometheus")
-    )
     parser.add_argument(
         "--format", choices=("table", "csv", "json", *FILES), default="table", help=t("report.option_format")
     )
@@ -37,15 +36,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report. Exit status: 0 printed, 1 Prometheus cannot be read, 2 wrong input."""
-    import asyncio
-
-    from alerts.promapi import ApiError
     from dashboards.reports.month import MonthError, month
     from deploy.commands._inventory import read
 
     wrong = _wrong(arguments)
     if wrong:
-        return _refuse(wrong, 2)
+        return refuse(wrong, 2)
     now = time.time()
     inventory = read(arguments.file)
     if inventory is None:
@@ -53,13 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         chosen = month(arguments.month, inventory.province.timezone)
     except MonthError:
-        return _refuse(t("report.error_month", month=arguments.month), 2)
+        return refuse(t("report.error_month", month=arguments.month), 2)
     if chosen.start >= now:
-        return _refuse(t("report.error_future", month=arguments.month), 2)
-    try:
-        found = asyncio.run(_report(arguments, inventory, chosen, now))
-    except ApiError as error:
-        return _refuse(t("report.error_prometheus", url=arguments.prometheus, problem=error), 1)
+        return refuse(t("report.error_future", month=arguments.month), 2)
+    found = asked(_report(arguments, inventory, chosen, now), arguments.prometheus)
+    if found is None:
+        return 1
     return _deliver(found, arguments, now)
 
 
@@ -103,9 +98,9 @@ def _deliver(found: "Report", arguments: argparse.Namespace, now: float) -> int:
         content = _bytes(found, arguments, now)
         write_atomically(arguments.out, content)
     except ImportError as error:
-        return _refuse(t("report.error_missing", format=arguments.format, package=error.name), 2)
+        return refuse(t("report.error_missing", format=arguments.format, package=error.name), 2)
     except OSError as error:
-        return _refuse(t("report.error_write", path=arguments.out, problem=error.strerror or error), 1)
+        return refuse(t("report.error_write", path=arguments.out, problem=error.strerror or error), 1)
     print(t("report.written", path=arguments.out))
     return 0
 
@@ -134,8 +129,3 @@ def _bytes(found: "Report", arguments: argparse.Namespace, now: float) -> bytes:
 
         return as_pdf(document(found, current()), current(), local(now, found.month.timezone))
     return _text(found, arguments).encode()
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

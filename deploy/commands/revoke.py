@@ -1,12 +1,12 @@
 """``thongsuot revoke F COMMUNE``: takes tokens of a commune's agent back, at once."""
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from deploy.ingest.tokens import Token
@@ -41,11 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
             return _list(code, (token for token in store.read() if token.commune == code))
         gone = store.revoke(code, arguments.id)
     except BadTokens as error:
-        return _refuse(t("ingest.bad_tokens", path=store.path, problem=error), 1)
+        return refuse(t("ingest.bad_tokens", path=store.path, problem=error), 1)
     except OSError as error:
-        return _refuse(t("ingest.cannot_write", path=store.path, problem=error.strerror), 1)
+        return refuse(t("ingest.cannot_write", path=store.path, problem=error.strerror), 1)
     if not gone:
-        return _refuse(t("revoke.nothing", code=code), 2)
+        return refuse(t("revoke.nothing", code=code), 2)
     for token in gone:
         print(t("revoke.done", id=token.id, code=code))
     return 0
@@ -60,12 +60,7 @@ def _list(code: str, tokens: Iterable["Token"]) -> int:
 
     found = list(tokens)
     if not found:
-        return _refuse(t("revoke.nothing", code=code), 2)
+        return refuse(t("revoke.nothing", code=code), 2)
     for token in found:
         print(t("revoke.listed", id=token.id, created=day(token.created), expires=day(token.expires)))
-    return _refuse(t("revoke.which"), 2)
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status
+    return refuse(t("revoke.which"), 2)

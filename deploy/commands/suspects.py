@@ -4,10 +4,11 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import current, t
+from deploy.commands import _asking
+from deploy.commands._asking import asked
 
 if TYPE_CHECKING:
     from alerts.suspects import Suspect
@@ -15,34 +16,25 @@ if TYPE_CHECKING:
 
 NAME = "suspects"
 AREA = "suspects"
-DEFAULT_PROMETHEUS = "http://127.0.0.1:9490"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=t("suspects.option_file"))
-    parser.add_argument(
-        "--prometheus", default=DEFAULT_PROMETHEUS, metavar="URL", help=t("suspects.option_prometheus")
-    )
+    _asking.add(parser)
     parser.add_argument("--json", action="store_true", help=t("suspects.option_json"))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them. Exit status: 0 printed, 1 Prometheus cannot be read, 2 wrong input."""
-    import asyncio
-
     import msgspec
 
-    from alerts.promapi import ApiError
     from deploy.commands._inventory import read
 
     inventory = read(arguments.file)
     if inventory is None:
         return 2
-    try:
-        found = asyncio.run(_search(arguments.prometheus, inventory))
-    except ApiError as error:
-        print(t("suspects.error_prometheus", url=arguments.prometheus, problem=error), file=sys.stderr)
+    found = asked(_search(arguments.prometheus, inventory), arguments.prometheus)
+    if found is None:
         return 1
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.i18n import t
+from deploy.commands._refuse import refuse
 
 if TYPE_CHECKING:
     from dashboards.wall.gate import Gate
@@ -40,12 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.make_password is not None:
         return _make_password(arguments.make_password)
     if arguments.file is None:
-        return _refuse(t("wall.need_inventory"), 2)
+        return refuse(t("wall.need_inventory"), 2)
     for name, (least, most) in _RANGES.items():
         given = getattr(arguments, name)
         if not least <= given <= most:  # nan is in no range
             option = f"--{name.replace('_', '-')}"
-            return _refuse(t("wall.wrong_range", option=option, value=given, least=least, most=most), 2)
+            return refuse(t("wall.wrong_range", option=option, value=given, least=least, most=most), 2)
     return _serve(arguments)
 
 
@@ -67,7 +68,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             arguments.listen, arguments.users_file, arguments.trusted_proxy_header, arguments.trusted_proxy
         )
     except (AdmissionError, ListenError) as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     options = Options(
         listen=arguments.listen,
         prometheus=arguments.prometheus,
@@ -83,7 +84,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             run(options, inventory, gate, reload=reload, announce=_announce, holidays=holiday.of_year)
         )
     except (ListenError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
@@ -125,16 +126,11 @@ def _make_password(name: str) -> int:
     if sys.stdin.isatty():
         password = getpass.getpass(t("wall.password_ask", name=name))
         if password != getpass.getpass(t("wall.password_again")):
-            return _refuse(t("wall.password_differs"), 2)
+            return refuse(t("wall.password_differs"), 2)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     try:
         print(make_line(name, password))
     except UsersError as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     return 0
-
-
-def _refuse(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
-    return status

@@ -1,7 +1,6 @@
 """Runs the gateway: its listeners, what it watches, its reload and its end."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import ssl
@@ -249,10 +248,7 @@ async def run(options: Options, inventory: Inventory, announce: Callable[[str], 
         announce(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
         sdnotify.notify("READY=1")
         try:
-            while not stop.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), sdnotify.watchdog_seconds())
-                sdnotify.notify("WATCHDOG=1")
+            await sdnotify.serve_until(stop)
         finally:
             sdnotify.notify("STOPPING=1")
             reloads.cancel()

@@ -5,6 +5,7 @@ import pytest
 
 from alerts.book import Book
 from alerts.carrier import MAX_NAMES, carrier_texts
+from alerts.outage import SEGMENT_LOSSY
 from alerts.text import Telling, render
 from common.i18n import LANGUAGES, t
 from inventory.model import Language
@@ -15,7 +16,9 @@ BOOK = Book.of(province())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["power-or-line", "commune-cut-off", "pop", "ring", "area", "carrier"])
+@pytest.mark.parametrize(
+    "name", ["power-or-line", "commune-cut-off", "pop", "pop-lossy", "ring", "area", "carrier"]
+)
 def test_it_reads_as_the_golden_file(name: str, language: Language) -> None:
     found = carrier_texts(CASES[name], BOOK, language)
     compare(f"tell-{name}.{language}", "\n".join(f"{one.label} {one.text}" for one in found))
@@ -63,6 +66,32 @@ def test_a_long_list_is_counted() -> None:
     (found,) = carrier_texts(outage(component="pop:ba-to", communes=codes), BOOK, "en")
     assert f"{codes[MAX_NAMES - 1]} and 7 others" in found.text
     assert codes[MAX_NAMES] not in found.text
+
+
+@pytest.mark.parametrize("component", ["pop:ba-to", "ring:east", "isp:vnpt"])
+def test_what_loses_packets_is_not_said_to_be_dead(component: str) -> None:
+    lossy = outage(component=component, alertname=SEGMENT_LOSSY, evidence_en="it loses about 30 % of packets")
+    (english,), (vietnamese,) = (carrier_texts(lossy, BOOK, language) for language in ("en", "vi"))
+    assert "has been losing packets since 08:13:20" in english.text
+    assert "Measured: it loses about 30 % of packets." in english.text
+    assert "dead" not in english.text
+    assert "lost at once" not in english.text
+    assert "bị mất gói từ 08:13:20" in vietnamese.text
+    assert "mất tín hiệu" not in vietnamese.text
+    assert "mất kết nối" not in vietnamese.text
+
+
+def test_a_loss_without_evidence_is_said_to_be_a_part() -> None:
+    lossy = outage(component="pop:ba-to", alertname=SEGMENT_LOSSY)
+    for language in LANGUAGES:
+        (found,) = carrier_texts(lossy, BOOK, language)
+        assert t("carrier.some_lost", language) in found.text
+        assert t("carrier.nothing_passes", language) not in found.text
+
+
+def test_a_power_area_does_not_lose_packets() -> None:
+    lossy = outage(component="area:bac", alertname=SEGMENT_LOSSY)
+    assert carrier_texts(lossy, BOOK, "en") == ()
 
 
 def test_a_message_carries_it_until_the_outage_is_over() -> None:

@@ -11,6 +11,7 @@ from alerts.rules_model import AlertRule
 from alerts.runbooks import INDEX, PAGES, link, page
 from inventory.names import ComponentKind, Recorded, all_metrics
 from tests.alerts.outages import province
+from tests.alerts.pinpoint.located import alert_kinds
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "runbooks"
 
@@ -22,10 +23,11 @@ SERIES = re.compile(r"(?<![\w:])(?:thongsuot_[a-z_]+|[a-z_]+:thongsuot_[a-z_]+:[
 
 
 def alert_names() -> list[str]:
-    """What rules raise, and what the receiver itself raises."""
+    """What rules and locator raise, and what the receiver itself raises."""
     raised = (rule for group in rules.groups(province()) for rule in group.rules)
     names = {rule.name for rule in raised if isinstance(rule, AlertRule)}
-    return sorted(names - {WATCHDOG} | {MONITORING_DOWN})
+    located = {name for name, _, _ in alert_kinds()}
+    return sorted(names - {WATCHDOG} | located | {MONITORING_DOWN})
 
 
 def test_the_directory_holds_exactly_the_pages() -> None:
@@ -63,6 +65,7 @@ def test_the_index_lists_every_page() -> None:
 
 def test_a_link_is_put_together() -> None:
     assert link("https://d.example/r/", "CommuneCutOff", "power") == "https://d.example/r/commune-cut-off.md"
+    assert link("https://d.example/r", "SegmentLossy", "pop") == "https://d.example/r/segment-lossy.md"
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))

@@ -46,6 +46,10 @@ CASES: dict[str, Outage] = {
         component="pop:ba-to", alertname="PopDown", communes=("21484", "21496", "99999"),
         systems=("system:ho-tich", "lgsp"), **said("network", failed="3", members="3"),
     ),
+    "pop-lossy": outage(
+        component="pop:ba-to", alertname="SegmentLossy", communes=("21484", "21496"),
+        **{f"evidence_{language}": t("pinpoint.lossy", language, loss=30) for language in LANGUAGES},
+    ),
     "ring": outage(component="ring:east", alertname="RingDown", communes=("21040",)),
     "area": outage(component="area:bac", alertname="AreaDown", communes=("21040",)),
     "carrier": outage(component="isp:vnpt", alertname="CarrierDown", communes=("21040", "21484")),

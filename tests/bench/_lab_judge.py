@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tests.bench._lab_kinds import BY_NAME, KINDS, Injection
+from tests.bench._page import Section, markdown
 
-BEGIN: Final = "<!-- locating in the lab: written by tests/bench/locating_lab.py -->"
-END: Final = "<!-- locating in the lab: end -->"
+SECTION: Final = Section(
+    "<!-- locating in the lab: written by tests/bench/locating_lab.py -->",
+    "<!-- locating in the lab: end -->",
+)
 RIGHT: Final = 0.98
 P95_SECONDS: Final = {"wide": 10.0, "commune": 20.0}
 PAGES: Final = 1.05
@@ -119,18 +122,18 @@ def section(lines: Sequence[Line]) -> str:
     loads = [line["load"] for line in lines if "load" in line]
     load = f"Load average while it ran: {min(loads):.1f} to {max(loads):.1f}." if loads else ""
     parts = [
-        BEGIN,
+        SECTION.begin,
         "## Locating, real packets in the lab",
         "",
         _INTRODUCTION,
         load,
         "",
-        _markdown(rows(lines)),
+        markdown(rows(lines)),
         "",
     ]
     parts += ["What was to be reached:", ""]
     parts += [f"- {'reached' if ok else '**not reached**'}: {claim}" for claim, ok in held.items()]
-    return "\n".join([*parts, *_wrong(lines), "", END])
+    return "\n".join([*parts, *_wrong(lines), "", SECTION.end])
 
 
 _INTRODUCTION: Final = """\
@@ -194,16 +197,3 @@ def _told(line: Line) -> str:
     fired = [f"{component} after {at:g} s" for at, status, severity, component in line["said"]
              if (status, severity) == ("firing", "page")]  # fmt: skip
     return ", ".join(fired) or "no page"
-
-
-def _markdown(table: list[dict[str, str]]) -> str:
-    lines = [list(table[0]), ["---"] * len(table[0]), *(list(row.values()) for row in table)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def put(text: str, own: str) -> str:
-    """Return the page with the section in its place, at the end where it has none yet."""
-    if BEGIN not in text:
-        return f"{text.rstrip()}\n\n{own}\n".lstrip()
-    before, _, rest = text.partition(BEGIN)
-    return before + own + rest.partition(END)[2]

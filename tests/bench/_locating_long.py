@@ -18,6 +18,7 @@ import numpy as np
 
 from tests.bench._locating_cells import CHUNK, HARDER, PROTOCOL, Cell, Setting, chunk, summary
 from tests.bench._locating_soak import Soak
+from tests.bench._page import Section, markdown
 from tests.bench._rows import progress
 from tests.bench.locating import claims, shown
 
@@ -25,7 +26,9 @@ SEEDS: Final = (2026, 4242)
 SNAPSHOTS: Final = {100: 2000, 3321: 200}
 QUIET_SNAPSHOTS: Final = 20_000
 SOAK_HOURS: Final = 30 * 24
-BEGIN, END = "<!-- locating: written by tests/bench/_locating_long.py -->", "<!-- locating: end -->"
+SECTION: Final = Section(
+    "<!-- locating: written by tests/bench/_locating_long.py -->", "<!-- locating: end -->"
+)
 
 Line = dict[str, Any]
 
@@ -109,11 +112,11 @@ def page(lines: list[Line]) -> str:
     quiet = [line for line in lines if "quiet" in line]
     hours = [line for line in lines if "soak" in line]
     held = claims([row for row in rows if _is_protocol(row)])
-    parts = [BEGIN, "## Locating, simulated", "", _INTRODUCTION, "", _markdown(_progressed(rows)), ""]
+    parts = [SECTION.begin, "## Locating, simulated", "", _INTRODUCTION, "", markdown(_progressed(rows)), ""]
     parts += [_not_begun(rows), ""]
     parts += [_quiet_text(quiet), "", _soak_text(hours), "", "What was to be reached:", ""]
     parts += [f"- {'reached' if ok else '**not reached**'}: {claim}" for claim, ok in held.items()]
-    return "\n".join([*parts, "", END])
+    return "\n".join([*parts, "", SECTION.end])
 
 
 _INTRODUCTION: Final = """\
@@ -170,21 +173,6 @@ def _soak_text(hours: list[Line]) -> str:
     )
 
 
-def _markdown(rows: list[Line]) -> str:
-    if not rows:
-        return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def put(text: str, section: str) -> str:
-    """Return the page with the section in its place, at the end where it has none yet."""
-    if BEGIN not in text:
-        return f"{text.rstrip()}\n\n{section}\n".lstrip()
-    before, _, rest = text.partition(BEGIN)
-    return before + section + rest.partition(END)[2]
-
-
 def read(file: Path) -> list[Line]:
     """Return what was done; a last line that was cut off is done again."""
     found = []
@@ -223,8 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     section = page(lines)
     print(section)
     if chosen.page:
-        text = chosen.page.read_text(encoding="utf-8") if chosen.page.exists() else "# Benchmarks\n"
-        chosen.page.write_text(put(text, section), encoding="utf-8")
+        SECTION.write(chosen.page, section)
     return int("not reached" in section)
 
 

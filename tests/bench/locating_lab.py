@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import _lab_ours, _lab_usual
-from tests.bench._lab_judge import BLIP_MINUTES, INJECTIONS, Line, of, put, section
+from tests.bench._lab_judge import BLIP_MINUTES, INJECTIONS, SECTION, Line, of, section
 from tests.bench._lab_kinds import Injection, injections
 from tests.bench._rows import progress
 from tests.lab.client import LabClient, LabError
@@ -134,8 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     own = section(book.lines())
     print(own)
     if chosen.page:
-        text = chosen.page.read_text(encoding="utf-8") if chosen.page.exists() else "# Benchmarks\n"
-        chosen.page.write_text(put(text, own), encoding="utf-8")
+        SECTION.write(chosen.page, own)
     return int("not reached" in own)
 
 

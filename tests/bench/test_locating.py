@@ -199,7 +199,8 @@ def test_a_page_of_a_run_that_has_only_begun_says_how_far_it_is(setting: Setting
 
 
 def test_the_section_is_replaced_in_its_page() -> None:
-    first = long.put("# Benchmarks\n\nOther text.\n", f"{long.BEGIN}\none\n{long.END}")
-    again = long.put(first + "\n## More\n", f"{long.BEGIN}\ntwo\n{long.END}")
+    put, (begin, end) = long.SECTION.put, long.SECTION
+    first = put("# Benchmarks\n\nOther text.\n", f"{begin}\none\n{end}")
+    again = put(first + "\n## More\n", f"{begin}\ntwo\n{end}")
     assert "one" not in again
     assert again.index("Other text.") < again.index("two") < again.index("## More")

@@ -11,7 +11,7 @@ from inventory.graph import components
 from tests.bench import _lab_usual as usual
 from tests.bench import _lab_usual_files as usual_files
 from tests.bench import locating_lab
-from tests.bench._lab_judge import BEGIN, END, claims, judge, members_of, percentile, put, section
+from tests.bench._lab_judge import SECTION, claims, judge, members_of, percentile, section
 from tests.bench._lab_kinds import BY_NAME, KINDS, LAST, Injection, injections
 
 
@@ -101,8 +101,9 @@ def test_all_that_was_to_be_reached_can_be_reached() -> None:
 
 
 def test_the_section_stays_in_its_place() -> None:
-    text = put(put("# Benchmarks\n\nbefore\n", f"{BEGIN}\none\n{END}") + "\nafter\n", f"{BEGIN}\ntwo\n{END}")
-    assert text.split() == ["#", "Benchmarks", "before", *BEGIN.split(), "two", *END.split(), "after"]
+    one, two = (f"{SECTION.begin}\n{said}\n{SECTION.end}" for said in ("one", "two"))
+    text = SECTION.put(SECTION.put("# Benchmarks\n\nbefore\n", one) + "\nafter\n", two)
+    assert text.split() == ["#", "Benchmarks", "before", *two.split(), "after"]
 
 
 def test_a_line_that_was_cut_off_is_played_again(tmp_path: Any) -> None:

@@ -10,7 +10,7 @@ from deploy.debian import find
 
 Written = tuple[dict[str, str], Iterable[tuple[float, float]]]
 """Labels with ``__name__``, and (Unix time, value) oldest first."""
-_LISTENING = re.compile(r"address=(127\.0\.0\.1:[0-9]+)")
+_LISTENING = re.compile(r"address=(127\.0\.0\.1:[1-9][0-9]*)")
 
 
 def _openmetrics(series: Iterable[Written]) -> Iterator[str]:
@@ -61,13 +61,14 @@ def prometheus(directory: Path, data: Path, rules: str = "groups: []") -> Iterat
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    """Read the log until the server is ready; it names the port that it was given."""
+    """Read the log until the server is ready and has named the port that it was given, in any order."""
     assert process.stderr is not None
-    address, said = "", ""
+    address, said, ready = "", "", False
     for line in process.stderr:
         said += line
         match = _LISTENING.search(line)
         address = match[1] if match else address
-        if "ready to receive web requests" in line:
+        ready = ready or "ready to receive web requests" in line
+        if ready and address:
             return address
     raise RuntimeError(said)

@@ -11,7 +11,6 @@ import pytest
 from alerts import rules_lines
 from alerts.promapi import PromApi
 from alerts.slo import Seconds
-from common import i18n
 from dashboards.reports.collect import collect
 from dashboards.reports.collect_load import collect_loads
 from dashboards.reports.counters import Key
@@ -139,12 +138,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("march")
     with prometheus(directory, backfill(directory, filled())) as url:
         yield url
-
-
-@pytest.fixture(autouse=True)
-def _language() -> Iterator[None]:
-    yield
-    i18n._chosen = ""
 
 
 async def counted(url: str, until: float = MARCH.end, *, by_commune: bool = False) -> dict[Key, Seconds]:

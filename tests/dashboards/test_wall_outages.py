@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from alerts.locatorapi import Outage
-from common.i18n import t
+from alerts.pinpoint.words import alert_name
+from common.i18n import LANGUAGES, catalogue, t
 from dashboards.wall import geo
 from dashboards.wall.answers import Answers
 from dashboards.wall.culprits import MAX_MARKS, MAX_STROKES, marks, strokes
@@ -18,11 +19,12 @@ from dashboards.wall.map import describe, province_map
 from dashboards.wall.markup import anchor
 from dashboards.wall.matrix import has_problem, matrix
 from dashboards.wall.outage_list import MAX_NAMED, Names, outage_list
-from dashboards.wall.outages import MAX_NAME_CHARS, MAX_OTHERS, MAX_OUTAGES, outages
+from dashboards.wall.outages import MAX_NAME_CHARS, MAX_OTHERS, MAX_OUTAGES, kinds_text, outages
 from dashboards.wall.page import names_of
 from dashboards.wall.snapshot import Health, OutageView, Snapshot, State, Sure
 from dashboards.wall.view import LOCATOR_SECONDS, covered, snapshot
 from inventory.model import Text
+from tests.alerts.pinpoint.located import alert_kinds
 
 from .test_wall_render import checked
 from .wall_data import EN, NOW, VI, alert, directory, down, healthy, silent
@@ -40,6 +42,12 @@ def blame(component: str, *communes: str, **more: Any) -> Outage:
 
 def located(answers: Answers, *found: Outage, ago: float = 1.0) -> Snapshot:
     return snapshot(directory(), replace(answers, blamed=found, locator_at=NOW - ago))
+
+
+def raised(component: str, name: str) -> OutageView:
+    told = alert(component)
+    (found,) = outages(directory(), (replace(told, labels={**told.labels, "alertname": name}),))[0]
+    return found
 
 
 def card(outage: OutageView, words: Any = EN) -> str:
@@ -106,6 +114,24 @@ def test_a_doubtful_culprit_names_the_other_aloud_and_only_then() -> None:
         of_class.runner_up.vi == "Bình Sơn (nguồn điện hoặc đường truyền)"
         or "Bình Sơn" in of_class.runner_up.vi
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    sorted({(name, kind) for name, kind, _ in alert_kinds() if name != alert_name(kind)}),
+)
+def test_what_is_not_simply_down_is_said_in_words(name: str, kind: str) -> None:
+    for language in LANGUAGES:
+        assert {f"wall.cause_{name.lower()}", f"message.alert_{name.lower()}"} <= catalogue(language).keys()
+    found, kind_alone = raised(f"{kind}:21040", name).cause, kinds_text(kind.split("|"))
+    assert found.vi.startswith(f"{kind_alone.vi}: ")
+    assert found.en.startswith(f"{kind_alone.en}: ")
+
+
+def test_a_segment_that_loses_packets_keeps_its_kind() -> None:
+    found = raised("pop:ba-to", "SegmentLossy").cause
+    assert found == Text(vi="trạm POP: mất gói", en="point of presence (POP): loses packets")
+    assert raised("x:y", "SegmentLossy").cause.en == "SegmentLossy: loses packets"
 
 
 def test_a_class_within_a_commune_is_said_once() -> None:

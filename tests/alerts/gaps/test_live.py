@@ -13,7 +13,6 @@ from alerts.gaps.model import Gap, GapLabel, Side
 from alerts.gaps.read import read
 from alerts.promapi import ApiError, PromApi
 from alerts.rules import tuning
-from common import i18n
 from dashboards.reports.collect_gaps import collect_gaps
 from dashboards.reports.counters import Key
 from deploy.cli import main
@@ -48,9 +47,8 @@ SCRAPED = replace(
 
 
 def filled() -> Iterator[Written]:
-    yield from written.of_hub(world(Is.FINE), tuning(province.small()).evaluation_seconds)
-    for code, state in FAULTS.items():
-        yield from written.of_commune(world(state), code)
+    worlds = {code: world(state) for code, state in FAULTS.items()}
+    return written.of_province(province.small(), worlds, world(Is.FINE))
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +56,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("gaps")
     with prometheus(directory, backfill(directory, filled())) as url:
         yield url
-
-
-@pytest.fixture(autouse=True)
-def _language() -> Iterator[None]:
-    yield
-    i18n._chosen = ""
 
 
 PERIOD = Period(START + 60, world(Is.FINE).end)

@@ -155,7 +155,6 @@ def test_an_open_gap_has_no_end_and_no_gap_is_said() -> None:
     assert "goes on" in said
     assert "1d 1:01:01" in said
     assert text.table([], {}, ZONE) == "No gaps.\n"
-    i18n._chosen = ""
 
 
 @pytest.mark.parametrize(

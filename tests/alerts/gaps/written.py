@@ -1,9 +1,11 @@
 """A commune's history as series in a Prometheus, as agents and the hub would have written them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+from alerts.rules import tuning
 from inventory import names
+from inventory.model import Inventory
 from inventory.names import HUB_SITE, JOB_AGENT, Metric, Recorded
 from tests.alerts.gaps.world import BEAT, DETAIL, OFF, PING, SCRAPE, Is, World
 
@@ -15,6 +17,13 @@ def labels(metric: Metric, site: str, commune: str, **more: str) -> dict[str, st
     """The labels of a series of an agent."""
     found = {"__name__": metric.name, "job": JOB_AGENT, "instance": site, "site": site, "commune": commune}
     return found | more
+
+
+def of_province(inventory: Inventory, worlds: Mapping[str, World], hub: World) -> Iterator[Written]:
+    """Everything about a hub and its communes, by code."""
+    yield from of_hub(hub, tuning(inventory).evaluation_seconds)
+    for code, world in worlds.items():
+        yield from of_commune(world, code)
 
 
 def of_hub(world: World, evaluation_seconds: float) -> Iterator[Written]:

@@ -21,8 +21,6 @@ from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.revising import Reviser
 from alerts.promapi import BadAnswerError, PromApi
 from alerts.revision import Revision, revision_of, shown
-from alerts.rules import tuning
-from common import i18n
 from common.web import serve
 from deploy.cli import main
 from tests.alerts.gaps import written
@@ -43,9 +41,8 @@ def world(state: Is) -> World:
 
 
 def filled() -> Iterator[Written]:
-    yield from written.of_hub(world(Is.FINE), tuning(province.small()).evaluation_seconds)
-    for code, state in FAULTS.items():
-        yield from written.of_commune(world(state), code)
+    worlds = {code: world(state) for code, state in FAULTS.items()}
+    return written.of_province(province.small(), worlds, world(Is.FINE))
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +50,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("revising")
     with prometheus(directory, backfill(directory, filled())) as url:
         yield url
-
-
-@pytest.fixture(autouse=True)
-def _language() -> Iterator[None]:
-    yield
-    i18n._chosen = ""
 
 
 def ended(code: str, kind: str = "power|line", **more: Any) -> Entry:

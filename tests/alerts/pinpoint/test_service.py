@@ -19,11 +19,12 @@ from alerts.pinpoint import ledger_page, revising
 from alerts.pinpoint import service as module
 from alerts.pinpoint.events import Events
 from alerts.pinpoint.holding import Open, Step
-from alerts.pinpoint.ledger_page import LedgerPage, OneJob
+from alerts.pinpoint.ledger_page import LedgerPage
 from alerts.pinpoint.listening import Listening
 from alerts.pinpoint.post import stamp
 from alerts.pinpoint.service import MOST_UNWRITTEN, Service, Settings, Unwritten, entry
 from alerts.pinpoint.sight import Heard, Sight, Span
+from alerts.threads import OneJob
 from common.web import serve
 from tests.dashboards import province
 
