@@ -2,7 +2,7 @@
 
 In: ``{"components": [{"id", "kind"}], "paths": [{"path": [ids], "alternate": [ids] or null}], "snapshots":
 [{"sent": [n per path], "failed": [k per path], "known_down": [ids]}]}``. ``alternate`` and ``known_down`` may
-be left out; other keys are not looked at. Out: ``{"causes": [...], "seconds"}``.
+be left out or null; other keys are not looked at. Out: ``{"causes": [...], "seconds"}``.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,9 @@ MAX_SNAPSHOTS: Final = 100_000
 MAX_LEG: Final = 100
 MAX_ID: Final = 200
 MAX_COUNT: Final = 1_000_000
+
+_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON; the second where a text in it is no UTF-8."""
 
 Counts = npt.NDArray[np.int32]
 
@@ -107,16 +110,16 @@ def _top(data: bytes) -> _Raw:
         return msgspec.json.decode(data, type=_Raw)
     except msgspec.ValidationError:
         raise _wrong_top(data) from None
-    except (msgspec.DecodeError, RecursionError):
-        raise MalformedError("", "json") from None
+    except _NO_JSON as error:
+        raise _no_json("", error) from None
 
 
 def _wrong_top(data: bytes) -> MalformedError:
     """Say which key of the object is missing or no list."""
     try:
         top = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError):
-        return MalformedError("", "json")
+    except _NO_JSON as error:
+        return _no_json("", error)
     missing = next((key for key in ("components", "paths") if key not in top), "snapshots")
     return MalformedError(missing, "list")
 
@@ -124,8 +127,12 @@ def _wrong_top(data: bytes) -> MalformedError:
 def _decoded(raw: msgspec.Raw, key: str) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        raise MalformedError(key, "json") from None
+    except _NO_JSON as error:
+        raise _no_json(key, error) from None
+
+
+def _no_json(key: str, error: Exception) -> MalformedError:
+    return MalformedError(key, "utf8" if isinstance(error, UnicodeDecodeError) else "json")
 
 
 # --- components and paths ------------------------------------------------------------------------
@@ -185,7 +192,9 @@ def _snapshot(raw: msgspec.Raw, key: str, paths: int, known: frozenset[str]) -> 
     over = np.flatnonzero(failed > sent)
     if len(over):
         raise MalformedError(f"{key}.failed[{over[0]}]", "failed", sent=int(sent[over[0]]))
-    down = given.get("known_down", [])
+    down = given.get("known_down")
+    if down is None:
+        down = []
     if not isinstance(down, list) or len(down) > MAX_COMPONENTS:
         raise MalformedError(f"{key}.known_down", "down")
     return Snapshot(sent, failed, _ids(down, f"{key}.known_down", known))

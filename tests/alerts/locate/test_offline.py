@@ -82,9 +82,12 @@ MALFORMED: dict[str, bytes] = {
     "alternate-a-text": encoded(paths=[{"path": ["hub:h"], "alternate": "hub:h"}]),
     "failed-missing": encoded(snapshots=[{"sent": [4, 4]}]),
     "failed-an-object": snapshot(failed={"0": 4}),
-    "known-null": snapshot(known_down=None),
     "known-a-list-of-lists": snapshot(known_down=[["hub:h"]]),
     "known-unknown": snapshot(known_down=["hub:h", "pop:9"]),
+    "component-not-utf8": encoded().replace(b"line:1", b"line:\xff"),
+    "path-not-utf8": encoded().replace(b'["hub:h"]', b'["hub:\xc3"]'),
+    "known-not-utf8": snapshot(known_down=["x"]).replace(b'"x"', b'"\xed\xa0\x80"'),
+    "key-not-utf8": encoded().replace(b'"paths"', b'"path\xff"'),
 }
 
 
@@ -117,6 +120,7 @@ def test_a_file_is_read() -> None:
 def test_what_may_be_left_out_and_what_is_not_looked_at() -> None:
     file = parse(encoded(snapshots=[{"sent": [1, 1], "failed": [0, 0], "truth": ["x"]}], note=1))
     assert file.snapshots[0].known_down == ()
+    assert parse(snapshot(known_down=None)).snapshots[0].known_down == ()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +171,18 @@ def test_a_file_with_something_else_somewhere_is_read_or_refused(data: Any) -> N
     place[key] = other
     try:
         parse(json.dumps(file).encode())
+    except MalformedError:
+        return
+
+
+@given(st.lists(st.tuples(st.integers(0, len(encoded()) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+@settings(max_examples=500, deadline=None)
+def test_a_file_with_damaged_bytes_is_read_or_refused(damage: list[tuple[int, int]]) -> None:
+    data = bytearray(encoded())
+    for place, byte in damage:
+        data[place] = byte
+    try:
+        parse(bytes(data))
     except MalformedError:
         return
 
