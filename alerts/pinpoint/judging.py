@@ -11,7 +11,7 @@ from alerts.pinpoint.events import Event
 from alerts.pinpoint.grade import is_partial
 from alerts.pinpoint.sight import Sight
 from alerts.pinpoint.watching import Watching
-from inventory.names import Reason
+from inventory.names import ComponentKind, Reason
 
 _ALL = 0.95
 """From this loss on, what passes nevertheless is noise: it is down."""
@@ -19,6 +19,9 @@ _MOST_PARTIAL = 0.89
 """Something else passes, or nobody would have called it partial; it waits as long as what is."""
 PUSHED_SECONDS = 5.0
 """So often results are pushed that are no news."""
+_SYSTEM = f"{ComponentKind.SYSTEM}:"
+_BEHIND = frozenset({ComponentKind.HOST, ComponentKind.DATACENTRE})
+"""What systems run on, and share their paths with where each carries one."""
 
 
 def causes(
@@ -28,7 +31,33 @@ def causes(
     if sight.deaf:
         return ()
     found = locator.locate(sight.sent, sight.failed, planned).causes
-    return tuple(_measured(cause, sight) for cause in found if attested(cause, sight, watching))
+    borne_out = (cause for cause in found if attested(cause, sight, watching))
+    return tuple(_measured(_named(cause, sight, watching), sight) for cause in borne_out)
+
+
+def _named(cause: Cause, sight: Sight, watching: Watching) -> Cause:
+    """Return a cause under the name of its system, where nothing tells that from what it runs on.
+
+    So the plain rules decide as well. A checkpoint of the machine that fails does tell them apart, and so
+    does another system that fails with it.
+    """
+    systems = [member for member in cause.members if member.startswith(_SYSTEM)]
+    if len(systems) != 1 or cause.kind not in _BEHIND:
+        return cause
+    (system,) = systems
+    # what the machine carries besides may not have been asked of late
+    affected = tuple(route for route in cause.affected if system in watching.routes[route].path)
+    return msgspec.structs.replace(
+        cause,
+        component=system,
+        kind=str(ComponentKind.SYSTEM),
+        members=(system, *(member for member in cause.members if member != system)),
+        affected=affected,
+        systems=tuple(one for one in cause.systems if _SYSTEM + one == system),
+        evidence=tuple(seen for seen in cause.evidence if seen.path in affected),
+        sent=sum(sight.sent[route] for route in affected),
+        failed=sum(sight.failed[route] for route in affected),
+    )
 
 
 def _measured(cause: Cause, sight: Sight) -> Cause:

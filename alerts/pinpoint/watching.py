@@ -1,8 +1,9 @@
 """What the locator listens to, and which path each thing speaks about. Pure.
 
 A series of results may speak about several paths, since **the reason is evidence**: a refused connection
-proves that packets passed, so the path up to the system is well and the system is not; a name that does
-not resolve speaks about name resolution alone.
+proves that packets passed, so the path up to the machine is well, and the machine or its system is not; an
+answer of the wrong kind proves that the machine works too, as a program on it spoke for the system; a name
+that does not resolve speaks about name resolution alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +19,10 @@ from inventory.names import HUB_SITE, ComponentKind, Reason
 from inventory.plan import Path, Plan
 
 _QUESTIONS: Final = "dns"
-_FAR_KINDS: Final = frozenset({ComponentKind.HOST, ComponentKind.SYSTEM})
-"""What an answer of the wrong kind accuses: packets reached it."""
+_HOSTS: Final = frozenset({ComponentKind.HOST})
+_SYSTEMS: Final = frozenset({ComponentKind.SYSTEM})
+_FAR_KINDS: Final = _HOSTS | _SYSTEMS
+"""What packets reached that were not answered by a program."""
 
 
 class Aspect(IntEnum):
@@ -28,12 +31,17 @@ class Aspect(IntEnum):
     WHOLE = 0
     NETWORK = 1
     FAR_END = 2
+    """The machine and its system."""
     NAMES = 3
     """Of a name that resolved: the resolvers, unless they are asked themselves."""
     NAMED = 4
     """Of a name that did not resolve: the resolvers; where they are asked themselves, the system too."""
     ANSWER = 5
     """Of a resolver that knows no such name: it answered."""
+    HOST = 6
+    """The machine alone: a program on it answered."""
+    SPOKE = 7
+    """Whom a program on the machine spoke for: the system alone."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -43,18 +51,20 @@ class Verdict(msgspec.Struct, frozen=True):
     fails: Aspect | None = None
 
 
-_ANSWERED: Final = Verdict((Aspect.NETWORK, Aspect.NAMES), Aspect.FAR_END)
+_REACHED: Final = Verdict((Aspect.NETWORK, Aspect.NAMES), Aspect.FAR_END)
+_SPOKE: Final = Verdict((Aspect.NETWORK, Aspect.NAMES, Aspect.HOST), Aspect.SPOKE)
 VERDICTS: Final[Mapping[Reason, Verdict]] = {
     Reason.OK: Verdict((Aspect.WHOLE, Aspect.NAMES)),
     Reason.TIMEOUT: Verdict((Aspect.NAMES,), Aspect.WHOLE),
     Reason.UNREACHABLE: Verdict((Aspect.NAMES,), Aspect.WHOLE),
     Reason.DNS: Verdict((Aspect.ANSWER,), Aspect.NAMED),
+    **dict.fromkeys((Reason.REFUSED, Reason.RESET, Reason.STALLED), _REACHED),
     **dict.fromkeys(
         (
-            Reason.REFUSED, Reason.RESET, Reason.STALLED, Reason.TLS, Reason.STATUS, Reason.BODY,
-            Reason.MAINTENANCE, Reason.REDIRECT, Reason.PROTOCOL, Reason.TOO_LARGE, Reason.AUTH,
+            Reason.TLS, Reason.STATUS, Reason.BODY, Reason.MAINTENANCE, Reason.REDIRECT, Reason.PROTOCOL,
+            Reason.TOO_LARGE, Reason.AUTH,
         ),
-        _ANSWERED,
+        _SPOKE,
     ),
     Reason.LOCAL: Verdict(),
     Reason.DEFERRED: Verdict(),
@@ -169,10 +179,10 @@ class _Book:
         elif plan.target in asked:
             parts = _of_resolver(plan)
         witness = plan.commune or plan.site
-        return Watched(
-            _probe(plan),
-            {aspect: self.add(path, plan.commune, system, witness) for aspect, path in parts},
-        )
+        paths = {aspect: self.add(path, plan.commune, system, witness) for aspect, path in parts}
+        if Aspect.FAR_END in paths:
+            paths.setdefault(Aspect.SPOKE, paths[Aspect.FAR_END])  # no machine of its own
+        return Watched(_probe(plan), paths)
 
 
 def _of_resolver(plan: Plan) -> Iterator[tuple[Aspect, Path]]:
@@ -195,6 +205,10 @@ def _aspects(path: Path, asked: frozenset[str]) -> Iterator[tuple[Aspect, Path]]
     if any(network.legs):
         yield Aspect.NETWORK, network
     yield Aspect.FAR_END, Path((_chosen(path, kinds, _FAR_KINDS),))
+    hosts = _chosen(path, kinds, _HOSTS)
+    if hosts:
+        yield Aspect.HOST, Path((hosts,))
+        yield Aspect.SPOKE, Path((_chosen(path, kinds, _SYSTEMS),))
     names = _chosen(path, kinds, {ComponentKind.DNS})
     if names and asked.isdisjoint(names):
         yield Aspect.NAMES, Path((names,))

@@ -64,11 +64,16 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["locate", "--offline", str(tmp_path), "--lang", "en"]) == 2
 
 
-@pytest.mark.parametrize("data", [
-        b"", bytes(range(256)), b"[" * 99999, b'{"components": [NaN]}',
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        bytes(range(256)),
+        b"[" * 99999,
+        b'{"components": [NaN]}',
         b'{"components": ["\xff"], "paths": [], "snapshots": []}',
     ],
-)  # fmt: skip
+)
 def test_whatever_the_file_holds_it_is_one_line_and_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
