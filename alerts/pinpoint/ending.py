@@ -30,6 +30,8 @@ _MOST_OF_THEM: Final = 0.75
 """By the last failures of so many paths is the end dated: something fails by chance after any outage."""
 STRAY: Final = 0.1
 """Share of failing paths that may fail by chance and say nothing about when an outage began or lasts."""
+MANY: Final = 4
+"""Of so many paths that lose packets one may lose them by chance."""
 IN_FLIGHT_SECONDS: Final = 2.5
 """A failure may be known so long after it was sent: it may have been sent before the end."""
 
@@ -39,6 +41,7 @@ class _Course(msgspec.Struct):
 
     members: set[str]
     absent: int = 0
+    left_at: float = 0.0
     returns: int = 0
     returned_at: float = 0.0
     failed_at: float | None = None
@@ -90,8 +93,9 @@ class Ending:
     def found(self, name: str, cause: Cause, sight: Sight) -> None:
         """The outage was found at this tick."""
         course = self._open.setdefault(name, _Course(set(cause.members), partial=is_partial(cause)))
-        if course.absent >= BACK_TICKS:
-            course.back(sight.at)
+        span = span_of(cause, sight, partial=True)
+        if course.absent >= BACK_TICKS and span is not None and span.last > course.left_at:
+            course.back(sight.at)  # not so what was seen before it was absent, and waits in the window yet
         course.absent = 0
         course.partial = course.partial and is_partial(cause)  # what was hard looks partial while it heals
         course.members |= set(cause.members)
@@ -101,6 +105,7 @@ class Ending:
         """The outage was not found at this tick; say whether it is over."""
         course = self._open.setdefault(name, _Course(set(cause.members)))
         course.absent += 1
+        course.left_at = sight.at if course.absent == 1 else course.left_at
         course.notice(cause.affected, sight)
         return course.absent >= course.patience(sight.at)
 
@@ -119,7 +124,7 @@ def span_of(cause: Cause, sight: Sight, *, partial: bool) -> Span | None:
     spans = [found[route] for route in cause.affected for found in seen if route in found]
     if not spans:
         return None
-    stray = int(STRAY * len(spans))
+    stray = max(int(STRAY * len(spans)), partial and len(spans) >= MANY)
     first = sorted(span.first for span in spans)[stray]
     last = sorted(span.last for span in spans)[len(spans) - 1 - stray]
     return Span(first, max(first, last))

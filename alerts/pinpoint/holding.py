@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.locate.model import Cause
+from alerts.locate.model import Cause, Route
 from alerts.pinpoint.ending import Ending, span_of
 from alerts.pinpoint.grade import RANK, Grade, blamed, grade, is_partial, is_wide
 from alerts.pinpoint.sight import Sight
@@ -32,10 +32,13 @@ PARTIAL_WIDE_TICKS: Final = 4
 PARTIAL_COMMUNE_TICKS: Final = 10
 PARTIAL_SPAN_SECONDS: Final = 6.0
 LOSSY_WIDE_TICKS: Final = 3
-LOSSY_WIDE_SPAN_SECONDS: Final = 4.0
-"""Instead of the two above, where most of what is affected loses packets and does not fail."""
+LOSSY_WIDE_SPAN_SECONDS: Final = 2.5
+"""Instead of the two above, where most of what is affected loses packets and has not stopped to."""
 LOSSY_LEAST: Final = 3
 """Paths that lose packets, at least: the beginning of a cut takes a part of a burst or two."""
+HEALED_QUICK: Final = 0.25
+HEALED: Final = 0.6
+"""Where a larger part of the paths was well again after its last loss, a loss has passed, or may have."""
 WORSE_TICKS: Final = 4
 """For so many ticks in a row an outage must be found worse than told before that is told."""
 ARRIVING_SECONDS: Final = 5.0
@@ -103,10 +106,12 @@ class Holding:
         """What is open, oldest first."""
         return tuple(self._open.values())
 
-    def forget_routes(self) -> None:
-        """The inventory is another: numbers of routes mean others now. What is open stays open."""
+    def use_routes(self, routes: Sequence[Route]) -> None:
+        """Numbers of routes mean these now: after a start, and when the inventory is another. What is open
+        stays open, and affects whatever runs through it."""
         for name, outage in self._open.items():
-            cause = msgspec.structs.replace(outage.cause, affected=())
+            affected = tuple(n for n, route in enumerate(routes) if _runs_through(route, outage.cause))
+            cause = msgspec.structs.replace(outage.cause, affected=affected)
             self._open[name] = msgspec.structs.replace(outage, cause=cause)
 
     def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
@@ -127,7 +132,7 @@ class Holding:
         self._candidates = [self._candidate(cause, sight) for cause in new]
         begun = self._begin(sight)
         seen |= {outage.identity for outage in begun}
-        explained = {route for cause in causes for route in cause.affected}
+        explained = {route for one in self.open if one.identity in seen for route in one.cause.affected}
         return Step(tuple(begun), tuple(changed), tuple(self._endings(seen, sight, explained)))
 
     def _graded(self, known: Open, cause: Cause) -> Grade:
@@ -202,9 +207,15 @@ def held(cause: Cause, sight: Sight) -> tuple[int, float]:
         return PARTIAL_COMMUNE_TICKS, PARTIAL_SPAN_SECONDS
     lossy = sum(route in sight.lossy and route not in sight.spans for route in cause.affected)
     failing = sum(route in sight.spans for route in cause.affected)
-    if lossy >= LOSSY_LEAST and lossy > failing:
+    if lossy >= LOSSY_LEAST and lossy > failing and _healed(cause, sight) <= HEALED_QUICK:
         return LOSSY_WIDE_TICKS, LOSSY_WIDE_SPAN_SECONDS
     return PARTIAL_WIDE_TICKS, PARTIAL_SPAN_SECONDS
+
+
+def _healed(cause: Cause, sight: Sight) -> float:
+    """Return the share of the paths that failed or lost packets which have been well since."""
+    hit = [route for route in cause.affected if route in sight.lossy or route in sight.spans]
+    return sum(route in sight.well for route in hit) / max(1, len(hit))
 
 
 def _told(found: _Candidate, sight: Sight) -> Open | None:
@@ -214,7 +225,10 @@ def _told(found: _Candidate, sight: Sight) -> Open | None:
     ticks, least = held(cause, sight)
     if span is None or found.ticks < ticks:
         return None
-    if span.last - found.since < least or sight.at - span.last > ARRIVING_SECONDS:
+    if partial and _healed(cause, sight) > HEALED:
+        return None
+    first = span.first if partial else found.since
+    if span.last - first < least or sight.at - span.last > ARRIVING_SECONDS:
         return None
     name, kind = identity(cause)
     return Open(
@@ -228,12 +242,18 @@ def _may_last(outage: Open, sight: Sight, explained: set[int]) -> bool:
 
     Between two checks of what is checked once a minute nothing is counted, and one failure alone accuses
     nobody; nor is anybody accused of what is planned from now on. ``explained``: routes that fail, if they
-    do, because of what was found.
+    do, because of other outages that are told of: who is only suspected yet explains nothing, or there would
+    be an end before the wider outage of which this one is a part.
     """
     routes = [route for route in outage.cause.affected if route not in explained and route < len(sight.sent)]
     sent = sum(sight.sent[route] for route in routes)
     failed = sum(sight.failed[route] for route in routes)
     return bool(routes) and (not sent or failed > STILL * outage.cause.loss * sent)
+
+
+def _runs_through(route: Route, cause: Cause) -> bool:
+    """Whether nothing passes on a route while the component is down: either leg of two may carry it."""
+    return all(cause.component in leg for leg in (route.path, route.alternate) if leg is not None)
 
 
 def _alike(one: Cause, other: Cause) -> bool:

@@ -140,6 +140,7 @@ class Service:
         before = recovered(ledger)
         self._unwritten = Unwritten(ledger)
         self._holding = Holding(before)
+        self._holding.use_routes(self._known.watching.routes)
         self._meters = Meters()
         self._prometheus = PromApi(settings.prometheus_url, timeout_seconds=READ_SECONDS)
         self._reader = Reader(self._prometheus)
@@ -189,7 +190,7 @@ class Service:
             log.error("reload refused: %s", error)
             return str(error)
         self._known = known
-        self._holding.forget_routes()
+        self._holding.use_routes(known.watching.routes)
         log.info("reloaded")
         return None
 
@@ -231,6 +232,7 @@ class Service:
         if self._telling.found(self._holding.open, found):
             self._news.set()
         self._take(step)
+        self._meters.show(self._telling.sure(self._holding.open))
         self._judged_at = at
         return "judged"
 
@@ -260,7 +262,6 @@ class Service:
             )
         for one in step.ended:
             self._telling.ended(one, self._known.upstream, self._known.book, now)
-        self._meters.show(self._holding.open)
         self._news.set()
         self._unwritten.keep(
             *(entry(one, now, "found") for one in step.begun),

@@ -34,6 +34,10 @@ class Telling:
         self._unsure -= sure
         return bool(sure)
 
+    def sure(self, outages: Iterable[Open]) -> tuple[Open, ...]:
+        """Return those of the outages of which people may hear."""
+        return tuple(one for one in outages if one.identity not in self._unsure)
+
     def ended(self, one: Ended, upstream: Mapping[str, Upstream], book: Book, now: float) -> None:
         """An outage is over."""
         outage = one.outage
@@ -48,9 +52,7 @@ class Telling:
     ) -> tuple[Posted, ...]:
         """Return what to post at ``now`` (Unix seconds)."""
         posted = []
-        for outage in outages:
-            if outage.identity in self._unsure:
-                continue
+        for outage in self.sure(outages):
             alert = lasting(words.labels(outage, upstream), words.notes(outage, book), outage.since, now)
             before = self._told.get(outage.identity)
             if before is not None and before.labels != alert.labels:

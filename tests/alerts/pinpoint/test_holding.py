@@ -1,11 +1,13 @@
 """From causes to outages: each begins once, is one and the same while its class narrows, and ends once."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.locate.model import Cause
-from alerts.pinpoint.ending import CALM_SECONDS, END_TICKS, LONGER
+from alerts.pinpoint.ending import CALM_SECONDS, END_TICKS, LONGER, PARTIAL_END_TICKS
 from alerts.pinpoint.holding import (
     COMMUNE_TICKS,
     LOSSY_LEAST,
@@ -149,7 +151,7 @@ def test_bursts_that_lose_a_part_on_most_paths_are_no_blip() -> None:
         raise AssertionError
 
     assert begun(LOSSY_LEAST, 0, first=0.0) == LOSSY_WIDE_TICKS - 1
-    assert begun(LOSSY_LEAST, 0, first=10.0) == LOSSY_WIDE_SPAN_SECONDS
+    assert begun(LOSSY_LEAST, 0, first=10.0) == math.ceil(LOSSY_WIDE_SPAN_SECONDS)
     assert begun(LOSSY_LEAST, LOSSY_LEAST, first=10.0) == PARTIAL_SPAN_SECONDS, "a cut that has just begun"
     assert begun(LOSSY_LEAST - 1, 0, first=10.0) == PARTIAL_SPAN_SECONDS
 
@@ -222,13 +224,47 @@ def test_what_is_checked_seldom_is_not_over_between_two_checks(
 
 
 def test_what_fails_because_of_another_keeps_nothing_open() -> None:
-    """The POP works again, and one of its communes is dead by itself."""
+    """The POP works again, and one of its communes is dead by itself: as soon as that is told."""
     holding = Holding()
     for tick in range(10, 20):
         holding.tick([POP], seen(float(tick)))
     own = cause("line:x/main", affected=(1,))
     steps = [
-        holding.tick([own], Sight(float(t), [3, 3], [0, 3], {}, frozenset(), deaf=False))
+        holding.tick([own], Sight(float(t), [3, 3], [0, 3], {1: Span(5.0, t)}, frozenset(), deaf=False))
         for t in range(20, 40)
     ]
     assert [one.outage.identity for step in steps for one in step.ended] == [POP.component]
+    told = next(n for n, step in enumerate(steps) if step.begun)
+    over = next(n for n, step in enumerate(steps) if step.ended)
+    assert over == told + END_TICKS - 1
+
+
+def test_an_outage_does_not_end_because_of_what_nobody_was_told_of() -> None:
+    holding = Holding()
+    for tick in range(10, 20):
+        holding.tick([LINE], seen(float(tick)))
+    wider = cause("power:1", affected=(0, 1))
+    steps = [
+        holding.tick(
+            [wider],
+            Sight(float(t), [3, 3], [3, 3], {0: Span(5.0, t), 1: Span(20.0, t)}, frozenset(), deaf=False),
+        )
+        for t in range(20, 40)
+    ]
+    first = next(step for step in steps if step.begun or step.ended)
+    assert [one.identity for one in first.begun] == ["power:1"]
+    assert [(one.outage.identity, one.into) for one in first.ended] == [("line:1/main", "power:1")]
+
+
+def test_what_waits_in_the_window_yet_has_not_come_back() -> None:
+    """While a loss heals, its last bursts accuse now and then: the end is not waited for any longer."""
+    pop = cause("pop:a", affected=(0, 1), loss=0.3)
+    for last, returns in ((20.0, False), (26.0, True)):
+        holding = Holding()
+        for tick in range(10, 21):
+            holding.tick([pop], seen(float(tick)))
+        for tick in range(21, 26):
+            holding.tick([], seen(float(tick), last=20.0))
+        holding.tick([pop], seen(26.0, last=last))
+        ends = [t for t in range(27, 120) if holding.tick([], seen(float(t), last=last)).ended]
+        assert (ends[0] > 27 + PARTIAL_END_TICKS) is returns

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
+from prometheus_client.samples import Sample
 
 from alerts.ledger import Entry, Ledger, LedgerError
 from alerts.locate.model import Cause
@@ -77,7 +78,8 @@ class Told(Service):
         self.meanwhile()
         failing = {route: Span(heard.at - 9, heard.at) for one in self.found for route in one.affected}
         well = {} if self.found else {0: heard.at - 1, 1: heard.at - 1}
-        return Sight(heard.at, [9, 9], [0, 0], failing, frozenset(), deaf=False, well=well), self.found
+        sent = [9] * len(known.watching.routes)
+        return Sight(heard.at, sent, [0] * len(sent), failing, frozenset(), deaf=False, well=well), self.found
 
     async def tick(self, *found: Cause) -> None:
         self.found, self.at = found, self.at + 1
@@ -88,6 +90,11 @@ class Told(Service):
         """Outages that are posted just now, and whether as ones that last."""
         alerts = [one for one in self._alerts(self.at) if one.labels["component"].startswith("pop:")]
         return [(a.labels["component"], a.ends_at > stamp(self.at)) for a in alerts]
+
+
+def samples(service: Service, name: str) -> list[Sample]:
+    """What it exports of one metric."""
+    return [one for family in service._meters.collect() if family.name == name for one in family.samples]
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +120,8 @@ async def test_what_a_run_before_told_of_is_told_once_it_is_found_again(tmp_path
     assert service._news.is_set()
     await service.tick()
     assert service.posted() == [(POP, True)], "found once is enough"
+    shown = {one.labels["component"] for one in samples(service, "thongsuot_outage")}
+    assert shown == {POP}, "boards show what people hear of, though nothing changed since the start"
 
 
 async def test_what_ended_while_it_was_away_is_told_as_over_and_never_as_lasting(tmp_path: Path) -> None:
@@ -128,7 +137,7 @@ async def test_what_ended_while_it_was_away_is_told_as_over_and_never_as_lasting
 
 
 # --- reload ------------------------------------------------------------------------------------------
-async def test_a_reload_forgets_the_numbers_of_routes(tmp_path: Path) -> None:
+async def test_a_reload_numbers_the_routes_anew(tmp_path: Path) -> None:
     service = Told(tmp_path)
     for _ in range(5):
         await service.tick(cause(POP))
@@ -136,7 +145,10 @@ async def test_a_reload_forgets_the_numbers_of_routes(tmp_path: Path) -> None:
     assert before.cause.affected == (0, 1)
     assert await service.reload() is None
     (after,) = service._holding.open
-    assert after.cause == msgspec.structs.replace(before.cause, affected=())
+    routes = service._known.watching.routes
+    through = tuple(n for n, route in enumerate(routes) if POP in route.path)
+    assert through
+    assert after.cause == msgspec.structs.replace(before.cause, affected=through)
     assert msgspec.structs.replace(after, cause=before.cause) == before
     await service.tick(cause(POP))
     assert service._holding.open[0].cause.affected == (0, 1)

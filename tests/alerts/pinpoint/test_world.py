@@ -1,8 +1,10 @@
 """The live half in virtual time: what is told of, when, once, and when it ends."""
 
+import msgspec
 import pytest
 
 from alerts.pinpoint.holding import Open
+from inventory.model import Inventory
 from inventory.names import Reason
 from tests.alerts.pinpoint.world import World
 from tests.dashboards import province
@@ -88,3 +90,53 @@ def test_blips_tell_nobody() -> None:
         assert list(world.run(3)) == []
         world.heal()
         assert list(world.run(17)) == []
+
+
+def two_lines() -> tuple[Inventory, str, str]:
+    """Return a province of which one commune has two lines, over different POPs, and both."""
+    inventory = province.small()
+    one, *others = inventory.communes
+    (first,) = one.lines
+    other = next(c.lines[0] for c in others if c.lines[0].carrier != first.carrier)
+    second = msgspec.structs.replace(first, id="du-phong", segments=other.segments, carrier=other.carrier)
+    both = msgspec.structs.replace(one, lines=(first, second))
+    inventory = msgspec.structs.replace(inventory, communes=(both, *others))
+    return inventory, f"line:{one.code}/{first.id}", f"line:{one.code}/{second.id}"
+
+
+def test_no_end_is_told_of_what_lasts_while_something_wider_is_only_suspected() -> None:
+    inventory, first_line, second_line = two_lines()
+    world = World(inventory)
+    world.fault(first_line)
+    assert [one.identity for one in first(world)[1]] == [first_line]
+    world.fault(second_line)
+    told = [("begun", o.identity) for _, step in world.run(40) for o in step.begun]
+    assert len(told) == 1
+    again = World(inventory)
+    again.fault(first_line)
+    first(again)
+    again.fault(second_line)
+    for _, step in again.run(40):
+        assert all(end.into is not None for end in step.ended), "the first line is dead as before"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_system_that_is_checked_once_a_minute_lasts_through_a_restart(restarted: bool) -> None:
+    world = World(province.small(), system_seconds=60.0)
+    world.fault("system:ho-tich")
+    assert [one.identity for one in first(world, 100)[1]] == ["system:ho-tich"]
+    if restarted:
+        world.restart()
+    assert list(world.run(200)) == []
+    world.heal()
+    assert [end.outage.identity for _, step in world.run(100) for end in step.ended] == ["system:ho-tich"]
+
+
+@pytest.mark.parametrize("component", ["pop:ba-to", "isp:viettel", "ring:east", "hub:main", "system:ho-tich"])
+@pytest.mark.parametrize("noise", [0.0, 0.005])
+def test_what_is_cut_is_never_told_of_as_losing_a_part(component: str, noise: float) -> None:
+    for seed in range(5):
+        world = World(province.small(), seed=seed, noise=noise)
+        world.fault(component)
+        _, found = first(world, 15)
+        assert [one.grade for one in found] == ["down"]

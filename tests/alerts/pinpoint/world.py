@@ -5,10 +5,10 @@ ten packets. What else is measured is three exchanges, each tried again once or 
 part of the packets is lost, most requests and pushes succeed. A fault with another reason than silence is
 one of the system itself, and hits by the request.
 
-Agents probe every 5 s at phases of their own, again every second while in doubt, with deadlines of 2 s;
-they push results every 2 s and at once on a failure or a loss, and a heartbeat every 2 s. What a cut-off
-agent pushes is lost to the present. ``noise``: share of results that fail without a fault; as many bursts
-lose some packets at once, and as many packets are lost alone.
+Agents probe as often as planned (systems every ``system_seconds``) at phases of their own, again every second
+while in doubt, with deadlines of 2 s; they push results every 2 s and at once on a failure or a loss, and a
+heartbeat every 2 s. What a cut-off agent pushes is lost to the present. ``noise``: share of results that fail
+without a fault; as many bursts lose some packets at once, and as many packets are lost alone.
 """
 
 import random
@@ -29,7 +29,6 @@ from inventory.names import HUB_SITE, ICMP_LOST, ICMP_SENT, Reason
 from inventory.plan import Path, Plan
 
 AGAIN, DEADLINE, PUSH = 1.0, 2.0, 2.0
-MOST_INTERVAL = 5.0
 PACKETS, EXCHANGES = 10, 3
 DOUBT = 4
 KEPT = 18.0
@@ -41,8 +40,11 @@ Counted = Reason | str
 class World:
     """``fault(component, loss)`` breaks, ``heal`` mends; ``step()`` advances a second and locates."""
 
-    def __init__(self, inventory: Inventory, seed: int = 1, noise: float = 0.0) -> None:
+    def __init__(
+        self, inventory: Inventory, seed: int = 1, noise: float = 0.0, system_seconds: float = 5.0
+    ) -> None:
         self.inventory = inventory
+        self.system_seconds = system_seconds
         self.noise = noise
         self.resumed = Resumed()
         self.watching: Watching = watching(inventory)
@@ -64,6 +66,11 @@ class World:
     def fault(self, component: str, loss: float = 1.0, reason: Reason = Reason.TIMEOUT) -> None:
         """Break a component."""
         self._faults[component] = (loss, reason)
+
+    def restart(self) -> None:
+        """The locator is another, which took what was open from the ledger."""
+        self.holding = Holding(self.holding.open)
+        self.holding.use_routes(self.watching.routes)
 
     def heal(self) -> None:
         """Mend everything."""
@@ -131,7 +138,9 @@ class _Site:
         self.code = code
         self._world, self._random = world, random.Random(seed)
         self._plans = [plan for plan in plans(world.inventory, code) if plan.role != "measure"]
-        self._due = {plan.name: world.now + self._random.uniform(0, _interval(plan)) for plan in self._plans}
+        self._due = {
+            plan.name: world.now + self._random.uniform(0, self._interval(plan)) for plan in self._plans
+        }
         self._counts: dict[tuple[Probe, Counted], int] = {(_probe(p), Reason.OK): 0 for p in self._plans}
         self._done: list[tuple[float, Plan, Reason, int]] = []
         self._lossy: set[str] = set()
@@ -149,7 +158,7 @@ class _Site:
                 took = DEADLINE if reason is Reason.TIMEOUT or lost else 0.05
                 self._done.append((self._due[plan.name] + took, plan, reason, lost))
                 self._doubt[plan.name] = DOUBT if reason is not Reason.OK else self._doubt[plan.name] - 1
-                self._due[plan.name] += AGAIN if self._doubt[plan.name] > 0 else _interval(plan)
+                self._due[plan.name] += AGAIN if self._doubt[plan.name] > 0 else self._interval(plan)
         completed = [done for done in self._done if done[0] <= now]
         self._done = [done for done in self._done if done[0] > now]
         failed = sum(self._complete(now, plan, reason, lost) for _, plan, reason, lost in completed) > 0
@@ -158,6 +167,9 @@ class _Site:
             if self._home is None or self._world.fails(self._home, tries=3) is None:
                 self._keep(now)
                 self._beats.append(now)
+
+    def _interval(self, plan: Plan) -> float:
+        return self._world.system_seconds if plan.role == "system" else plan.interval_seconds
 
     def _measure(self, plan: Plan) -> tuple[Reason, int]:
         """Return the result of a probe, and the packets that it lost."""
@@ -210,8 +222,3 @@ class _Site:
 
 def _probe(plan: Plan) -> Probe:
     return Probe(plan.site, plan.commune, plan.line, plan.target, plan.kind)
-
-
-def _interval(plan: Plan) -> float:
-    """Systems that are asked less often would make a simulated minute say little."""
-    return min(plan.interval_seconds, MOST_INTERVAL)
