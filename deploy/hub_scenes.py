@@ -1,5 +1,5 @@
-"""The scenes of the hub's own trouble: channels, processes, its agent, what it alone does not reach; and of an
-agent whose clock is wrong. Pure."""
+"""The scenes of the hub's own trouble: channels, processes, its agent, what it alone does not reach; and
+of an agent whose clock is wrong. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
