@@ -8,6 +8,7 @@ import msgspec
 SILENCE_HOURS: Final = (1, 4, 8, 24)
 ACKNOWLEDGED_HOURS: Final = 24.0
 """How long the silence of an acknowledged outage lasts, unless the outage ends before."""
+LONGEST_SILENCE_SECONDS: Final = max(*SILENCE_HOURS, ACKNOWLEDGED_HOURS) * 3600
 MAX_NAME_CHARS: Final = 80
 MAX_FORM_BYTES: Final = 4096
 Action = Literal["acknowledge", "silence"]

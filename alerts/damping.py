@@ -45,7 +45,7 @@ def key(outage: Outage) -> str:
 
 
 def value(penalty: Penalty, now: float, rules: Damping) -> float:
-    """Return the penalty decayed until ``now``; a clock that was put back decays nothing."""
+    """Return the penalty decayed until ``now``; what a clock was put back by decays nothing."""
     half_lives = max(0.0, now - penalty.at) / (rules.half_life_minutes * 60)
     return float(penalty.value * 2.0**-half_lives)
 
@@ -58,9 +58,10 @@ def ceiling(rules: Damping) -> float:
 
 
 def add(penalty: Penalty, now: float, rules: Damping) -> Penalty:
-    """Return ``penalty`` after one more outage at ``now``."""
+    """Return ``penalty`` after one more outage at ``now``, also where a clock was put back since the last:
+    else nothing would decay until that moment comes again."""
     grown = min(ceiling(rules), value(penalty, now, rules) + ONE)
-    return msgspec.structs.replace(penalty, value=grown, at=max(now, penalty.at), times=penalty.times + 1)
+    return msgspec.structs.replace(penalty, value=grown, at=now, times=penalty.times + 1)
 
 
 def suppresses(penalty: Penalty, now: float, rules: Damping) -> bool:

@@ -5,6 +5,7 @@ sign notices even when the receiver itself is gone.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -82,7 +83,7 @@ class Forwarder:
         except (TransportError, TimeoutError) as error:
             self._complaint.broken(str(error) or "no answer in time")
             self._next = now + min(RETRY_SECONDS, self._every_seconds)
-            self._failing = self._failing or time.time()
+            self._failing = min(self._failing or math.inf, time.time())  # the clock may have been put back
         else:
             self._complaint.works()
             self._next = now + self._every_seconds

@@ -7,6 +7,7 @@ pure and elsewhere: ``routing``, ``damping``, ``storm``, ``digest``, ``escalate`
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts import damping, digest, escalate, handling, persons, routing, storm
+from alerts import damping, digest, escalate, handling, persons, routing, setback, storm
 from alerts.book import Book
 from alerts.damping import Penalty
 from alerts.handling import Handled
@@ -39,18 +40,27 @@ class Dispatcher:
         self._notify = book.inventory.notify
         self._count = count
         self._turning = asyncio.Lock()
+        self._turned_at = math.inf
         self.muted: Collection[str] = frozenset()
         """Fingerprints that Alertmanager mutes: nobody is told again of those."""
 
     async def turn(self, now: float) -> bool:
         """Do what is due at ``now`` (Unix seconds); whether pages wait to be gathered. Raises StoreError."""
         async with self._turning:
+            if now < self._turned_at:  # at the start, or the clock was put back
+                await self._bring_back(now)
+            self._turned_at = now
             for _ in range(MOST_PASSES):
                 found = await self._store(handling.live)
                 if not await self._pass(found, now):
                     break
             await self._digest(now)
             return any(item.state in {"new", "ready"} for item in found)
+
+    async def _bring_back(self, now: float) -> None:
+        moved = await self._store(setback.undo, now)
+        if moved:
+            log.warning("the clock was ahead: what it dated is taken to be of now", extra={"rows": moved})
 
     async def _pass(self, found: Sequence[Handled], now: float) -> bool:
         """Move on what can be; whether anything was."""

@@ -36,6 +36,10 @@ SYSTEM_DOWN: Final = "SystemDown"
 SYSTEM_UNREACHABLE: Final = "SystemUnreachable"
 HUB_CUT_OFF: Final = "HubCutOff"
 HUB_BLIND: Final = "HubBlind"
+HUB_AGENT_SILENT: Final = "HubAgentSilent"
+PROCESS_DOWN: Final = "HubProcessDown"
+CLOCK_OFF: Final = "AgentClockOff"
+SYSTEM_UNREACHABLE_FROM_HUB: Final = "SystemUnreachableFromHub"
 WIDE: Final = {
     "pop": "PopDown",
     "ring": "RingDown",
@@ -239,7 +243,7 @@ def _system_unreachable() -> AlertRule:
 def _system_unreachable_from_hub() -> AlertRule:
     lost = f"({Recorded.SYSTEM_HUB_UP} == 0 and on (target) {Recorded.FAILED} == 0)"
     return AlertRule(
-        name="SystemUnreachableFromHub",
+        name=SYSTEM_UNREACHABLE_FROM_HUB,
         expr=f"sum without (target) ({of_system(lost)} unless on (component) {PLANNED})",
         for_seconds=30,
         labels=TICKET,
@@ -272,7 +276,7 @@ def _clock_off() -> AlertRule:
     offset = selector(names.AGENT_CLOCK_OFFSET, 'commune!=""')
     off = speaking(f"(max by (commune) (abs({offset})) > 10)")
     return AlertRule(
-        name="AgentClockOff",
+        name=CLOCK_OFF,
         expr=of_commune(off, "agent", "agent"),
         for_seconds=60,
         labels=TICKET,
@@ -286,7 +290,7 @@ def _clock_off() -> AlertRule:
 def _hub_agent_silent(hub: str) -> AlertRule:
     silent = f"(vector(1) unless on () {hub_agent_fresh()}) and on () {names.COMMUNE_INFO.name}"
     return AlertRule(
-        name="HubAgentSilent",
+        name=HUB_AGENT_SILENT,
         expr=f"count({silent})",
         for_seconds=30,
         labels={**TICKET, "component": hub, "kind": "hub"},
@@ -296,7 +300,7 @@ def _hub_agent_silent(hub: str) -> AlertRule:
 
 def _process_down(hub: str) -> AlertRule:
     return AlertRule(
-        name="HubProcessDown",
+        name=PROCESS_DOWN,
         expr=f"max by (process) ({names.CHILD_UP.name}) == 0",
         for_seconds=30,
         labels={**TICKET, "component": hub, "kind": "hub"},

@@ -333,6 +333,10 @@ class Store:
         """Run a statement inside a transaction; return how many rows it changed."""
         return self._connection.execute(statement, values).rowcount
 
+    def change_named(self, statement: str, **values: object) -> int:
+        """Do the same with values by name."""
+        return self._connection.execute(statement, values).rowcount
+
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows of a question."""
         with _translated():

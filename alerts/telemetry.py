@@ -70,8 +70,10 @@ class Telemetry:
         self._failing.pop(channel, None)
 
     def fails(self, channel: str, now: float) -> None:
-        """Note that ``channel`` did not take one; since when it fails is since the first time."""
-        self.failing_since.labels(channel).set(self._failing.setdefault(channel, now))
+        """Note that ``channel`` did not take one; since when it fails is since the first time, or now where a
+        clock that was put back leaves that ahead."""
+        self._failing[channel] = min(now, self._failing.get(channel, now))
+        self.failing_since.labels(channel).set(self._failing[channel])
 
     def decided(self, decision: str) -> None:
         """Count a decision of the dispatcher."""

@@ -7,7 +7,15 @@ from typing import Final
 import msgspec
 
 from alerts.topology import topology
-from deploy import deadzone_scenes, ingest_scenes, line_scenes, shared_scenes, system_scenes, upkeep_scenes
+from deploy import (
+    deadzone_scenes,
+    hub_scenes,
+    ingest_scenes,
+    line_scenes,
+    shared_scenes,
+    system_scenes,
+    upkeep_scenes,
+)
 from deploy.scene import CONFIRMED_SECONDS, STEP_SECONDS, Expected, Scene, Series, Span, escaped, runs
 from inventory import graph
 from inventory.model import Commune, Inventory
@@ -49,6 +57,7 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
     yield _never(inventory.communes[-1])
     yield _left_by_a_kill(inventory)
     yield from ingest_scenes.scenes(inventory)
+    yield from hub_scenes.scenes(inventory)
     yield from system_scenes.scenes(inventory)
     yield from upkeep_scenes.scenes(inventory)
     yield from line_scenes.scenes(inventory)

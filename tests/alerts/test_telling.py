@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alerts import damping, digest, escalate, routing, storm
 from alerts.book import Book
 from alerts.damping import Penalty
-from alerts.outage import Outage, from_alert, monitoring_down
+from alerts.outage import Listed, Outage, from_alert, monitoring_down
 from alerts.payload import parse
 from alerts.storm import Ready, Young
 from inventory.model import Channel, Damping, Digest, Escalation, Kind, Storm
@@ -57,6 +57,13 @@ def test_the_first_outage_is_never_damped(rules: Damping) -> None:
 def test_a_clock_that_jumps_makes_no_penalty_grow(jump: float, value: float) -> None:
     penalty = Penalty(key="x", value=value, at=T0)
     assert 0 <= damping.value(penalty, T0 + jump, RULES) <= value
+
+
+def test_an_outage_after_a_clock_was_put_back_decays_from_then_on() -> None:
+    ahead = Penalty(key="x", value=2.0, at=T0 + 1e8)
+    added = damping.add(ahead, T0, RULES)
+    assert (added.at, added.value) == (T0, 3.0)
+    assert damping.value(added, T0 + 30 * 86400, RULES) < 0.01
 
 
 def test_what_is_one_thing_when_it_flaps() -> None:
@@ -202,3 +209,32 @@ def test_a_digest_is_due_once_a_day(start: datetime, clock: str) -> None:
             assert f"{now:%H:%M}" >= clock
     assert len(days) == len(set(days))
     assert 2 <= len(days) <= 4
+
+
+def test_a_digest_of_a_day_to_come_holds_up_none_of_today() -> None:
+    book, now = Book.of(province_with(None, SINK)), at("2026-11-22").replace(hour=9)
+    assert digest.due(Digest(at="08:00"), book, now, "2036-01-01")
+    assert digest.due(Digest(at="08:00"), book, now, "2026-11-21")
+    assert not digest.due(Digest(at="08:00"), book, now, "2026-11-22")
+
+
+@pytest.mark.parametrize(
+    ("spans", "times", "over"),
+    [
+        ([(0, 60), (20, 90)], 1, True),  # locator and rules, each by its own clock
+        ([(0, None), (20, 90)], 1, False),
+        ([(0, 100), (20, 40), (60, 80)], 1, True),  # one of them saw it come and go
+        ([(0, 60), (20, 90), (100, 160), (120, None)], 2, False),
+        ([(0, 60), (60, 90)], 1, True),
+        ([(0, 10), (20, 30), (40, 50)], 3, True),
+    ],
+)
+def test_what_overlaps_in_a_digest_came_once(
+    spans: list[tuple[float, float | None]], times: int, over: bool
+) -> None:
+    entries = [
+        Listed(id=str(n), alertname="LineLossy", component="line:21484/main", starts_at=begins, ends_at=ends)
+        for n, (begins, ends) in enumerate(spans)
+    ]
+    (one,) = digest.gather("2026-11-22", entries, T0).listed
+    assert (one.times, one.ends_at is not None, one.starts_at) == (times, over, 0)

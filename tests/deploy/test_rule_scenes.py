@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from alerts.rules_quality import NAMES
+from alerts import rules
+from alerts.rules_alerts import WATCHDOG
+from alerts.rules_model import AlertRule
 from deploy import debian, render
 from deploy.rule_scenes import scenes, thinned
 from deploy.scene import Expected, Scene, input_series, runs
@@ -109,20 +111,26 @@ def test_promtool_does_find_a_wrong_conclusion(rendered: dict[str, Path], tmp_pa
 
 
 # --- the scenes themselves -----------------------------------------------------------------------
-def test_every_kind_of_fault_has_its_scene() -> None:
-    found = {alert.alertname for s in scenes(inventory("small")) for _, a in s.expected for alert in a}
-    assert found == {
-        "AgentSilent", "CarrierDown", "CommuneCutOff", "HubBlind", "HubCutOff", "NeverReported", "PopDown",
-        "SystemDown", "SystemUnreachable", "OnBattery", "BatteryLow", "AgentDiskFull", "AgentHot",
-        "DeadZone", "InventorySuspect", "HubClockWrong", "AgentRefused", "RingDown", "SharedSegmentDown",
-        "DnsDown", "DnsFailing", "SystemInMaintenance", "SystemSlow", "CertificateExpiring",
-        "CertificateExpiresSoon", "AgentOutdated", "AgentSpoolFilling", "AgentLosingSamples",
-        "AgentSpoolInMemory", "AgentClockUntrusted", "DeadmanFailing",
-        *NAMES.values(),
-    }  # fmt: skip
-    whole = thinned(inventory("quang-ngai"))
-    fires = {alert.alertname for s in scenes(whole) for _, a in s.expected for alert in a}
-    assert {"LineDown", "AreaDown"} <= fires
+WITHOUT_A_SCENE = {
+    WATCHDOG: "fires always; what promtool asks leaves it out, and its absence is the receiver's to notice",
+}
+"""Alerts of the rules that no scene makes fire, and why none need to."""
+ONLY_IN_A_WHOLE_PROVINCE = {"LineDown", "AreaDown"}
+"""The small one has no commune with two lines and no area over several networks; promtool plays their scenes
+in ``test_so_they_do_in_a_whole_province``."""
+
+
+def test_every_alert_fires_in_a_scene() -> None:
+    def named(one: Inventory) -> set[str]:
+        return {rule.name for g in rules.groups(one) for rule in g.rules if isinstance(rule, AlertRule)}
+
+    def fired(one: Inventory) -> set[str]:
+        return {alert.alertname for s in scenes(one) for _, alerts in s.expected for alert in alerts}
+
+    small, whole = inventory("small"), thinned(inventory("quang-ngai"))
+    assert named(small) == named(whole)
+    assert fired(small) == named(small) - set(WITHOUT_A_SCENE) - ONLY_IN_A_WHOLE_PROVINCE
+    assert fired(whole) >= ONLY_IN_A_WHOLE_PROVINCE
 
 
 def test_every_moment_lies_within_its_scene() -> None:
