@@ -18,10 +18,11 @@ from typing import Final
 
 from aiohttp import web
 
-from alerts import answers, handling, words
+from alerts import answers, handling, outages_text, witness, words
 from alerts.answers import Answer, Bucket
 from alerts.book import Book
 from alerts.handling import Handled
+from alerts.learned import Learned
 from alerts.links import PATH, Answerable, LinkError, Links
 from alerts.store import StoreError
 from alerts.telemetry import Telemetry
@@ -34,6 +35,7 @@ from inventory.model import Language
 READ_SECONDS: Final = 5.0
 GOOD_PER_SECOND, GOOD_BURST = 5.0, 60.0
 BAD_PER_SECOND, BAD_BURST = 1.0, 20.0
+MOST_REVISED: Final = 20
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
@@ -71,13 +73,15 @@ class AnswerPage:
     """Serves the links of ``links``. ``woken`` is called after an answer: there is a silence to make."""
 
     def __init__(
-        self, store: StoreThread, links: Links, book: Book, telemetry: Telemetry, woken: Callable[[], None]
-    ) -> None:
+        self, store: StoreThread, links: Links, book: Book, telemetry: Telemetry, woken: Callable[[], None],
+        *, learned: Learned,
+    ) -> None:  # fmt: skip
         self._store = store
         self.links = links
         self.book = book
         self._telemetry = telemetry
         self._woken = woken
+        self._learned = learned
         self._good = Bucket(GOOD_PER_SECOND, GOOD_BURST)
         self._bad = Bucket(BAD_PER_SECOND, BAD_BURST)
 
@@ -96,12 +100,13 @@ class AnswerPage:
             return opened
         try:
             found = await self._store(handling.one, opened.outage_id)
+            if found is None:
+                return self._refuse(410, "unknown", language)
+            learned = await self._revisions(found, language)
         except StoreError:
             return self._refuse(503, "unavailable", language)
-        if found is None:
-            return self._refuse(410, "unknown", language)
         self._telemetry.answers.labels("shown").inc()
-        return self._page(200, found, language, self._form(found, language))
+        return self._page(200, found, language, learned + self._form(found, language))
 
     async def _act(self, request: web.Request) -> web.Response:
         language = _language(request)
@@ -123,7 +128,8 @@ class AnswerPage:
         if before is None:
             return self._refuse(410, "unknown", language)
         if before.over:
-            return self._page(200, before, language, self._form(before, language))
+            learned = await self._revisions(before, language)
+            return self._page(200, before, language, learned + self._form(before, language))
         first = await self._store(handling.acknowledge, opened.outage_id, who, now)
         if first or answer.action == "silence":
             await self._store(handling.silence, opened.outage_id, now + answer.hours * 3600)
@@ -159,6 +165,22 @@ class AnswerPage:
         return _response(
             status, headline(outage, self.book, language), f"<p>{html.escape(since)}</p>{body}", language
         )
+
+    async def _revisions(self, found: Handled, language: Language) -> str:
+        """What was learned of an outage, or of those that it tells of, since they were told of."""
+        told = (found, *await self._store(handling.children, found.outage.id))
+        alerts = await self._store(witness.located, [one.outage.id for one in told])
+        revised = await self._learned.of(alerts)
+        zone = self.book.inventory.province.timezone
+        lines: list[str] = []
+        shown = [one for one in told if one.outage.id in revised]
+        for one in shown[:MOST_REVISED]:
+            if one is not found:
+                lines.append(headline(one.outage, self.book, language) + ":")
+            lines += outages_text.sentences(revised[one.outage.id], zone, language)
+        if len(shown) > MOST_REVISED:
+            lines.append(t("outages.ended_more", language, count=len(shown) - MOST_REVISED))
+        return "".join(f'<p class="revised">{html.escape(line)}</p>' for line in lines)
 
     def _state(self, found: Handled, language: Language) -> str:
         """What has been answered so far."""

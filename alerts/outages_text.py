@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts import words
 from alerts.gaps.model import Edge
 from alerts.gaps.text import fact_text, label_text, length, moment
 from alerts.revision import Revision, Shown
 from common.i18n import t
+from inventory.model import Language
 from inventory.names import ComponentKind
 
 _KINDS = frozenset(str(kind) for kind in ComponentKind)
@@ -24,6 +26,23 @@ def kind_text(kind: str, language: str | None = None) -> str:
 def verdict_text(revised: Revision, language: str | None = None) -> str:
     """Return in short what was learned of an outage."""
     return t(f"outages.verdict_{revised.verdict}", language, label=label_text(revised.label, language))
+
+
+def sentences(revised: Revision, timezone: str, language: Language) -> Iterator[str]:
+    """Yield what was learned of an outage, then what had been told, where that was something else."""
+    if revised.verdict == "undecided":
+        yield t("answer.revised_undecided", language)
+        return
+    yield t(
+        f"answer.revised_{revised.verdict}", language, label=label_text(revised.label, language),
+        start=words.moment(revised.start.at, timezone, language),
+        end=words.moment(revised.end.at, timezone, language),
+    )  # fmt: skip
+    said = revised.said
+    yield t(
+        "answer.revised_said", language, kind=kind_text(said.kind, language),
+        start=words.moment(said.since, timezone, language), end=words.moment(said.until, timezone, language),
+    )  # fmt: skip
 
 
 def table(rows: Sequence[Shown], names: Mapping[str, str], zone: ZoneInfo) -> str:

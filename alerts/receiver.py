@@ -1,7 +1,7 @@
 """The receiver: Alertmanager's webhook in, people told.
 
     POST /webhook   stored before it is answered; 503 when it cannot be stored, so that it comes again
-    GET  /api/outages   what is open, as JSON, and who has acknowledged it
+    GET  /api/outages   what is open, as JSON (``outages_page``)
     /-/healthy /-/ready /metrics, POST /-/reload
 
 and, on an address of its own, the page behind the links in messages (``ackpage``).
@@ -24,11 +24,12 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerts import deadman, handling, payload, persons, standing, witness
+from alerts import deadman, payload, persons, standing, witness
 from alerts.book import Book
 from alerts.complaint import Complaint
 from alerts.continuity import Same, Sameness, Witness, nobody
 from alerts.guard import forever
+from alerts.learned import Learned
 from alerts.links import Links
 from alerts.look import Look
 from alerts.outage import (
@@ -40,8 +41,8 @@ from alerts.outage import (
     from_alert,
     is_watchdog,
     monitoring_down,
-    public,
 )
+from alerts.outages_page import OutagesPage
 from alerts.rotation import Holidays, no_holidays
 from alerts.routing import channels_for
 from alerts.sender import Sender
@@ -81,6 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where the key of the links in messages is kept."""
         return self.store_path.with_name("answer.key")
 
+    @property
+    def ledger_path(self) -> Path:
+        """Where the locator keeps its ledger."""
+        return self.store_path.with_name("ledger.sqlite")
+
 
 class Receiver:
     """One receiver; ``load`` reads the inventory again on reload and raises ValueError to refuse.
@@ -95,6 +101,7 @@ class Receiver:
         self._inventory = inventory
         self._load = load
         self._store = StoreThread(settings.store_path)
+        self._learned = Learned(settings.ledger_path)
         self._telemetry = Telemetry(CollectorRegistry())
         self._disk = Complaint(log, "notifications are refused, Alertmanager will retry")
         self._look = Look(settings.alertmanager_url, settings.prometheus_url)
@@ -167,7 +174,7 @@ class Receiver:
     def _tell(self, book: Book, links: Links | None) -> None:
         """Decide by ``book`` from now on; who has the answering page open keeps it."""
         before = None if self._teller is None else self._teller.page
-        teller = Teller(self._store, book, self._telemetry, links, self._wake)
+        teller = Teller(self._store, book, self._telemetry, links, self._wake, learned=self._learned)
         if before is not None and teller.page is not None:
             before.links, before.book = teller.page.links, book
             teller.page = before
@@ -226,7 +233,7 @@ class Receiver:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_post("/webhook", self._webhook)
-        app.router.add_get("/api/outages", self._outages)
+        OutagesPage(self._store, self._learned).add(app)
         add_health(app, self._telemetry.registry, lambda: self._ready, self.reload)
         return app
 
@@ -282,19 +289,6 @@ class Receiver:
     def _wake(self) -> None:
         for sender, _ in self._senders.values():
             sender.wake()
-
-    async def _outages(self, _: web.Request) -> web.Response:
-        try:
-            found = await self._store(Store.standing)
-            handled = {item.outage.id: item for item in await self._store(handling.live)}
-        except StoreError as error:
-            return web.Response(status=503, text=f"{error}\n")
-        shown = [
-            {"phase": item.phase, **public(item.outage), **handling.public(handled.get(item.outage.id))}
-            for item in found
-        ]
-        body = msgspec.json.encode(shown)
-        return web.Response(body=body, content_type="application/json")
 
     # --- what is over ----------------------------------------------------------------------------
     async def _reconcile(self) -> None:

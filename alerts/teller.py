@@ -17,6 +17,7 @@ from alerts.ackpage import AnswerPage
 from alerts.amapi import AmApi
 from alerts.book import Book
 from alerts.dispatch import Dispatcher
+from alerts.learned import Learned
 from alerts.links import Links, load_key
 from alerts.silences import Silences
 from alerts.store import StoreError
@@ -57,6 +58,8 @@ class Teller:
         telemetry: Telemetry,
         links: Links | None,
         told: Callable[[], None],
+        *,
+        learned: Learned,
     ) -> None:
         self._dispatcher = Dispatcher(store, book, telemetry.decided)
         self._telemetry = telemetry
@@ -64,7 +67,10 @@ class Teller:
         self._woken = asyncio.Event()
         self._answered = asyncio.Event()
         self._store = store
-        self.page = None if links is None else AnswerPage(store, links, book, telemetry, self._answered.set)
+        self.page: AnswerPage | None = None
+        if links is not None:
+            woken = self._answered.set
+            self.page = AnswerPage(store, links, book, telemetry, woken, learned=learned)
 
     def mutes(self, fingerprints: Collection[str]) -> None:
         """Say which alerts Alertmanager mutes now."""

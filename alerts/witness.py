@@ -42,6 +42,13 @@ def of(store: "Store", outage_id: str) -> tuple[Witness, ...]:
     return _witnesses(store, f"{_ALL} WHERE o.id = ? ORDER BY w.since, w.fingerprint", outage_id)
 
 
+def located(store: "Store", outage_ids: Collection[str]) -> dict[str, tuple[Outage, ...]]:
+    """Return which alerts of the locator's speak, or spoke, of each of these outages."""
+    statement = "SELECT record FROM witnesses WHERE outage_id = ? AND source = ? ORDER BY since"
+    rows = {identity: store.rows(statement, identity, LOCATOR) for identity in outage_ids}
+    return {identity: tuple(_recorded(record) for (record,) in found) for identity, found in rows.items()}
+
+
 def of_alert(store: "Store", alert: Outage) -> Witness | None:
     """Return who ``alert`` is: of outages that are not closed by its identity, else by its fingerprint; at
     last of one that is closed. Where senders name outages themselves, another name is somebody else."""

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from alerts import ackpage, handling
 from alerts.ackpage import AnswerPage
 from alerts.book import Book
+from alerts.learned import Learned
 from alerts.links import Links
 from alerts.telemetry import Telemetry
 from common.web import serve
@@ -51,7 +52,10 @@ async def phone(tmp_path: Path, life_seconds: float = 1e9) -> AsyncIterator[Phon
     woken: list[int] = []
     links = Links(KEY, "http://x", life_seconds)
     telemetry = Telemetry(CollectorRegistry())
-    page = AnswerPage(desk.store, links, Book.of(desk.inventory), telemetry, lambda: woken.append(1))
+    page = AnswerPage(
+        desk.store, links, Book.of(desk.inventory), telemetry, lambda: woken.append(1),
+        learned=Learned(tmp_path / "ledger.sqlite"),
+    )  # fmt: skip
     await desk.fires(commune("21040"))
     async with serve(page.app(), "127.0.0.1:0") as (host, port), aiohttp.ClientSession() as http:
         base = f"http://{host}:{port}"
