@@ -226,17 +226,28 @@ REPLACE: Final = "~"
 """Stands before the id of a silence that is to be replaced."""
 
 
-def silence_made(store: Store, outage_id: str, silence_id: str | None) -> None:
-    """Keep the id of the silence in Alertmanager, None once it is gone."""
+def silence_made(store: Store, outage_id: str, silence_id: str) -> None:
+    """Keep the id of the silence in Alertmanager."""
     with store.transaction():
         store.change("UPDATE handling SET silence_id = ? WHERE outage_id = ?", silence_id, outage_id)
 
 
-def silenced(store: Store) -> tuple[Handled, ...]:
-    """Return outages that want a silence or have one."""
+def silence_ended(store: Store, outage_id: str) -> None:
+    """Keep that nothing is left of the silences of an outage that is over."""
+    with store.transaction():
+        store.change(
+            "UPDATE handling SET silence_id = NULL, silenced_until = NULL WHERE outage_id = ?", outage_id
+        )
+
+
+def silenced(store: Store, now: float) -> tuple[Handled, ...]:
+    """Return outages that want a silence, have one, or may have: one that was made just before a crash was
+    not noted, and lasts until it would have ended by itself."""
     return _handled(
         store,
-        f"{_LIVE} WHERE h.silence_id IS NOT NULL OR (h.silenced_until IS NOT NULL AND o.phase <> 'closed')",
+        f"{_LIVE} WHERE h.silence_id IS NOT NULL"
+        " OR (h.silenced_until IS NOT NULL AND (o.phase <> 'closed' OR h.silenced_until > ?))",
+        now,
     )
 
 

@@ -49,7 +49,7 @@ class Silences:
     async def turn(self, now: float) -> None:
         """Make and end what is wanted; what it does not take is tried again. Raises StoreError."""
         trouble = ""
-        for item in await self._store(handling.silenced):
+        for item in await self._store(handling.silenced, now):
             try:
                 await self._keep(item, now)
             except ApiError as error:
@@ -65,9 +65,8 @@ class Silences:
     async def _keep(self, item: Handled, now: float) -> None:
         outage, known = item.outage, item.silence_id
         if item.over:
-            if known is not None:
-                await self._api.end_silences_of(outage.id)
-                await self._store(handling.silence_made, outage.id, None)
+            await self._api.end_silences_of(outage.id)  # by its comment: a crash may have left it unnoted
+            await self._store(handling.silence_ended, outage.id)
             return
         wanted = known is None or known.startswith(REPLACE)
         if not wanted or item.silenced_until is None or item.silenced_until <= now:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from alerts.amapi import Matcher
+from alerts import handling
+from alerts.amapi import AmApi, Matcher, Silence
 from alerts.damping import FLAPPING
-from alerts.silences import matchers
+from alerts.httpapi import BadAnswerError
+from alerts.silences import Silences, matchers
 from alerts.storm import STORM
+from alerts.telemetry import Telemetry
 from inventory.model import Notify, Storm
-from tests.alerts.desk import commune, oncall
+from tests.alerts.desk import Desk, commune, oncall, province_with
 from tests.alerts.outages import outage, rfc3339, sink, told, with_channels
 from tests.alerts.processes import Process, call, free_port, receiver_process, send_alert, started
 from tests.alerts.servers import wait_until
@@ -46,6 +50,52 @@ def test_what_alertmanager_does_not_know_is_not_silenced_there() -> None:
     assert matchers(outage(alertname=FLAPPING, component="pop:ba-to")) == (
         Matcher(name="component", value="pop:ba-to"),
     )
+
+
+# --- when it is not known whether one was made ----------------------------------------------------
+class Forgetful(AmApi):
+    """An Alertmanager that makes a silence of which nobody hears: the receiver dies in that moment."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.ended: list[str] = []
+
+    async def make_silence(self, silence: Silence) -> str:
+        self.made.append(silence.comment)
+        raise BadAnswerError("the receiver is gone")
+
+    async def end_silences_of(self, outage_id: str) -> None:
+        self.ended.append(outage_id)
+        self.made = [comment for comment in self.made if not comment.endswith(f": {outage_id}")]
+
+
+async def test_one_that_was_made_and_not_noted_ends_with_the_outage(tmp_path: Path) -> None:
+    desk, api = Desk(tmp_path / "store.sqlite", province_with()), Forgetful()
+    one = commune("21040")
+    await desk.fires(one)
+    await desk.store(handling.silence, one.id, desk.now + 3600)
+    await Silences(desk.store, api, Telemetry(CollectorRegistry())).turn(desk.now)
+    assert api.made != []
+    await desk.restart()
+    await desk.ends(one)
+    again = Silences(desk.store, api, Telemetry(CollectorRegistry()))
+    await again.turn(desk.now)
+    assert api.made == []
+    asked = len(api.ended)
+    await again.turn(desk.now)
+    assert len(api.ended) == asked, "once is enough"
+    await desk.store.close()
+
+
+async def test_what_has_run_out_since_is_not_asked_about(tmp_path: Path) -> None:
+    desk, api = Desk(tmp_path / "store.sqlite", province_with()), Forgetful()
+    one = commune("21040")
+    await desk.fires(one)
+    await desk.store(handling.silence, one.id, desk.now + 3600)
+    await desk.ends(one)
+    await Silences(desk.store, api, Telemetry(CollectorRegistry())).turn(desk.now + 3601)
+    assert api.ended == []
+    await desk.store.close()
 
 
 # --- with a real Alertmanager --------------------------------------------------------------------
