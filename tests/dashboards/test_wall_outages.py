@@ -1,6 +1,7 @@
 """What the locator adds to outages, which communes they colour, and what the map makes of wide ones."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,8 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from alerts import rules
+from alerts.continuity import LOCATED
 from alerts.locatorapi import Outage
 from alerts.pinpoint.words import alert_name
+from alerts.rules_alerts import WATCHDOG
+from alerts.rules_model import AlertRule
+from alerts.rules_systems import SYSTEM_IN_MAINTENANCE
 from common.i18n import LANGUAGES, catalogue, t
 from dashboards.wall import geo
 from dashboards.wall.answers import Answers
@@ -23,6 +29,7 @@ from dashboards.wall.outages import MAX_NAME_CHARS, MAX_OTHERS, MAX_OUTAGES, kin
 from dashboards.wall.page import names_of
 from dashboards.wall.snapshot import Health, OutageView, Snapshot, State, Sure
 from dashboards.wall.view import LOCATOR_SECONDS, covered, snapshot
+from inventory.load import load
 from inventory.model import Text
 from tests.alerts.pinpoint.located import alert_kinds
 
@@ -126,6 +133,20 @@ def test_what_is_not_simply_down_is_said_in_words(name: str, kind: str) -> None:
     found, kind_alone = raised(f"{kind}:21040", name).cause, kinds_text(kind.split("|"))
     assert found.vi.startswith(f"{kind_alone.vi}: ")
     assert found.en.startswith(f"{kind_alone.en}: ")
+
+
+def test_every_alert_of_the_rules_says_what_is_wrong() -> None:
+    """Of what is simply down the kind says it; nobody is told of the watchdog."""
+    small = load(Path(__file__).parents[1] / "inventory/small.yml").inventory
+    named = {rule.name for g in rules.groups(small) for rule in g.rules if isinstance(rule, AlertRule)}
+    unsaid = LOCATED - {SYSTEM_IN_MAINTENANCE} | {WATCHDOG}
+    for language in LANGUAGES:
+        said = {name for name in named if f"wall.cause_{name.lower()}" in catalogue(language)}
+        assert said == named - unsaid
+    for name in named - unsaid:
+        found = raised("hub:main", name).cause
+        assert found.en not in {"provincial hub", name}
+        assert found.vi != found.en
 
 
 def test_a_segment_that_loses_packets_keeps_its_kind() -> None:
