@@ -1,8 +1,9 @@
 """Seconds from a cut to the page while the locator is dead, in the lab with all real parts.
 
-``run(cuts=6)``. The locator is killed before each cut, and what the supervisor starts in its place is
-stopped, so that the rules alone tell; half of the cuts come at once after the kill, while Alertmanager still
-takes the locator for alive: the worst case. It comes back when the line does.
+``run(cuts=6)``: of single communes, a POP and a system by turns. The locator is killed before each cut, and
+what the supervisor starts in its place is stopped, so that the rules alone tell; half of the cuts come at once
+after the kill, while Alertmanager still takes the locator for alive: the worst case. It comes back when all is
+well again.
 """
 
 import random
@@ -11,12 +12,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cut_to_page import COMMUNES, SEED, row
+from tests.bench.cut_to_page import SEED, row
 from tests.lab.client import LabClient
 
 GOAL_SECONDS = 60.0
 PATIENCE_SECONDS = 150.0
 LAPSED_SECONDS = 25.0
+FAULTS = (
+    ("cut_line", "21040"),
+    ("down", "pop:ba-to"),
+    ("down", "system:ho-tich"),
+    ("cut_line", "21484"),
+    ("down", "pop:binh-son"),
+    ("down", "system:dich-vu-cong"),
+)
 
 
 def heard(lab: LabClient, wanted: int, seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
@@ -28,13 +37,13 @@ def heard(lab: LabClient, wanted: int, seconds: float = PATIENCE_SECONDS) -> lis
     return found
 
 
-def cut(lab: LabClient, commune: str, wait: float) -> list[dict[str, Any]]:
-    """Kill the locator, wait, cut a line, heal all; returns what was said, ``after`` the cut in seconds."""
+def cut(lab: LabClient, fault: tuple[str, str], wait: float) -> list[dict[str, Any]]:
+    """Kill the locator, wait, break something, heal; returns what was said, ``after`` the cut in seconds."""
     lab.ask("green", seconds=PATIENCE_SECONDS)
     lab.ask("fault", fault="kill_locator")
     time.sleep(wait)
     began = time.time()
-    lab.ask("fault", fault="cut_line", what=commune)
+    lab.ask("fault", fault=fault[0], what=fault[1])
     found = heard(lab, 1)
     lab.ask("heal")
     found += heard(lab, 1)
@@ -52,7 +61,7 @@ def run(cuts: int = 6) -> dict[str, Any]:
     ):
         for number in range(cuts):
             wait = 0.0 if number % 2 == 0 else LAPSED_SECONDS + chance.uniform(0, 5)
-            said.append(cut(lab, COMMUNES[number % len(COMMUNES)], wait))
+            said.append(cut(lab, FAULTS[number % len(FAULTS)], wait))
     pages = [[one for one in found if one["status"] == "firing"] for found in said]
     ends = [[one for one in found if one["status"] == "resolved"] for found in said]
     seconds = [found[0]["after"] for found in pages if found]

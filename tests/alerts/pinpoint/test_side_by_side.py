@@ -23,6 +23,8 @@ from tests.dashboards import province
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(170)]
 PATIENCE_SECONDS = 60.0
 POP = "pop:ba-to"
+RELOADED_TICKS = 6
+"""More than an outage lasts that is not found any more."""
 ROUTE = """\
 route: {{receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 30d}}
 receivers: [{{name: sink, webhook_configs: [{{url: '{url}/', send_resolved: true}}]}}]
@@ -129,6 +131,12 @@ async def test_one_page_and_one_end_from_two_of_which_one_dies(tmp_path: Path) -
             await until(lambda: judged(two[0]) > 0, "it judges again")
             assert outages(two[0])[0]["since"] == first["since"], "it knows from its ledger"
             assert told(sink) == [("firing", POP)]
+
+            before = judged(two[1])
+            assert call(f"{two[1].url}/-/reload", b"")[0] == 200
+            await until(lambda: judged(two[1]) > before + RELOADED_TICKS, "it judges after the reload")
+            assert [outages(one)[0]["since"] for one in two] == [first["since"]] * 2
+            assert told(sink) == [("firing", POP)], "who read the inventory again ends nothing"
 
             feed.cut = set()
             await until(lambda: not any(outages(one) for one in two), "both say that it is over")
