@@ -15,8 +15,7 @@ SYSTEMS: Final = ("system:ho-tich", "system:mot-cua", "system:dich-vu-cong", "sy
 DNS: Final = ("dns:phan-giai",)
 HUB: Final = ("hub:main",)
 LOSS_RATIO: Final = 0.3
-Breadth = Literal["commune", "wide", "lossy"]
-"""``lossy`` is wide, but no target of time was set for what loses only some packets."""
+Breadth = Literal["commune", "wide"]
 
 
 class Kind(NamedTuple):
@@ -42,7 +41,7 @@ KINDS: Final = (
     Kind("system", "wide", ("down", "service_dead"), SYSTEMS),
     Kind("system in maintenance", "wide", ("maintenance_page",), SYSTEMS),
     Kind("DNS", "wide", ("down", "service_dead"), DNS),
-    Kind("30 % loss on a POP", "lossy", ("lossy",), POPS),
+    Kind("30 % loss on a POP", "wide", ("lossy",), POPS),
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 LAST: Final = frozenset({"DNS", "30 % loss on a POP"})

@@ -1,9 +1,9 @@
 """Seconds from a cut to the page while the locator is dead, in the lab with all real parts.
 
 ``run(cuts=6)``: of single communes, a POP and a system by turns. The locator is killed before each cut, and
-what the supervisor starts in its place is stopped, so that the rules alone tell; half of the cuts come at once
-after the kill, while Alertmanager still takes the locator for alive: the worst case. It comes back when all is
-well again.
+what the supervisor starts in its place is stopped, so that the rules alone tell; half of the cuts come at
+once after the kill, while Alertmanager still takes the locator for alive: the worst case. It comes back when
+all is well again.
 """
 
 import random
