@@ -25,14 +25,35 @@ _BEHIND = frozenset({ComponentKind.HOST, ComponentKind.DATACENTRE})
 
 
 def causes(
-    locator: Locator, watching: Watching, sight: Sight, planned: Iterable[str] = ()
+    locator: Locator, watching: Watching, sight: Sight, planned: Iterable[str] = (), down: Iterable[str] = ()
 ) -> tuple[Cause, ...]:
-    """Return who is to blame for what is seen; of a ``deaf`` sight nobody."""
+    """Return who is to blame for what is seen; of a ``deaf`` sight nobody. ``down``: components that were so
+    before, as open outages name them."""
     if sight.deaf:
         return ()
     found = locator.locate(sight.sent, sight.failed, planned).causes
     borne_out = (cause for cause in found if attested(cause, sight, watching))
-    return tuple(_measured(_named(cause, sight, watching), sight) for cause in borne_out)
+    known = frozenset(down)
+    return tuple(
+        _measured(_named(_or_last_line(cause, watching, known), sight, watching), sight)
+        for cause in borne_out
+    )
+
+
+def _or_last_line(cause: Cause, watching: Watching, down: frozenset[str]) -> Cause:
+    """Return a cause that may as well be the last line of a commune whose other lines were down before.
+
+    One power cut is likelier than all lines at once, but no likelier than one line; and from the hub, and by
+    the silence of the agent, they look alike.
+    """
+    kind, _, commune = cause.component.partition(":")
+    if kind != ComponentKind.POWER:
+        return cause
+    lines = [one.id for one in watching.components if one.id.startswith(f"{ComponentKind.LINE}:{commune}/")]
+    left = [line for line in lines if line not in down]
+    if len(left) != 1 or len(left) == len(lines) or left[0] in cause.members:
+        return cause
+    return msgspec.structs.replace(cause, members=(*cause.members, left[0]))
 
 
 def _named(cause: Cause, sight: Sight, watching: Watching) -> Cause:

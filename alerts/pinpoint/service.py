@@ -247,7 +247,8 @@ class Service:
     def _look(self, known: Known, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
         seen = sight(known.watching, heard, RESUME_SECONDS)
         began = time.perf_counter()
-        found = causes(known.locator, known.watching, seen, known.planned(heard.at))
+        down = [outage.identity for outage in self._holding.open]
+        found = causes(known.locator, known.watching, seen, known.planned(heard.at), down)
         self._meters.inference_seconds.observe(time.perf_counter() - began)
         return seen, found
 

@@ -104,20 +104,28 @@ def two_lines() -> tuple[Inventory, str, str]:
     return inventory, f"line:{one.code}/{first.id}", f"line:{one.code}/{second.id}"
 
 
-def test_no_end_is_told_of_what_lasts_while_something_wider_is_only_suspected() -> None:
+@pytest.mark.parametrize("last", ["line", "power"])
+def test_the_last_line_of_a_commune_is_in_the_class_and_no_end_is_told_before_it_is(last: str) -> None:
     inventory, first_line, second_line = two_lines()
+    commune = inventory.communes[0].code
     world = World(inventory)
     world.fault(first_line)
     assert [one.identity for one in first(world)[1]] == [first_line]
-    world.fault(second_line)
-    told = [("begun", o.identity) for _, step in world.run(40) for o in step.begun]
-    assert len(told) == 1
-    again = World(inventory)
-    again.fault(first_line)
-    first(again)
-    again.fault(second_line)
-    for _, step in again.run(40):
-        assert all(end.into is not None for end in step.ended), "the first line is dead as before"
+    world.fault(second_line if last == "line" else f"power:{commune}")
+    steps = [step for _, step in world.run(40)]
+    (told,) = [one for step in steps for one in step.begun]
+    assert told.identity == f"power|line:{commune}"
+    assert {second_line, f"power:{commune}"} == set(told.cause.members)
+    ended = [(end.outage.identity, end.into) for step in steps for end in step.ended]
+    assert ended == [(first_line, told.identity)], "it is dead as before, and part of something wider now"
+
+
+def test_the_power_of_a_commune_with_two_lines_is_named_alone() -> None:
+    inventory, _, _ = two_lines()
+    commune = inventory.communes[0].code
+    world = World(inventory)
+    world.fault(f"power:{commune}")
+    assert [one.cause.members for one in first(world)[1]] == [(f"power:{commune}",)]
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -86,7 +86,8 @@ class World:
         self.resumed.tick(beats)
         heard = Heard(at, results, beats, known, self._listening_since, self.resumed.at)
         seen = sight(self.watching, heard, resume_seconds=30.0)
-        self.causes = causes(self.locator, self.watching, seen, self.known_down)
+        down = [outage.identity for outage in self.holding.open]
+        self.causes = causes(self.locator, self.watching, seen, self.known_down, down)
         return self.holding.tick(self.causes, seen)
 
     def run(self, seconds: int) -> Iterator[tuple[float, Step]]:
