@@ -14,11 +14,15 @@ SILENCE_SECONDS: Final = 6.0
 
 
 class Listening:
-    """Told of every tick: whether Prometheus answered, and when anybody was last heard."""
+    """Told of every tick: whether Prometheus answered, and when anybody was last heard.
 
-    def __init__(self, since: float) -> None:
+    ``since``: what Prometheus says when it is first asked, at ``at`` (Unix seconds): a locator that was away
+    has missed nothing that it could not read.
+    """
+
+    def __init__(self, since: float, at: float) -> None:
         self.since = since
-        self._answered = since
+        self._answered = at
 
     def tick(self, at: float, latest: float) -> None:
         """Prometheus answered at ``at`` (Unix seconds); ``latest`` is the last sign of life of anybody."""

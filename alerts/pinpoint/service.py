@@ -217,7 +217,7 @@ class Service:
 
     async def _tick(self, at: float) -> str:
         if self._listening is None:
-            self._listening = Listening(await self._reader.recall(at))
+            self._listening = Listening(await self._reader.recall(at), at)
         beats, results = await asyncio.gather(self._reader.heartbeats(at), self._reader.results(at))
         self._listening.tick(at, max(beats.values(), default=0.0))
         heard = Heard(at, results, beats, frozenset(beats), self._listening.since, self._reader.resumed)

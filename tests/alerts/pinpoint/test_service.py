@@ -64,8 +64,7 @@ class Told(Service):
         self.meanwhile: Callable[[], None] = lambda: None
         self.resumed: dict[str, float] = {}
         self._reader = self  # type: ignore[assignment]
-        self._listening = Listening(AT)
-        self._listening.since = AT - 60
+        self._listening = Listening(AT - 60, AT)
 
     async def heartbeats(self, at: float) -> dict[str, float]:
         return {"hub": at}
