@@ -14,6 +14,7 @@ from alerts.rules_evidence import CLASS_AGENT, CLASS_ROUTER, FIELD, HUB, hub_age
 from alerts.rules_labels import (
     PLANNED,
     PLANNED_COMMUNE,
+    PLANNED_MEMBER,
     SOURCE,
     TICKET,
     labelled,
@@ -183,14 +184,15 @@ def _member_since() -> dict[str, str]:
 
 
 def _line_down(tuned: Tuning) -> AlertRule:
+    """One of several lines. What is down is a page, as the locator has it (``pinpoint.grade``), though the
+    commune works on: one more failure cuts it off, and the carrier does not call by itself."""
     lost = speaking(selector(Recorded.UNEXPLAINED, 'line!=""'))
     named = labelled(labelled(lost, "component", "$1", "member", "(.+)"), "kind", "line")
-    ticket = f"sum without (member) ({with_upstream(named)}) unless on (component) {PLANNED}"
     return AlertRule(
         name=LINE_DOWN,
-        expr=ticket,
-        for_seconds=tuned.commune_hold_seconds,
-        labels=TICKET,
+        expr=paging(f"sum without (member) ({with_upstream(named)})", planned=PLANNED_MEMBER),
+        for_seconds=tuned.line_hold_seconds,
+        labels=SOURCE,
         annotations={
             "communes": "{{ $labels.commune }}",
             **notes.evidence("evidence.line_down"),

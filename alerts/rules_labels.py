@@ -8,6 +8,11 @@ from inventory.names import Recorded
 SOURCE: Final = {"source": "rules"}
 TICKET: Final = {**SOURCE, "severity": "ticket"}
 PLANNED: Final = f"{names.MAINTENANCE.name} == 1"
+PLANNED_MEMBER: Final = (
+    f"({PLANNED} or label_replace({names.COMPONENT_MEMBER.name} and on (component) {PLANNED},"
+    f' "component", "$1", "member", "(.+)"))'
+)
+"""A line or system that is planned to be down, or lies behind what is."""
 PLANNED_COMMUNE: Final = f"{Recorded.MAINTENANCE} == 1"
 
 

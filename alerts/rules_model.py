@@ -53,6 +53,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     area_evaluations: int = 7  # the same for a power area, which has no checkpoint to wait for
     heal_seconds: float = 20  # a wide cause is held while its members come back
     commune_hold_seconds: float = 8  # longer than wide causes need, so that those win
+    line_hold_seconds: float = 14  # longer than a commune that was cut off needs to see its lines again
     resume_seconds: float = 30  # agents need this long to push again after the hub's own pause
 
     @property

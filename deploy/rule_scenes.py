@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.topology import topology
+from alerts.topology import kind_of, topology
 from deploy import (
     deadzone_scenes,
     hub_scenes,
@@ -50,7 +50,9 @@ def scenes(inventory: Inventory) -> Iterator[Scene]:
         yield _blip(commune)
         if commune.lines[0].router:
             yield _agent_alone(commune)
-    yield from [_line(commune) for commune in inventory.communes if len(commune.lines) > 1][:1]
+    for commune in [commune for commune in inventory.communes if len(commune.lines) > 1][:1]:
+        yield from _several_lines(inventory, commune)
+        yield _all_lines(commune)
     yield from _wide_scenes(inventory)
     yield from _system_scenes(inventory)
     yield from shared_scenes.scenes(inventory)
@@ -142,17 +144,43 @@ def _agent_alone(commune: Commune) -> Scene:
     )
 
 
-def _line(commune: Commune) -> Scene:
-    """One of two lines is cut: the commune lives through the other, so nobody is woken."""
+def _several_lines(inventory: Inventory, commune: Commune) -> Iterator[Scene]:
+    """One of two lines is cut: the commune lives through the other, which is a page all the same."""
     lost = commune.lines[-1]
     line = graph.line_id(commune, lost)
+    legs = graph.heartbeat_path(inventory, commune.code).legs
+    above = next((item for item in legs[-1] if kind_of(item) == "pop"), line)
     seen = (FAULT_SECONDS + CONFIRMED_SECONDS, HEAL_SECONDS)
-    ticket = (Expected("LineDown", line, "ticket"),)
+    for severity, planned in (("page", None), ("none", above)):
+        said = "" if planned is None else f" while {planned} is in maintenance"
+        yield Scene(
+            name=f"{line} is cut, its commune lives through the other{said}",
+            down={line: (FAULT_SECONDS, HEAL_SECONDS)},
+            unseen={(commune.code, f"hub/{lost.id}"): seen},
+            maintained=() if planned is None else (planned,),
+            expected=(
+                (FAULT_SECONDS + 20, ()),
+                (FAULT_SECONDS + 44, (Expected("LineDown", line, severity),)),
+                (HEAL_SECONDS + 20, ()),
+            ),
+        )
+
+
+def _all_lines(commune: Commune) -> Scene:
+    """Both lines at once are a commune that is cut off. Its own probes are late to see that they are back."""
+    span = (FAULT_SECONDS, HEAL_SECONDS)
+    routed = any(line.router is not None for line in commune.lines)
+    page = Expected("CommuneCutOff", f"{'power|line' if routed else 'power|lan|line|agent'}:{commune.code}")
     return Scene(
-        name=f"{line} is cut, its commune lives through the other",
-        down={line: (FAULT_SECONDS, HEAL_SECONDS)},
-        unseen={(commune.code, f"hub/{lost.id}"): seen},
-        expected=((FAULT_SECONDS + 10, ()), (FAULT_SECONDS + 40, ticket), (HEAL_SECONDS + 20, ())),
+        name=f"commune {commune.code} is cut off with both of its lines, and comes back",
+        seconds=HEAL_SECONDS + 60,
+        silent={commune.code: span},
+        down={graph.line_id(commune, line): span for line in commune.lines},
+        unseen={(commune.code, f"hub/{line.id}"): span for line in commune.lines},
+        expected=(
+            (FAULT_SECONDS + 30, (page,)),
+            *((second, ()) for second in range(HEAL_SECONDS + 6, HEAL_SECONDS + 60, 2)),
+        ),
     )
 
 
