@@ -14,7 +14,7 @@ from alerts.book import Book
 from alerts.channels import registry
 from alerts.outage import Outage
 from alerts.rotation import roster
-from alerts.routing import severity
+from alerts.routing import channels_for, severity
 from inventory.model import Channel, Contact, Inventory
 
 
@@ -55,6 +55,12 @@ def addressed(ids: Iterable[str], who: str | None, book: Book) -> tuple[str, ...
         return identity if made is None else made.id
 
     return tuple(dict.fromkeys(one(identity) for identity in ids))
+
+
+def everybody(outage: Outage, book: Book, now: datetime) -> tuple[str, ...]:
+    """Return the channels of news that nobody must miss: the usual ones, and whoever is on call."""
+    ids = channels_for(outage, book)
+    return tuple(dict.fromkeys((*ids, *addressed(ids, on_call(outage, book, now), book))))
 
 
 def on_call(outage: Outage, book: Book, now: datetime) -> str | None:

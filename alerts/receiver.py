@@ -16,6 +16,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,6 @@ from alerts.outage import (
 )
 from alerts.outages_page import OutagesPage
 from alerts.rotation import Holidays, no_holidays
-from alerts.routing import channels_for
 from alerts.sender import Sender
 from alerts.store import Store, StoreError
 from alerts.telemetry import Telemetry
@@ -364,7 +364,8 @@ class Receiver:
         if state == "dead" and not open_ids:
             since = now - self._pulse.silent_seconds(time.monotonic())
             outage = monitoring_down(since, f"monitoring@{round(since * 1000)}", self._inventory.hub.id)
-            channels = channels_for(outage, Book.of(self._inventory))
+            book = Book.of(self._inventory, self._holidays)
+            channels = persons.everybody(outage, book, datetime.now(UTC))
             await self._store(Store.take, channels, now, firing=[outage])
             log.error("no watchdog: the monitoring itself is down")
             self._wake()

@@ -17,9 +17,11 @@ import pytest
 
 from alerts.receiver import Receiver, Settings
 from inventory.model import Channel, Inventory
+from tests.alerts.desk import oncall
 from tests.alerts.fakes import Hub, hub, looks, until
 from tests.alerts.outages import CLASS, T0, alert, body, sink, told, with_channels
 from tests.alerts.servers import Http, http
+from tests.alerts.test_persons import ZALO, people
 
 
 class Running:
@@ -409,6 +411,16 @@ async def test_a_watchdog_that_stays_away_is_told_and_its_return_too(tmp_path: P
         await until(lambda: len(running.told()) >= 2)
         assert [status for _, status in running.told()][:2] == ["firing", "resolved"]
         assert running.told()[0][0] == running.told()[1][0]
+
+
+async def test_the_monitoring_is_down_for_whoever_is_on_call_too(tmp_path: Path) -> None:
+    contacts = people(so_khcn={"zalo": "chat-1"}, truc_b={"zalo": "chat-2"})
+    inventory = with_channels(ZALO, contacts=contacts, oncall=oncall())
+    count = 'thongsuot_notifications_total{channel="zalo'
+    async with receiver(tmp_path, inventory=inventory, watchdog_absent_seconds=0.3) as running:
+        await running.post(watchdog())
+        await until(lambda: running.counted(f"{count}/"))
+        await until(lambda: running.counted(f'{count}"'))
 
 
 async def test_a_watchdog_that_never_was_is_not_missed(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def by_locator(kind: str, loss: float, *, maintained: bool = False) -> tuple[str
     """Return name and severity of what the locator tells of a component with this loss."""
     name = f"{kind}:21484"
     cause = Cause(
-        component=name, kind=kind.partition("|")[0], members=(name,), loss=loss, confidence=9.0, runner_up=None, affected=(),
-        communes=(), systems=(), evidence=(), sent=40, failed=40,
+        component=name, kind=kind.partition("|")[0], members=(name,), loss=loss, confidence=9.0,
+        runner_up=None, affected=(), communes=(), systems=(), evidence=(), sent=40, failed=40,
     )  # fmt: skip
     told = Open(
         identity=name, kind=kind, cause=cause, since=0.0, known_at=1.0, grade=grade(cause),
