@@ -115,8 +115,17 @@ def page(lines: list[Line]) -> str:
     parts = [SECTION.begin, "## Locating, simulated", "", _INTRODUCTION, "", markdown(_progressed(rows)), ""]
     parts += [_not_begun(rows), ""]
     parts += [_quiet_text(quiet), "", _soak_text(hours), "", "What was to be reached:", ""]
-    parts += [f"- {'reached' if ok else '**not reached**'}: {claim}" for claim, ok in held.items()]
+    parts += claimed(held)
     return "\n".join([*parts, "", SECTION.end])
+
+
+def claimed(held: dict[str, bool]) -> list[str]:
+    """Return a line for each target, over all sizes and seeds, and one for each miss."""
+    by_target: dict[str, list[bool]] = {}
+    for claim, ok in held.items():
+        by_target.setdefault(claim.split(", ", 2)[-1], []).append(ok)
+    missed = [f"- **not reached**: {claim}" for claim, ok in held.items() if not ok]
+    return [f"- {target}: in {sum(oks)} of {len(oks)} runs" for target, oks in by_target.items()] + missed
 
 
 _INTRODUCTION: Final = """\

@@ -198,6 +198,17 @@ def test_a_page_of_a_run_that_has_only_begun_says_how_far_it_is(setting: Setting
     assert "0 of 720 hours" in text
 
 
+def test_a_target_is_told_once_for_all_runs_and_each_miss_by_itself() -> None:
+    held = {
+        f"{size} communes, seed {seed}, 2 hard: exact 0.98": seed == 1 for size in (9, 99) for seed in (1, 2)
+    }
+    assert long.claimed(held) == [
+        "- 2 hard: exact 0.98: in 2 of 4 runs",
+        "- **not reached**: 9 communes, seed 2, 2 hard: exact 0.98",
+        "- **not reached**: 99 communes, seed 2, 2 hard: exact 0.98",
+    ]
+
+
 def test_the_section_is_replaced_in_its_page() -> None:
     put, (begin, end) = long.SECTION.put, long.SECTION
     first = put("# Benchmarks\n\nOther text.\n", f"{begin}\none\n{end}")
