@@ -95,6 +95,25 @@ def _outage(alert: Alert) -> Outage:
     )  # fmt: skip
 
 
+class Beginnings:
+    """Since when each service runs, as far as it can be believed. Pure: times are Unix seconds.
+
+    One that dates its start ahead was started by a clock that has been put back since. Its word would prove
+    nothing for years; so it counts from when that was noticed.
+    """
+
+    def __init__(self) -> None:
+        self._noticed: dict[str, float] = {}
+
+    def believed(self, who: str, said: float, now: float) -> float:
+        """Return since when ``who`` runs, that says ``said``."""
+        if said <= now:
+            self._noticed.pop(who, None)
+            return said
+        self._noticed[who] = min(now, self._noticed.get(who, now))
+        return self._noticed[who]
+
+
 class Look:
     """Both services, asked together. Use as an async context manager."""
 
@@ -104,6 +123,7 @@ class Look:
         self._am_complaint = Complaint(log, "Alertmanager cannot be asked")
         self._prom_complaint = Complaint(log, "Prometheus cannot be asked")
         self._answers_since: float | None = None
+        self._beginnings = Beginnings()
 
     async def __aenter__(self) -> "Look":
         await self._alertmanager.__aenter__()
@@ -136,7 +156,12 @@ class Look:
             self._am_complaint.broken(str(error))
             return None
         self._am_complaint.works()
-        return held(found, status.uptime.timestamp(), time.time())
+        now = time.time()
+        shown = held(found, self._beginnings.believed("alertmanager", status.uptime.timestamp(), now), now)
+        if shown.locator is None:
+            return shown
+        since = self._beginnings.believed("locator", shown.locator.started_at, now)
+        return msgspec.structs.replace(shown, locator=Memory(started_at=since))
 
     async def _ask_prometheus(self) -> Prometheus | None:
         if self._prometheus is None:
@@ -149,9 +174,10 @@ class Look:
             self._answers_since = None
             return None
         self._prom_complaint.works()
-        self._answers_since = self._answers_since or time.time()
+        now = time.time()
+        self._answers_since = min(self._answers_since or now, now)
         return Prometheus(
-            started_at=runtime.data.start_time.timestamp(),
+            started_at=self._beginnings.believed("prometheus", runtime.data.start_time.timestamp(), now),
             answers_since=self._answers_since,
             firing=tuple(rule.labels for rule in rules.data.alerts if rule.state == "firing"),
             pending=tuple(rule.labels for rule in rules.data.alerts if rule.state == "pending"),

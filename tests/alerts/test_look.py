@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from alerts.amapi import Alert
 from alerts.httpapi import BadAnswerError
-from alerts.look import Look, _Status, decode, held
+from alerts.look import Beginnings, Look, _Status, decode, held
+from alerts.standing import Memory
 from tests.alerts.fakes import Hub, hub
-from tests.alerts.outages import T0, alert
+from tests.alerts.outages import T0, alert, outage
 
 
 async def test_what_stands_is_seen_with_when_each_began() -> None:
@@ -46,6 +47,30 @@ async def test_a_prometheus_answers_since_it_last_did_not() -> None:
     assert same is not None
     assert again is not None
     assert first.answers_since == same.answers_since < again.answers_since
+
+
+def test_who_was_started_by_a_clock_that_was_ahead_runs_since_that_was_noticed() -> None:
+    found = Beginnings()
+    assert found.believed("a", T0 - 5, T0) == T0 - 5
+    assert [found.believed("a", T0 + 1e9, T0 + n) for n in (0, 10, 100)] == [T0] * 3
+    assert found.believed("b", T0 + 1e9, T0 + 7) == T0 + 7, "each by itself"
+    assert found.believed("a", T0 + 1e9, T0 - 50) == T0 - 50, "put back once more"
+    assert found.believed("a", T0 - 60, T0) == T0 - 60, "started anew"
+    known = Memory(started_at=found.believed("a", T0 + 1e9, T0))
+    assert not known.whole(outage(starts_at=T0 - 1), T0 + 60, 90)
+    assert known.whole(outage(starts_at=T0 - 1), T0 + 90, 90)
+
+
+async def test_their_word_counts_though_they_date_themselves_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake services were started at T0 - 1000, and the clock has been put back to before that."""
+    monkeypatch.setattr("alerts.look.time.time", lambda: T0 - 5000)
+    alive = alert(alertname="LocatorAlive", source="locator", severity="none", fingerprint="life")
+    state = Hub()
+    state.stands(alive)
+    async with hub(state), Look(state.url, state.url) as look:
+        view = await look.around()
+    known = view.alertmanager, view.prometheus, view.alertmanager and view.alertmanager.locator
+    assert [one and one.started_at for one in known] == [T0 - 5000] * 3
 
 
 async def test_without_a_prometheus_none_is_asked() -> None:
