@@ -13,12 +13,13 @@ a class, and must neither begin a new outage nor start the wait anew. What gets 
 of another grade.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from alerts.locate.model import Cause, Route
+from alerts.locate.model import Cause
 from alerts.pinpoint.ending import Ending, span_of
 from alerts.pinpoint.grade import RANK, Grade, blamed, grade, is_partial, is_wide
 from alerts.pinpoint.sight import Sight
@@ -38,7 +39,8 @@ LOSSY_LEAST: Final = 3
 """Paths that lose packets, at least: the beginning of a cut takes a part of a burst or two."""
 HEALED_QUICK: Final = 0.25
 HEALED: Final = 0.6
-"""Where a larger part of the paths was well again after its last loss, a loss has passed, or may have."""
+"""Where a larger part of the paths that lose packets lost none since, the loss has passed, or may have. Of
+requests this says nothing: who fails three in ten is well on most paths at any time."""
 WORSE_TICKS: Final = 4
 """For so many ticks in a row an outage must be found worse than told before that is told."""
 ARRIVING_SECONDS: Final = 5.0
@@ -106,24 +108,24 @@ class Holding:
         """What is open, oldest first."""
         return tuple(self._open.values())
 
-    def use_routes(self, routes: Sequence[Route]) -> None:
+    def use_routes(self, through: Mapping[str, tuple[int, ...]]) -> None:
         """Numbers of routes mean these now: after a start, and when the inventory is another. What is open
-        stays open, and affects whatever runs through it."""
+        stays open, and affects whatever passes ``through`` it."""
         for name, outage in self._open.items():
-            affected = tuple(n for n, route in enumerate(routes) if _runs_through(route, outage.cause))
-            cause = msgspec.structs.replace(outage.cause, affected=affected)
+            cause = msgspec.structs.replace(outage.cause, affected=through.get(outage.cause.component, ()))
             self._open[name] = msgspec.structs.replace(outage, cause=cause)
 
     def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
         """Take in what was found at ``sight.at``; called once a second."""
         changed, seen, new = [], set(), []
-        for cause in causes:
-            known = next((one for one in self.open if _alike(one.cause, cause)), None)
+        for found in causes:
+            known = next((one for one in self.open if _alike(one.cause, found)), None)
             if known is None:
-                new.append(cause)
+                new.append(found)
                 continue
             seen.add(known.identity)
-            self._ending.found(known.identity, cause, sight)
+            self._ending.found(known.identity, found, sight)
+            cause = _learned(known, found, sight)
             now = msgspec.structs.replace(known, cause=cause, grade=self._graded(known, cause))
             self._open[known.identity] = now
             if now.grade != known.grade or not _same(self._said[known.identity], cause):
@@ -200,22 +202,17 @@ def identity(cause: Cause) -> tuple[str, str]:
 
 def held(cause: Cause, sight: Sight) -> tuple[int, float]:
     """Return for how many ticks a cause must be found, and how many seconds its failures must span, before it
-    is told of."""
+    is told of; infinitely many while a loss of packets seems to be over."""
     if not is_partial(cause):
         return WIDE_TICKS if is_wide(cause) else COMMUNE_TICKS, SPAN_SECONDS
-    if not is_wide(cause):
-        return PARTIAL_COMMUNE_TICKS, PARTIAL_SPAN_SECONDS
-    lossy = sum(route in sight.lossy and route not in sight.spans for route in cause.affected)
-    failing = sum(route in sight.spans for route in cause.affected)
-    if lossy >= LOSSY_LEAST and lossy > failing and _healed(cause, sight) <= HEALED_QUICK:
-        return LOSSY_WIDE_TICKS, LOSSY_WIDE_SPAN_SECONDS
-    return PARTIAL_WIDE_TICKS, PARTIAL_SPAN_SECONDS
-
-
-def _healed(cause: Cause, sight: Sight) -> float:
-    """Return the share of the paths that failed or lost packets which have been well since."""
-    hit = [route for route in cause.affected if route in sight.lossy or route in sight.spans]
-    return sum(route in sight.well for route in hit) / max(1, len(hit))
+    lossy = [route for route in cause.affected if route in sight.lossy and route not in sight.spans]
+    if len(lossy) > sum(route in sight.spans for route in cause.affected):
+        healed = sum(route in sight.well for route in lossy) / len(lossy)
+        if healed > HEALED:
+            return PARTIAL_WIDE_TICKS, math.inf
+        if is_wide(cause) and len(lossy) >= LOSSY_LEAST and healed <= HEALED_QUICK:
+            return LOSSY_WIDE_TICKS, LOSSY_WIDE_SPAN_SECONDS
+    return PARTIAL_WIDE_TICKS if is_wide(cause) else PARTIAL_COMMUNE_TICKS, PARTIAL_SPAN_SECONDS
 
 
 def _told(found: _Candidate, sight: Sight) -> Open | None:
@@ -224,8 +221,6 @@ def _told(found: _Candidate, sight: Sight) -> Open | None:
     span = span_of(cause, sight, partial=partial)
     ticks, least = held(cause, sight)
     if span is None or found.ticks < ticks:
-        return None
-    if partial and _healed(cause, sight) > HEALED:
         return None
     first = span.first if partial else found.since
     if span.last - first < least or sight.at - span.last > ARRIVING_SECONDS:
@@ -251,9 +246,17 @@ def _may_last(outage: Open, sight: Sight, explained: set[int]) -> bool:
     return bool(routes) and (not sent or failed > STILL * outage.cause.loss * sent)
 
 
-def _runs_through(route: Route, cause: Cause) -> bool:
-    """Whether nothing passes on a route while the component is down: either leg of two may carry it."""
-    return all(cause.component in leg for leg in (route.path, route.alternate) if leg is not None)
+def _learned(known: Open, cause: Cause, sight: Sight) -> Cause:
+    """Return what is known now: a class that narrows always, another one only while nothing has come back.
+
+    What heals, heals bit by bit, and what is left of it looks like something else.
+    """
+    if set(cause.members) <= set(known.cause.members):
+        return cause
+    if all(sight.well.get(route, 0.0) <= known.since for route in known.cause.affected):
+        return cause
+    was = known.cause
+    return msgspec.structs.replace(cause, component=was.component, kind=was.kind, members=was.members)
 
 
 def _alike(one: Cause, other: Cause) -> bool:

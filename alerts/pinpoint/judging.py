@@ -1,6 +1,6 @@
 """From one sight to its causes: what the locator finds, as far as enough witnesses bear it out. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -9,6 +9,7 @@ from alerts.locate.model import Cause
 from alerts.pinpoint.attest import attested
 from alerts.pinpoint.events import Event
 from alerts.pinpoint.grade import is_partial
+from alerts.pinpoint.holding import Open
 from alerts.pinpoint.sight import Sight
 from alerts.pinpoint.watching import Watching
 from inventory.names import ComponentKind, Reason
@@ -19,41 +20,49 @@ _MOST_PARTIAL = 0.89
 """Something else passes, or nobody would have called it partial; it waits as long as what is."""
 PUSHED_SECONDS = 5.0
 """So often results are pushed that are no news."""
+_SEVERAL = 2
 _SYSTEM = f"{ComponentKind.SYSTEM}:"
 _BEHIND = frozenset({ComponentKind.HOST, ComponentKind.DATACENTRE})
 """What systems run on, and share their paths with where each carries one."""
 
 
 def causes(
-    locator: Locator, watching: Watching, sight: Sight, planned: Iterable[str] = (), down: Iterable[str] = ()
+    locator: Locator,
+    watching: Watching,
+    sight: Sight,
+    planned: Iterable[str] = (),
+    outages: Sequence[Open] = (),
 ) -> tuple[Cause, ...]:
-    """Return who is to blame for what is seen; of a ``deaf`` sight nobody. ``down``: components that were so
-    before, as open outages name them."""
+    """Return who is to blame for what is seen; of a ``deaf`` sight nobody. ``outages``: what is open."""
     if sight.deaf:
         return ()
     found = locator.locate(sight.sent, sight.failed, planned).causes
     borne_out = (cause for cause in found if attested(cause, sight, watching))
-    known = frozenset(down)
     return tuple(
-        _measured(_named(_or_last_line(cause, watching, known), sight, watching), sight)
+        _measured(_named(_or_last_line(cause, watching, outages), sight, watching), sight)
         for cause in borne_out
     )
 
 
-def _or_last_line(cause: Cause, watching: Watching, down: frozenset[str]) -> Cause:
+def _or_last_line(cause: Cause, watching: Watching, outages: Sequence[Open]) -> Cause:
     """Return a cause that may as well be the last line of a commune whose other lines were down before.
 
     One power cut is likelier than all lines at once, but no likelier than one line; and from the hub, and by
-    the silence of the agent, they look alike.
+    the silence of the agent, they look alike. What was down before is part of this outage once it is told of,
+    so that its class remembers which line that was.
     """
     kind, _, commune = cause.component.partition(":")
-    if kind != ComponentKind.POWER:
+    lines = watching.lines.get(commune, ())
+    if kind != ComponentKind.POWER or len(lines) < _SEVERAL:
         return cause
-    lines = [one.id for one in watching.components if one.id.startswith(f"{ComponentKind.LINE}:{commune}/")]
-    left = [line for line in lines if line not in down]
-    if len(left) != 1 or len(left) == len(lines) or left[0] in cause.members:
-        return cause
-    return msgspec.structs.replace(cause, members=(*cause.members, left[0]))
+    told = [one.cause.members for one in outages if cause.component in one.cause.members]
+    last = [line for line in lines if told and line in told[0]]
+    if not told:
+        down = {one.identity for one in outages}
+        left = [line for line in lines if line not in down]
+        last = left if len(left) == 1 else []
+    new = [line for line in last if line not in cause.members]
+    return msgspec.structs.replace(cause, members=(*cause.members, *new)) if new else cause
 
 
 def _named(cause: Cause, sight: Sight, watching: Watching) -> Cause:

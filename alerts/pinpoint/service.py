@@ -140,7 +140,7 @@ class Service:
         before = recovered(ledger)
         self._unwritten = Unwritten(ledger)
         self._holding = Holding(before)
-        self._holding.use_routes(self._known.watching.routes)
+        self._holding.use_routes(self._known.watching.through)
         self._meters = Meters()
         self._prometheus = PromApi(settings.prometheus_url, timeout_seconds=READ_SECONDS)
         self._reader = Reader(self._prometheus)
@@ -190,7 +190,7 @@ class Service:
             log.error("reload refused: %s", error)
             return str(error)
         self._known = known
-        self._holding.use_routes(known.watching.routes)
+        self._holding.use_routes(known.watching.through)
         log.info("reloaded")
         return None
 
@@ -247,8 +247,8 @@ class Service:
     def _look(self, known: Known, heard: Heard) -> tuple[Sight, tuple[Cause, ...]]:
         seen = sight(known.watching, heard, RESUME_SECONDS)
         began = time.perf_counter()
-        down = [outage.identity for outage in self._holding.open]
-        found = causes(known.locator, known.watching, seen, known.planned(heard.at), down)
+        planned, outages = known.planned(heard.at), self._holding.open
+        found = causes(known.locator, known.watching, seen, planned, outages)
         self._meters.inference_seconds.observe(time.perf_counter() - began)
         return seen, found
 

@@ -29,6 +29,8 @@ DEADLINE_SECONDS: Final = 2.0
 """Of the probes that the locator listens to."""
 _SURE: Final = 2
 """Results in a row after which a probe that failed as often counts as well again."""
+_NO_ANSWER: Final = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE})
+_OWN: Final = frozenset({Reason.LOCAL, Reason.DEFERRED})
 MOST_RESULTS: Final = 20
 """Results of one path in a window beyond which its counts are scaled down: a probe in doubt is sent once a
 second, three may be under way. Who counts more is wrong or lies, and must not outvote others."""
@@ -171,16 +173,17 @@ def _far_end(paths: dict[Aspect, int]) -> dict[Aspect, int]:
 def recent(found: list[Event]) -> list[Event]:
     """Return the events that speak of the present, as they were sent: all of them, or the run at their end.
 
-    A failure at the end says that all before is over, or is stray: then it is followed by a success within a
-    second or two, since a probe in doubt is sent again at once, and who is told of waits longer. Successes in
-    a row after failures in a row say that those are over.
+    Failures in a row say that all before is over; so does a single one at the end that got no answer at all,
+    unless it is stray: then a success follows within a second or two, since a probe in doubt is sent again at
+    once, and nobody is told of so soon. What answers wrongly may do so now and then. Successes in a row after
+    failures in a row say that those are over. What says nothing about anybody else is left out.
     """
-    found = as_sent(found)
+    found = [event for event in as_sent(found) if event.reason not in _OWN]
     run = _run(found, len(found))
-    if found and not _works(found[-1]):
-        return found[run:]
-    if sum(event.count for event in found[run:]) < _SURE:
+    if sum(event.count for event in found[run:]) < _SURE and not (found and found[-1].reason in _NO_ANSWER):
         return found
+    if not _works(found[-1]):
+        return found[run:]
     before = _run(found, run)
     was_down = run > 0 and sum(event.count for event in found[before:run]) >= _SURE
     return found[run:] if was_down else found

@@ -6,7 +6,7 @@ answer of the wrong kind proves that the machine works too, as a program on it s
 that does not resolve speaks about name resolution alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -102,6 +102,8 @@ class Watching(msgspec.Struct, frozen=True):
 
     ``witnesses``: by route, whose word it is: the commune that it is about, else the hub.
     ``pings``: by commune, the probes whose packets tell how much its lines lose, from either end.
+    ``lines``: by commune, the components that are its lines. ``through``: by component, the routes on which
+    nothing passes while it is down.
     """
 
     components: tuple[Component, ...]
@@ -110,6 +112,8 @@ class Watching(msgspec.Struct, frozen=True):
     beats: dict[str, Beat]
     pings: dict[str, tuple[Probe, ...]]
     witnesses: tuple[str, ...]
+    lines: dict[str, tuple[str, ...]]
+    through: dict[str, tuple[int, ...]]
 
 
 def watching(inventory: Inventory, *, scrape_seconds: float = 5.0) -> Watching:
@@ -128,7 +132,23 @@ def watching(inventory: Inventory, *, scrape_seconds: float = 5.0) -> Watching:
         probes={watched.probe: watched for watched in probes},
         beats={beat.commune: beat for beat in beats},
         pings=_pings(plans),
+        lines={
+            commune.code: tuple(graph.line_id(commune, line) for line in commune.lines)
+            for commune in inventory.communes
+        },
+        through=_through(book.routes),
     )
+
+
+def _through(routes: Sequence[Route]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for number, route in enumerate(routes):
+        both = (
+            route.path if route.alternate is None else [one for one in route.path if one in route.alternate]
+        )
+        for component in dict.fromkeys(both):
+            found.setdefault(component, []).append(number)
+    return {component: tuple(numbers) for component, numbers in found.items()}
 
 
 def _pings(plans: Iterable[Plan]) -> dict[str, tuple[Probe, ...]]:

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,6 +222,20 @@ def test_what_is_checked_seldom_is_not_over_between_two_checks(
     ended = [one for sight in later for one in holding.tick([], sight).ended]
     assert bool(holding.open) is lasts
     assert len(ended) == (not lasts)
+
+
+def test_what_is_left_while_it_heals_is_not_taken_for_its_cause() -> None:
+    lan = cause("lan:1", "agent:1", affected=(0, 1))
+    other = cause("line:1/main", "lan:1", affected=(0,))
+    for well, learned in (({}, other.members), ({1: 4.0}, other.members), ({1: 21.0}, lan.members)):
+        holding = Holding()
+        play(holding, [lan], range(10, 21), first=5.0)
+        step = holding.tick([other], msgspec.structs.replace(seen(21.0), well=well))
+        assert holding.open[0].cause.members == learned
+        assert not step.begun
+        narrower = cause("lan:1", affected=(0,))
+        holding.tick([narrower], msgspec.structs.replace(seen(22.0), well=well))
+        assert holding.open[0].cause.members == ("lan:1",), "to narrow it is learning"
 
 
 def test_what_fails_because_of_another_keeps_nothing_open() -> None:

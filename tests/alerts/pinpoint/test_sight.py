@@ -162,8 +162,21 @@ def test_counts_are_counts(events: dict[Probe, list[Event]], beats: dict[str, fl
 @given(st.lists(EVENT, max_size=8))
 def test_the_present_is_an_end_of_what_was_seen(found: list[Event]) -> None:
     kept = recent(found)
-    assert as_sent(found)[len(found) - len(kept) :] == kept
-    assert bool(kept) == bool(found)
+    telling = [one for one in as_sent(found) if one.reason not in (Reason.LOCAL, Reason.DEFERRED)]
+    assert telling[len(telling) - len(kept) :] == kept
+    assert bool(kept) == bool(telling)
+
+
+def test_one_wrong_answer_ends_nothing_and_what_is_our_own_says_nothing() -> None:
+    well = [Event(NOW - 9 + 2 * n, Reason.OK, 1) for n in range(4)]
+    for reason in Reason:
+        kept = recent([*well, Event(NOW - 1, reason, 1)])
+        if reason in (Reason.TIMEOUT, Reason.UNREACHABLE):
+            assert [one.reason for one in kept] == [reason]
+        elif reason in (Reason.LOCAL, Reason.DEFERRED):
+            assert kept == well
+        else:
+            assert len(kept) == len(well) + 1
 
 
 def test_a_maintenance_page_is_seen_where_most_sites_or_the_hub_say_so() -> None:

@@ -104,20 +104,36 @@ def two_lines() -> tuple[Inventory, str, str]:
     return inventory, f"line:{one.code}/{first.id}", f"line:{one.code}/{second.id}"
 
 
+@pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("last", ["line", "power"])
-def test_the_last_line_of_a_commune_is_in_the_class_and_no_end_is_told_before_it_is(last: str) -> None:
+def test_the_last_line_of_a_commune_stays_in_the_class(last: str, restarted: bool) -> None:
     inventory, first_line, second_line = two_lines()
     commune = inventory.communes[0].code
     world = World(inventory)
     world.fault(first_line)
     assert [one.identity for one in first(world)[1]] == [first_line]
-    world.fault(second_line if last == "line" else f"power:{commune}")
-    steps = [step for _, step in world.run(40)]
+    broken = second_line if last == "line" else f"power:{commune}"
+    world.fault(broken)
+    steps = [step for _, step in world.run(30)]
     (told,) = [one for step in steps for one in step.begun]
     assert told.identity == f"power|line:{commune}"
-    assert {second_line, f"power:{commune}"} == set(told.cause.members)
     ended = [(end.outage.identity, end.into) for step in steps for end in step.ended]
     assert ended == [(first_line, told.identity)], "it is dead as before, and part of something wider now"
+    if restarted:
+        world.restart()
+    assert list(world.run(20)) == []
+    assert set(world.holding.open[0].cause.members) == {f"power:{commune}", second_line}
+    world.heal(first_line)
+    assert list(world.run(30)) == [], "nothing is over, and nothing new"
+    assert broken in world.holding.open[0].cause.members
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_system_that_answers_wrongly_now_and_then_is_told_of_and_not_as_down(seed: int) -> None:
+    world = World(province.small(), seed=seed, noise=0.005)
+    world.fault("system:ho-tich", 0.3, Reason.BODY)
+    _, found = first(world)
+    assert {(one.identity, one.grade) for one in found} == {("system:ho-tich", "lossy")}
 
 
 def test_the_power_of_a_commune_with_two_lines_is_named_alone() -> None:
@@ -148,3 +164,15 @@ def test_what_is_cut_is_never_told_of_as_losing_a_part(component: str, noise: fl
         world.fault(component)
         _, found = first(world, 15)
         assert [one.grade for one in found] == ["down"]
+
+
+@pytest.mark.parametrize("component", ["lan:21484", "agent:21484", "power:21484", "pop:ba-to", "isp:viettel"])
+def test_the_cause_that_stays_is_the_one_that_was_seen_and_not_what_is_left_of_it(component: str) -> None:
+    for seed in range(6):
+        world = World(province.small(), seed=seed)
+        world.fault(component)
+        (told,) = first(world, 20)[1]
+        world.heal()
+        ended = [end.outage for _, step in world.run(40) for end in step.ended]
+        assert [one.identity for one in ended] == [told.identity]
+        assert set(ended[0].cause.members) <= set(told.cause.members)

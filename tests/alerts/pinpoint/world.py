@@ -70,11 +70,14 @@ class World:
     def restart(self) -> None:
         """The locator is another, which took what was open from the ledger."""
         self.holding = Holding(self.holding.open)
-        self.holding.use_routes(self.watching.routes)
+        self.holding.use_routes(self.watching.through)
 
-    def heal(self) -> None:
-        """Mend everything."""
-        self._faults.clear()
+    def heal(self, component: str = "") -> None:
+        """Mend one, or everything."""
+        if component:
+            del self._faults[component]
+        else:
+            self._faults.clear()
 
     def step(self) -> Step:
         """Advance a second; returns what changed."""
@@ -86,8 +89,7 @@ class World:
         self.resumed.tick(beats)
         heard = Heard(at, results, beats, known, self._listening_since, self.resumed.at)
         seen = sight(self.watching, heard, resume_seconds=30.0)
-        down = [outage.identity for outage in self.holding.open]
-        self.causes = causes(self.locator, self.watching, seen, self.known_down, down)
+        self.causes = causes(self.locator, self.watching, seen, self.known_down, self.holding.open)
         return self.holding.tick(self.causes, seen)
 
     def run(self, seconds: int) -> Iterator[tuple[float, Step]]:
