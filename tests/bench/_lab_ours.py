@@ -102,8 +102,10 @@ def _begun(path: Path, since: float) -> Iterator[Open]:
 
 
 def blips(lab: LabClient, minutes: float, chance: random.Random) -> Line:
-    """Let one line after the other fail for up to three seconds, every twenty; returns what was said."""
-    green(lab)
+    """Let one line after the other fail for up to three seconds, every twenty; returns what was said.
+
+    What was said before is left out; nor need all be well: lines that fail so often are tickets after a while.
+    """
     lab.ask("pages", seconds=0)
     pages: list[Page] = []
     count, begun = 0, time.monotonic()

@@ -91,6 +91,7 @@ def blips(book: Book, state: Path, minutes: float, until: float) -> None:
     if left <= 0 or time.monotonic() >= until:
         return
     with _fresh(state / "ours") as lab:
+        _lab_ours.green(lab)
         while left > 0 and time.monotonic() < until:
             chunk = min(left, BLIP_CHUNK_MINUTES)
             line = _lab_ours.blips(lab, chunk, random.Random())
