@@ -104,7 +104,7 @@ def _begun(path: Path, since: float) -> Iterator[Open]:
 def blips(lab: LabClient, minutes: float, chance: random.Random) -> Line:
     """Let one line after the other fail for up to three seconds, every twenty; returns what was said.
 
-    What was said before is left out; nor need all be well: lines that fail so often are tickets after a while.
+    What was said before is left out. Not all need be well: lines that fail so often become tickets.
     """
     lab.ask("pages", seconds=0)
     pages: list[Page] = []
