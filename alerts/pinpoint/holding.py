@@ -22,7 +22,7 @@ import msgspec
 from alerts.locate.model import Cause
 from alerts.pinpoint.ending import Ending, span_of
 from alerts.pinpoint.grade import RANK, Grade, blamed, grade, is_partial, is_wide
-from alerts.pinpoint.sight import Sight
+from alerts.pinpoint.sight import WINDOW_SECONDS, Sight
 from inventory.graph import CLASS_KINDS, class_id
 from inventory.names import ComponentKind
 
@@ -102,6 +102,7 @@ class Holding:
         self._said: dict[str, Cause] = {name: outage.cause for name, outage in self._open.items()}
         self._worse: dict[str, int] = {}
         self._ending = Ending()
+        self._over: list[Ended] = []
 
     @property
     def open(self) -> tuple[Open, ...]:
@@ -114,6 +115,7 @@ class Holding:
         for name, outage in self._open.items():
             cause = msgspec.structs.replace(outage.cause, affected=through.get(outage.cause.component, ()))
             self._open[name] = msgspec.structs.replace(outage, cause=cause)
+        self._over.clear()
 
     def tick(self, causes: Sequence[Cause], sight: Sight) -> Step:
         """Take in what was found at ``sight.at``; called once a second."""
@@ -153,13 +155,30 @@ class Holding:
         return _Candidate(cause, before.ticks + 1, min(before.since, first))
 
     def _begin(self, sight: Sight) -> list[Open]:
-        told = (_told(found, sight) for found in self._candidates)
+        told = (_told(found, sight) for found in self._candidates if not self._is_left_of(found.cause, sight))
         begun = {one.identity: one for one in told if one is not None and one.identity not in self._open}
         for name, outage in begun.items():
             self._ending.begun(name, outage.cause, sight.at)
             self._said[name] = outage.cause
         self._open |= begun
         return list(begun.values())
+
+    def _is_left_of(self, cause: Cause, sight: Sight) -> bool:
+        """Whether a cause may be what is left of a wider outage that heals, or has just done so.
+
+        Not everything is measured again at once. What failed on for long enough since then is another.
+        """
+        span, mine = span_of(cause, sight, partial=is_partial(cause)), set(cause.affected)
+        self._over = [one for one in self._over if sight.at - one.at < WINDOW_SECONDS]
+        healed = [(one.outage.cause.affected, one.at) for one in self._over]
+        for outage in self.open:
+            wells = [sight.well.get(route, 0.0) for route in outage.cause.affected]
+            healed += [(outage.cause.affected, at) for at in sorted(wells) if at > outage.since][:1]
+        least = PARTIAL_SPAN_SECONDS if is_partial(cause) else SPAN_SECONDS
+        return any(
+            span is not None and mine < set(affected) and span.last - since < least
+            for affected, since in healed
+        )
 
     def _endings(self, seen: set[str], sight: Sight, explained: set[int]) -> Iterable[Ended]:
         for outage in self.open:
@@ -169,11 +188,11 @@ class Holding:
             into = self._wider(outage, seen)
             if into is None and _may_last(outage, sight, explained):
                 continue
-            over = self._ending.missed(name, outage.cause, sight)
-            if over or into is not None:
+            if self._ending.missed(name, outage.cause, sight) or into is not None:
                 del self._open[name], self._said[name]
                 self._worse.pop(name, None)
                 ended = self._ending.close(name, outage.since, sight.at)
+                self._over += [Ended(outage, ended)] if into is None else []
                 yield Ended(outage, ended if into is None else sight.at, into)
 
     def _wider(self, outage: Open, seen: set[str]) -> str | None:

@@ -16,6 +16,7 @@ from alerts.pinpoint.holding import (
     LOSSY_WIDE_TICKS,
     PARTIAL_COMMUNE_TICKS,
     PARTIAL_SPAN_SECONDS,
+    SPAN_SECONDS,
     WIDE_TICKS,
     Ended,
     Holding,
@@ -236,6 +237,27 @@ def test_what_is_left_while_it_heals_is_not_taken_for_its_cause() -> None:
         narrower = cause("lan:1", affected=(0,))
         holding.tick([narrower], msgspec.structs.replace(seen(22.0), well=well))
         assert holding.open[0].cause.members == ("lan:1",), "to narrow it is learning"
+
+
+def test_what_is_left_of_a_wider_outage_that_heals_is_not_told_of() -> None:
+    routes = tuple(range(10))
+    hub, pop = cause("hub:a", affected=routes), cause("pop:a", affected=(8, 9))
+
+    def begun(healed: int | None, failing_until: int) -> list[int]:
+        holding = Holding()
+        play(holding, [hub], range(10, 21), first=5.0)
+        found = []
+        for tick in range(21, 40):
+            at = float(tick)
+            failing = {route: Span(5.0, min(at, float(failing_until))) for route in (8, 9)}
+            well = {} if healed is None else {route: float(healed) for route in routes[:8]}
+            seen = Sight(at, [1] * 10, [0] * 10, failing, frozenset(), deaf=False, well=well)
+            found += [tick] if holding.tick([pop], seen).begun else []
+        return found
+
+    assert begun(healed=21, failing_until=23) == []
+    assert begun(healed=21, failing_until=40) == [21 + math.ceil(SPAN_SECONDS)], "it is dead by itself"
+    assert begun(healed=3, failing_until=40) == [22], "what worked before the outage heals nothing"
 
 
 def test_what_fails_because_of_another_keeps_nothing_open() -> None:
