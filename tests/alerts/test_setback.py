@@ -82,13 +82,17 @@ async def test_the_digest_of_a_day_that_a_wrong_clock_had_told_of_comes_when_it_
     assert "b" in {entry.id for delivery in desk.sent for entry in delivery.outage.listed}
 
 
-@both_ways
-async def test_one_new_outage_is_no_flapping_after_thirty_days(desk: Desk, restart: bool) -> None:
-    for _ in range(2):
+async def come_and_go(desk: Desk, *, times: int) -> None:
+    for _ in range(times):
         one = commune("21040", desk.now)
         await desk.fires(one)
         await desk.passes(10)
         await desk.ends(one)
+
+
+@both_ways
+async def test_one_new_outage_is_no_flapping_after_thirty_days(desk: Desk, restart: bool) -> None:
+    await come_and_go(desk, times=2)
     await put_right(desk, restart=restart)
     await desk.passes(30 * DAY, step=DAY)
     await desk.told()
@@ -100,11 +104,7 @@ async def test_one_new_outage_is_no_flapping_after_thirty_days(desk: Desk, resta
 
 @both_ways
 async def test_what_flapped_is_told_to_be_steady(desk: Desk, restart: bool) -> None:
-    for _ in range(5):
-        one = commune("21040", desk.now)
-        await desk.fires(one)
-        await desk.passes(10)
-        await desk.ends(one)
+    await come_and_go(desk, times=5)
     assert "firing Flapping 0" in await desk.told()
     await put_right(desk, restart=restart)
     await desk.passes(DAY, step=600)
